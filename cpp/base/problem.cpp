@@ -1,0 +1,179 @@
+// Problem descriptors: checked arithmetic of output sizes, printing and parsing.
+#include "base/problem.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+#include <stdexcept>
+
+#include "base/checked.h"
+
+namespace conv2d {
+namespace {
+
+void require(bool holds, const char* name, int64_t value, const char* expected) {
+  if (holds) return;
+  std::ostringstream text;
+  text << '`' << name << "` must be " << expected << ". Received: " << name << '=' << value << '.';
+  throw std::invalid_argument(text.str());
+}
+
+void write_pair(std::ostringstream& text, const char* key, int64_t a, int64_t b) {
+  text << key << a;
+  if (a != b) text << 'x' << b;
+}
+
+// Reads `key` and then one or two numbers joined by `x`, advancing *at.
+void read_pair(const std::string& text, size_t* at, const char* key, int64_t* a, int64_t* b) {
+  const std::string prefix = key;
+  if (text.compare(*at, prefix.size(), prefix) != 0) {
+    throw std::invalid_argument("a problem needs '" + prefix + "' at position " + std::to_string(*at) + ": " +
+                                text);
+  }
+  *at += prefix.size();
+  auto number = [&] {
+    size_t used = 0;
+    int64_t value = 0;
+    try {
+      value = std::stoll(text.substr(*at, 20), &used);
+    } catch (const std::logic_error&) {
+      throw std::invalid_argument("a number is expected at position " + std::to_string(*at) + ": " + text);
+    }
+    *at += used;
+    return value;
+  };
+  *a = number();
+  if (b == nullptr) return;
+  const bool two = *at < text.size() && text[*at] == 'x';
+  if (two) ++*at;
+  *b = two ? number() : *a;
+}
+
+void check_window(int64_t size, const char* name) { require(size >= 1, name, size, "a positive integer"); }
+
+}  // namespace
+
+int64_t window_outputs(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
+                       int64_t after) {
+  const int64_t extent =
+      checked_add(checked_multiply({kernel - 1, dilation}, "the dilated kernel"), 1, "the dilated kernel");
+  const int64_t padded =
+      checked_add(checked_add(size, before, "the padded input"), after, "the padded input");
+  if (padded < extent) {
+    std::ostringstream text;
+    text << "Computed output size would be zero or negative: the effective kernel of " << extent
+         << " is larger than the padded input of " << padded << '.';
+    throw std::invalid_argument(text.str());
+  }
+  return (padded - extent) / stride + 1;
+}
+
+void same_padding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t* before,
+                  int64_t* after) {
+  const int64_t out = ceil_div(size, stride);
+  const int64_t extent =
+      checked_add(checked_multiply({kernel - 1, dilation}, "the dilated kernel"), 1, "the dilated kernel");
+  const int64_t last = checked_multiply({out - 1, stride}, "the strided input");
+  const int64_t total = std::max<int64_t>(checked_add(last, extent, "the padded input") - size, 0);
+  *before = total / 2;
+  *after = total - total / 2;
+}
+
+void ConvProblem::finish() {
+  require(n >= 0, "n", n, "zero or more");
+  check_window(h, "h");
+  check_window(w, "w");
+  check_window(c, "c");
+  check_window(kh, "kh");
+  check_window(kw, "kw");
+  check_window(sh, "strides");
+  check_window(sw, "strides");
+  check_window(dh, "dilation_rate");
+  check_window(dw, "dilation_rate");
+  check_window(oc, "filters");
+  check_window(groups, "groups");
+  require(std::min({pad.top, pad.bottom, pad.left, pad.right}) >= 0, "padding",
+          std::min({pad.top, pad.bottom, pad.left, pad.right}), "zero or more");
+  require(c % groups == 0, "groups", groups, "a divisor of the input channels");
+  require(oc % groups == 0, "groups", groups, "a divisor of the filters");
+  oh = window_outputs(h, kh, sh, dh, pad.top, pad.bottom);
+  ow = window_outputs(w, kw, sw, dw, pad.left, pad.right);
+  checked_multiply({4, n, h, w, c}, "x");
+  checked_multiply({4, n, h + pad.top + pad.bottom, w + pad.left + pad.right, c}, "the padded input");
+  checked_multiply({4, kh, kw, c / groups, oc}, "kernel");
+  checked_multiply({4, n, oh, ow, oc}, "the output");
+  checked_multiply({8, std::max<int64_t>(n, 1), oh, ow, oc, kh, kw, c / groups}, "the convolution");
+}
+
+bool ConvProblem::operator==(const ConvProblem& o) const {
+  return n == o.n && h == o.h && w == o.w && c == o.c && kh == o.kh && kw == o.kw && sh == o.sh &&
+         sw == o.sw && dh == o.dh && dw == o.dw && pad == o.pad && oc == o.oc && groups == o.groups &&
+         activation == o.activation;
+}
+
+std::string to_string(const ConvProblem& p) {
+  std::ostringstream text;
+  text << 'n' << p.n << 'h' << p.h << 'w' << p.w << 'c' << p.c << "_k" << p.kh << 'x' << p.kw;
+  write_pair(text, "s", p.sh, p.sw);
+  write_pair(text, "d", p.dh, p.dw);
+  text << 'p' << p.pad.top;
+  if (!(p.pad == Padding{p.pad.top, p.pad.top, p.pad.top, p.pad.top})) {
+    text << '.' << p.pad.bottom << '.' << p.pad.left << '.' << p.pad.right;
+  }
+  text << "_oc" << p.oc << 'g' << p.groups;
+  if (p.activation.kind != ActivationKind::kLinear) text << '_' << to_string(p.activation);
+  return text.str();
+}
+
+ConvProblem parse_conv_problem(const std::string& text) {
+  ConvProblem p;
+  size_t at = 0;
+  read_pair(text, &at, "n", &p.n, nullptr);
+  read_pair(text, &at, "h", &p.h, nullptr);
+  read_pair(text, &at, "w", &p.w, nullptr);
+  read_pair(text, &at, "c", &p.c, nullptr);
+  read_pair(text, &at, "_k", &p.kh, &p.kw);
+  read_pair(text, &at, "s", &p.sh, &p.sw);
+  read_pair(text, &at, "d", &p.dh, &p.dw);
+  read_pair(text, &at, "p", &p.pad.top, nullptr);
+  p.pad.bottom = p.pad.left = p.pad.right = p.pad.top;
+  if (at < text.size() && text[at] == '.') {
+    read_pair(text, &at, ".", &p.pad.bottom, nullptr);
+    read_pair(text, &at, ".", &p.pad.left, nullptr);
+    read_pair(text, &at, ".", &p.pad.right, nullptr);
+  }
+  read_pair(text, &at, "_oc", &p.oc, nullptr);
+  read_pair(text, &at, "g", &p.groups, nullptr);
+  if (at < text.size() && text[at] == '_')
+    p.activation = parse_activation(text.substr(at + 1));
+  else if (at < text.size())
+    throw std::invalid_argument("a problem ends after its groups or activation: " + text);
+  p.finish();
+  return p;
+}
+
+void PoolProblem::finish() {
+  require(n >= 0, "n", n, "zero or more");
+  check_window(h, "h");
+  check_window(w, "w");
+  check_window(c, "c");
+  check_window(kh, "pool_size");
+  check_window(kw, "pool_size");
+  check_window(sh, "strides");
+  check_window(sw, "strides");
+  oh = window_outputs(h, kh, sh, 1, pad.top, pad.bottom);
+  ow = window_outputs(w, kw, sw, 1, pad.left, pad.right);
+  checked_multiply({4, n, h, w, c}, "x");
+  checked_multiply({4, n, oh, ow, c}, "the output");
+}
+
+std::string to_string(const PoolProblem& p) {
+  std::ostringstream text;
+  text << (p.kind == PoolKind::kMax ? "max_" : "average_") << 'n' << p.n << 'h' << p.h << 'w' << p.w << 'c'
+       << p.c << "_k" << p.kh << 'x' << p.kw;
+  write_pair(text, "s", p.sh, p.sw);
+  text << 'p' << p.pad.top << '.' << p.pad.bottom << '.' << p.pad.left << '.' << p.pad.right;
+  return text.str();
+}
+
+}  // namespace conv2d

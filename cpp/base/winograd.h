@@ -1,0 +1,30 @@
+// The Winograd forms: which points a tile's polynomials are evaluated at. Shared by the vector code, which
+// transforms data, and the planner, which transforms weights in double precision.
+#pragma once
+
+namespace conv2d {
+
+// F(m x m', k x k') by its points: m = 4 outputs a side unless it says 2.
+enum WinogradForm {
+  kWinograd6x6,
+  kWinograd4x4Of2,
+  kWinograd8x8,
+  kWinograd6x6Of2,
+  kWinograd1x6,
+  kWinograd1x8,
+  kWinograd1x10,
+  kWinograd6x1,
+  kWinograd8x1,
+  kWinograd10x1,
+  kWinogradForms
+};
+
+// Point `index` of `points`: 0, p1, -p1, p2, -p2, ...; the last one is infinity and has no value.
+static constexpr double winograd_point(int points, int index) {
+  if (index == 0) return 0.0;
+  const double sign = index % 2 == 1 ? 1.0 : -1.0;
+  const double pairs[3][4] = {{0.6875, 1.5}, {0.5, 1.0, 2.0}, {0.375, 0.875, 1.25, 2.5}};
+  return points == 4 ? sign : sign * pairs[points / 2 - 3][(index - 1) / 2];
+}
+
+}  // namespace conv2d

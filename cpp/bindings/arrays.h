@@ -1,0 +1,71 @@
+// NumPy arrays at the border: checked, never converted; what is native keeps what is Python's alive.
+#pragma once
+
+#include <pybind11/functional.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bindings/gil.h"
+
+namespace conv2d {
+
+namespace py = pybind11;
+
+using Shape = std::vector<int64_t>;
+using FloatArray = py::array_t<float, py::array::c_style>;
+
+inline std::string shape_text(const int64_t* shape, size_t rank) {
+  std::string text = "(";
+  for (size_t i = 0; i < rank; ++i)
+    text += std::to_string(shape[i]) + (i + 1 < rank ? ", " : rank == 1 ? ",)" : ")");
+  return rank == 0 ? "()" : text;
+}
+
+// A C-contiguous, 4-byte aligned float32 array of exactly `shape`, or ValueError that names it.
+inline float* check_array(const py::array& array, const Shape& shape, const char* name,
+                          bool writeable = false) {
+  const bool plain =
+      py::isinstance<FloatArray>(array) && reinterpret_cast<uintptr_t>(array.data()) % alignof(float) == 0;
+  const bool same = static_cast<size_t>(array.ndim()) == shape.size() &&
+                    std::equal(shape.begin(), shape.end(), array.shape());
+  if (!plain || !same || (writeable && !array.writeable())) {
+    const Shape got(array.shape(), array.shape() + array.ndim());
+    throw py::value_error("`" + std::string(name) + "` must be a C-contiguous" +
+                          (writeable ? ", writeable" : "") + " float32 array of shape " +
+                          shape_text(shape.data(), shape.size()) + ". Received: " + name + " of dtype " +
+                          py::str(array.dtype()).cast<std::string>() + " and shape " +
+                          shape_text(got.data(), got.size()) + ".");
+  }
+  return static_cast<float*>(const_cast<void*>(array.data()));
+}
+
+inline std::shared_ptr<const void> keep_alive(const py::object& object) {
+  return {object.inc_ref().ptr(), [](const void* pointer) {
+            const WithGil held;
+            py::handle(static_cast<PyObject*>(const_cast<void*>(pointer))).dec_ref();
+          }};
+}
+
+// What py::init does, but the object is registered while exceptions are still caught: pybind11 does that
+// after, where want of memory ends the process.
+template <typename T>
+void construct(py::detail::value_and_holder& self, std::unique_ptr<T> made) {
+  self.value_ptr() = made.get();
+  try {
+    self.type->init_instance(self.inst, nullptr);
+  } catch (...) {
+    self.value_ptr() = nullptr;
+    throw;
+  }
+  made.release();
+}
+
+void bind_conv(py::module_& m);
+void bind_graph(py::module_& m);
+
+}  // namespace conv2d

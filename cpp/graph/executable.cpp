@@ -1,0 +1,196 @@
+#include "graph/executable.h"
+
+#include <chrono>
+
+#include "base/checked.h"
+#include "graph/passes.h"
+
+namespace conv2d {
+namespace {
+
+constexpr double kCyclesPerWorker = 15000.0;  // less work than this is not worth waking a thread
+constexpr double kCyclesPerPoll = 2.5e8;      // of every worker: less than 0.1 s
+constexpr size_t kSpareFrames = 4;
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double cycles_of(const Step& step, const Machine& machine) {
+  return step.flops / machine.flops_per_cycle + step.bytes / machine.cache_bytes_per_cycle;
+}
+
+// Samples of a part: few enough to poll in time, and so that the last part overlaps the one before it little.
+int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
+  double cycles = 0.0;
+  for (const Node& node : graph.nodes()) {
+    if (!node.batched) continue;
+    if (const ConvParams* conv = node.get<ConvParams>())
+      cycles += conv->problem.flops() / machine.flops_per_cycle;
+    if (const StreamParams* stream = node.get<StreamParams>()) {
+      for (const ConvParams& stage : stream->stages)
+        cycles += stage.problem.flops() / machine.flops_per_cycle;
+    }
+    cycles += 8.0 * static_cast<double>(element_count(node.shape)) / machine.cache_bytes_per_cycle;
+  }
+  const double most = std::max(1.0, kCyclesPerPoll * num_threads() / std::max(cycles, 1.0));
+  if (static_cast<double>(n) <= most) return n;
+  const int64_t largest = static_cast<int64_t>(most);
+  int64_t best = largest;
+  const auto waste = [n](int64_t part) { return ceil_div(n, part) * part - n; };
+  for (int64_t part = largest; part > largest / 2; --part) {
+    if (waste(part) < waste(best)) best = part;
+  }
+  return best;
+}
+
+}  // namespace
+
+Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::shared_ptr<WeightStore> store,
+                       const Kernels& kernels, const CompileOptions& options)
+    : graph_(options.optimize ? optimize(std::move(graph), outputs, kernels, options.exact)
+                              : std::move(graph)),
+      outputs_(std::move(outputs)),
+      store_(std::move(store)),
+      n_(n),
+      part_(part_of(graph_, n, machine_of(kernels))),
+      memory_(plan_memory(graph_, outputs_, part_)) {
+  spare_.reserve(kSpareFrames);
+  const auto full = [&](int id) {
+    Shape shape = graph_.at(id).shape;
+    if (graph_.at(id).batched) shape[0] *= n;
+    return shape;
+  };
+  double bytes = 4.0 * static_cast<double>(memory_.arena_floats);
+  for (int output : outputs_) {
+    output_shapes_.push_back(full(output));
+    bytes += 4.0 * static_cast<double>(full_count(graph_.at(output), n));
+  }
+  check_memory(bytes);
+  const size_t planned_slots = memory_.slots.size();
+  for (int copied : memory_.copied_outputs) {
+    memory_.slots.push_back({SlotKind::kOutput, copied, 0, 0});
+  }
+  const StepContext context{graph_, memory_, part_, kernels, *store_, options.exact, options.choices};
+  for (int id : memory_.order) {
+    if (graph_.at(id).get<InputParams>()) {
+      input_ids_.push_back(id);
+      input_shapes_.push_back(full(id));
+    }
+    for (Step& step : make_steps(context, id)) steps_.push_back(std::move(step));
+  }
+  for (size_t i = 0; i < memory_.copied_outputs.size(); ++i) {
+    const int output = outputs_[static_cast<size_t>(memory_.copied_outputs[i])];
+    steps_.push_back(copy_step(context, output, static_cast<int>(planned_slots + i)));
+  }
+  const Machine machine = machine_of(kernels);
+  for (Step& step : steps_) cycles_ += step.cycles = cycles_of(step, machine);
+}
+
+double Executable::flops() const {
+  double sum = 0.0;
+  for (const Step& step : steps_) sum += step.flops;
+  return part_ > 0 ? sum * static_cast<double>(n_) / static_cast<double>(part_) : sum;
+}
+
+std::unique_ptr<Executable::Memory> Executable::take_memory(int workers) const {
+  std::unique_ptr<Memory> memory;
+  {
+    const std::lock_guard<std::mutex> lock(core_mutex());
+    if (!spare_.empty()) {
+      memory = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  if (memory == nullptr) {
+    memory = std::make_unique<Memory>();
+    memory->arena = Buffer(arena_bytes());
+    memory->frame.slots.resize(memory_.slots.size());
+  }
+  size_t scratch = 0;
+  for (const Step& step : steps_) {
+    if (step.scratch_bytes) scratch = std::max(scratch, step.scratch_bytes(workers));
+  }
+  if (memory->scratch.bytes() < scratch) memory->scratch = Buffer(scratch);
+  memory->frame.scratch = memory->scratch.data();
+  return memory;
+}
+
+void Executable::run_region(size_t begin, size_t end, const Frame& frame, int workers,
+                            double* seconds) const {
+  parallel_run(workers, [&](const Worker& worker) {
+    double start = seconds != nullptr ? seconds_now() : 0.0;
+    for (size_t i = begin; i < end; ++i) {
+      steps_[i].run(frame, worker);
+      if (i + 1 < end || seconds != nullptr) worker.barrier();
+      if (seconds != nullptr && worker.index == 0) {
+        const double now = seconds_now();
+        seconds[i] += now - start;
+        start = now;
+      }
+    }
+  });
+}
+
+void Executable::run(const std::vector<const float*>& inputs, const std::vector<float*>& outputs,
+                     double* seconds, const std::function<void()>& poll) const {
+  const int workers = cycles_ < kCyclesPerWorker ? 1 : num_threads();
+  std::unique_ptr<Memory> memory = take_memory(workers);
+  for (int64_t done = 0; done < n_ || done == 0; done += std::max<int64_t>(part_, 1)) {
+    if (done > 0 && poll) poll();
+    const int64_t first = std::min(done, n_ - part_);
+    const auto samples = [&](const float* base, int id) {
+      const Node& node = graph_.at(id);
+      return const_cast<float*>(base + (node.batched && first > 0 ? first * element_count(node.shape) : 0));
+    };
+    for (size_t i = 0; i < memory_.slots.size(); ++i) {
+      const Slot& slot = memory_.slots[i];
+      const size_t index = static_cast<size_t>(slot.index);
+      float*& base = memory->frame.slots[i];
+      switch (slot.kind) {
+        case SlotKind::kArena:
+          base = memory->arena.floats() + slot.offset;
+          break;
+        case SlotKind::kInput:
+          base = samples(inputs[index], input_ids_[index]);
+          break;
+        case SlotKind::kOutput:
+          base = samples(outputs[index], outputs_[index]);
+          break;
+        case SlotKind::kConstant:
+          base = const_cast<float*>(graph_.at(slot.index).get<ConstantParams>()->array.data);
+          break;
+      }
+    }
+    run_part(*memory, workers, seconds, poll);
+  }
+  const std::lock_guard<std::mutex> lock(core_mutex());
+  if (spare_.size() < kSpareFrames) spare_.push_back(std::move(memory));
+}
+
+// Native steps between two host steps, or between two polls, share a parallel region.
+void Executable::run_part(Memory& memory, int workers, double* seconds,
+                          const std::function<void()>& poll) const {
+  double cycles = 0.0;
+  for (size_t i = 0; i < steps_.size();) {
+    if (steps_[i].run_on_host) {
+      const double start = seconds_now();
+      steps_[i].run_on_host(memory.frame);
+      if (seconds != nullptr) seconds[i] += seconds_now() - start;
+      ++i;
+      continue;
+    }
+    if (poll && cycles > kCyclesPerPoll * workers / 2) {
+      poll();
+      cycles = 0.0;
+    }
+    size_t end = i;
+    while (end < steps_.size() && !steps_[end].run_on_host && cycles <= kCyclesPerPoll * workers / 2) {
+      cycles += steps_[end++].cycles;
+    }
+    run_region(i, end, memory.frame, workers, seconds);
+    i = end;
+  }
+}
+
+}  // namespace conv2d

@@ -1,0 +1,60 @@
+// A graph compiled for one batch: steps, memory plan, and frames for concurrent calls. A batch that takes
+// long is run in parts of a few samples, which changes no bit: memory stays small, and signals are seen in
+// between.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "graph/steps.h"
+#include "runtime/buffer.h"
+
+namespace conv2d {
+
+struct CompileOptions {
+  bool exact = false;
+  bool optimize = true;
+  ConvChoices choices;
+};
+
+class Executable {
+ public:
+  // Throws std::invalid_argument, std::bad_alloc.
+  Executable(Graph graph, std::vector<int> outputs, int64_t n, std::shared_ptr<WeightStore> store,
+             const Kernels& kernels, const CompileOptions& options);
+
+  const std::vector<Shape>& input_shapes() const { return input_shapes_; }
+  const std::vector<Shape>& output_shapes() const { return output_shapes_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  const Graph& graph() const { return graph_; }
+  size_t arena_bytes() const { return static_cast<size_t>(memory_.arena_floats) * sizeof(float); }
+  double flops() const;
+
+  // Thread-safe. `seconds`, when not null, gets the time of every step. `poll` is called about every 0.1 s of
+  // a long run, outside parallel regions, and may throw. Throws std::bad_alloc and what host steps and `poll`
+  // throw.
+  void run(const std::vector<const float*>& inputs, const std::vector<float*>& outputs,
+           double* seconds = nullptr, const std::function<void()>& poll = {}) const;
+
+ private:
+  struct Memory {
+    Buffer arena, scratch;
+    Frame frame;
+  };
+  std::unique_ptr<Memory> take_memory(int workers) const;
+  void run_part(Memory& memory, int workers, double* seconds, const std::function<void()>& poll) const;
+  void run_region(size_t begin, size_t end, const Frame& frame, int workers, double* seconds) const;
+
+  Graph graph_;
+  std::vector<int> outputs_, input_ids_;
+  std::shared_ptr<WeightStore> store_;
+  int64_t n_, part_;  // samples of a call, and of one pass over the steps
+  MemoryPlan memory_;
+  std::vector<Shape> input_shapes_, output_shapes_;
+  std::vector<Step> steps_;
+  double cycles_ = 0.0;                                 // of a part, on one core, estimated
+  mutable std::vector<std::unique_ptr<Memory>> spare_;  // under core_mutex()
+};
+
+}  // namespace conv2d

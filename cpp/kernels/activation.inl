@@ -1,0 +1,205 @@
+// Elementwise activation functions; the contract is Kernels::activate in kernels.h.
+// exp: Cody and Waite range reduction to |r| <= ln(2)/2, then a minimax polynomial (Remez, here by Lawson's
+// iteration); exp(x) is kept as p * 2^n so that a product with it is rounded once where the result is
+// subnormal. expm1 and log1p after Muller, "Elementary Functions", chapters 4 and 11. The normal
+// distribution's tail is exp(-t^2/2) times a polynomial in (t - k)/(t + k), with t^2 in two parts. NaN comes
+// out as NaN.
+
+namespace conv2d {
+namespace {
+
+CONV2D_INLINE Vec negate(Vec x) { return sub(zero(), x); }
+CONV2D_INLINE Vec absolute(Vec x) { return max(x, negate(x)); }
+CONV2D_INLINE Vec minus_absolute(Vec x) { return min(x, negate(x)); }
+
+// x - n * log(2) for n = round(x / log(2))
+CONV2D_INLINE Vec reduce(Vec x, Vec* n) {
+  *n = round_even(mul(x, set(1.44269504f)));
+  return fma(*n, set(-1.42860677e-6f), fma(*n, set(-0.693145752f), x));
+}
+
+// exp(r) - 1 for |r| <= log(2) / 2
+CONV2D_INLINE Vec small_exponential(Vec r) {
+  Vec q = fma(set(1.39504485e-3f), r, set(8.36888608e-3f));
+  q = fma(q, r, set(4.1666206e-2f));
+  q = fma(q, r, set(0.166665196f));
+  q = fma(q, r, set(0.5f));
+  return fma(mul(r, r), q, r);
+}
+
+// p * 2^n
+struct Power {
+  Vec p, n;
+};
+CONV2D_INLINE Vec value(Power e) { return scale_by_power(e.p, e.n); }
+
+// exp(x) for x <= 0; 0 below -126.
+CONV2D_INLINE Power exponential_parts(Vec x) {
+  Power e;
+  const Vec r = reduce(max(set(-126.0f), x), &e.n);
+  e.p = select(less(x, set(-126.0f)), zero(), add(set(1.0f), small_exponential(r)));
+  return e;
+}
+
+// factor * exp(x + low) for x <= 0 and |low| far below |x|; 0 below -126.
+CONV2D_INLINE Power exponential_parts(Vec x, Vec low, Vec factor) {
+  Power e;
+  const Vec r = add(reduce(max(set(-126.0f), x), &e.n), low);
+  e.p = select(less(x, set(-126.0f)), zero(), fma(factor, small_exponential(r), factor));
+  return e;
+}
+
+CONV2D_INLINE Vec exponential(Vec x) { return value(exponential_parts(min(set(88.8f), x))); }
+
+// exp(x) - 1 for x <= 0
+CONV2D_INLINE Vec exponential_minus_one(Vec x) {
+  Vec n;
+  const Vec r = reduce(max(set(-40.0f), x), &n);
+  const Vec power = scale_by_power(set(1.0f), n);
+  return fma(power, small_exponential(r), sub(power, set(1.0f)));
+}
+
+// log(1 + x) for 0 <= x <= 1: twice atanh(x / (2 + x))
+CONV2D_INLINE Vec logarithm_plus_one(Vec x) {
+  const Vec s = div(x, add(set(2.0f), x)), z = mul(s, s);
+  Vec g = set(0.121287398f);
+  g = fma(g, z, set(0.107200935f));
+  g = fma(g, z, set(0.143078059f));
+  g = fma(g, z, set(0.199994653f));
+  g = fma(g, z, set(0.333333373f));
+  const Vec half = fma(mul(s, z), g, s);
+  return add(half, half);
+}
+
+CONV2D_INLINE Vec sigmoid(Vec x) {
+  const Vec e = value(exponential_parts(minus_absolute(x)));
+  return div(select(less(x, zero()), e, set(1.0f)), add(set(1.0f), e));
+}
+
+CONV2D_INLINE Vec tanh_of(Vec x) {
+  const Vec a = absolute(x);
+  const Vec e = exponential_minus_one(negate(add(a, a)));
+  const Vec t = div(e, add(set(2.0f), e));
+  return select(less(x, zero()), t, negate(t));
+}
+
+CONV2D_INLINE Vec softplus(Vec x) {
+  return add(max(zero(), x), logarithm_plus_one(value(exponential_parts(minus_absolute(x)))));
+}
+
+// x * sigmoid(z), e = exp(-|z|), z of x's sign
+CONV2D_INLINE Vec gate(Vec x, Power e) {
+  const Vec scaled = scale_by_power(mul(x, e.p), e.n);
+  return div(select(less(x, zero()), scaled, x), add(set(1.0f), value(e)));
+}
+
+CONV2D_INLINE Vec silu(Vec x) { return gate(x, exponential_parts(minus_absolute(x))); }
+
+// x * sigmoid(2 z), z = sqrt(2 / pi) * (x + 0.044715 x^3), 2 z in two parts
+CONV2D_INLINE Vec gelu_tanh(Vec x) {
+  const Vec a = min(set(12.0f), absolute(x));
+  const Vec c1 = set(0.0713548139f), c0 = set(1.59576917f);
+  const Vec q = mul(a, a), q_low = product_error(a, a, q);
+  const Vec t = mul(q, c1), t_low = fma(q_low, c1, fma(q, set(2.39883247e-9f), product_error(q, c1, t)));
+  const Vec s = add(t, c0), rest = sub(s, t);
+  const Vec s_low = add(add(sub(t, sub(s, rest)), sub(c0, rest)), add(t_low, set(-4.53406805e-8f)));
+  const Vec z = mul(a, s), z_low = fma(a, s_low, product_error(a, s, z));
+  return gate(x, exponential_parts(negate(z), negate(z_low), set(1.0f)));
+}
+
+// x * Phi(x); Phi(-t) = exp(-t^2/2) * G(t), G(t) * (t + 4) a polynomial in u = (t - 4)/(t + 4), 0 <= t
+// <= 14.6. The rounding of 1/(t + 4), which G magnifies, is made good in the exponent together with the low
+// part of t^2.
+CONV2D_INLINE Vec gelu(Vec x) {
+  const Vec t = min(set(16.0f), absolute(x)), one = set(1.0f), k = set(4.0f);
+  const Vec s = add(t, k), s_low = sub(t, sub(s, k)), w = div(one, s);
+  const Vec w_low = negate(fma(w, s_low, product_error(w, s, one)));
+  const Vec u = sub(one, mul(set(8.0f), w));
+  Vec g = set(-0.00013243343f);
+  g = fma(g, u, set(0.000178371352f));
+  g = fma(g, u, set(0.0015695896f));
+  g = fma(g, u, set(-0.00351207796f));
+  g = fma(g, u, set(-0.00752500352f));
+  g = fma(g, u, set(0.0604037642f));
+  g = fma(g, u, set(-0.186523482f));
+  g = fma(g, u, set(0.387136906f));
+  g = fma(g, u, set(-0.607896566f));
+  g = mul(fma(g, u, set(0.755285144f)), w);
+  const Vec half = set(-0.5f), square = mul(t, t);
+  const Vec low = fma(w_low, fma(set(6.3f), w, one), mul(half, product_error(t, t, square)));
+  const Power e = exponential_parts(mul(half, square), low, g);
+  return select(less(x, zero()), scale_by_power(mul(x, e.p), e.n), mul(x, sub(one, value(e))));
+}
+
+// x * tanh(log(1 + exp(x))) with e = exp(-|x|): x * (1 + 2e) / (1 + 2e + 2e^2), below 0 x * (e^2 + 2e) /
+// (that + 2)
+CONV2D_INLINE Vec mish(Vec x) {
+  const Power power = exponential_parts(minus_absolute(x));
+  const Vec e = value(power), two = set(2.0f), sum = fma(two, e, set(1.0f));
+  const Vec scaled = scale_by_power(mul(x, fma(power.p, e, add(power.p, power.p))), power.n);
+  const Vec below = div(scaled, fma(e, add(e, two), two));
+  const Vec above = mul(x, div(sum, fma(mul(two, e), e, sum)));
+  return select(less(x, zero()), below, above);
+}
+
+CONV2D_INLINE Vec relu(Vec x, const Activation& a) {
+  const Vec threshold = set(a.threshold);
+  const Vec below = a.alpha == 0.0f ? zero() : mul(set(a.alpha), sub(x, threshold));
+  return min(set(a.max_value), select(less(x, threshold), below, x));
+}
+
+CONV2D_INLINE Vec elu(Vec x, Vec below, Vec above) {
+  const Vec negative = min(zero(), x);
+  return select(less(x, zero()), mul(below, exponential_minus_one(negative)), mul(above, x));
+}
+
+// (x + 3) / 6 in [0, 1]
+CONV2D_INLINE Vec hard_sigmoid(Vec x) {
+  return min(set(1.0f), max(zero(), mul(add(x, set(3.0f)), set(1.0f / 6.0f))));
+}
+
+template <typename Function>
+CONV2D_INLINE void map(const float* x, float* y, int64_t count, Function function) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(y + i, function(load(x + i)));
+  if (i < count) store_first(y + i, function(load_first(x + i, count - i)), count - i);
+}
+
+void activate(const Activation& a, const float* x, float* y, int64_t count) {
+  switch (a.kind) {
+    case ActivationKind::kLinear:
+      if (x != y) map(x, y, count, [](Vec v) { return v; });
+      return;
+    case ActivationKind::kRelu:
+      return map(x, y, count, [&](Vec v) { return relu(v, a); });
+    case ActivationKind::kElu:
+      return map(x, y, count, [&](Vec v) { return elu(v, set(a.alpha), set(1.0f)); });
+    case ActivationKind::kSelu:
+      return map(x, y, count, [](Vec v) { return elu(v, set(1.75809934f), set(1.05070099f)); });
+    case ActivationKind::kSigmoid:
+      return map(x, y, count, [](Vec v) { return sigmoid(v); });
+    case ActivationKind::kHardSigmoid:
+      return map(x, y, count, [](Vec v) { return hard_sigmoid(v); });
+    case ActivationKind::kTanh:
+      return map(x, y, count, [](Vec v) { return tanh_of(v); });
+    case ActivationKind::kSoftplus:
+      return map(x, y, count, [](Vec v) { return softplus(v); });
+    case ActivationKind::kSoftsign:
+      return map(x, y, count, [](Vec v) { return div(v, add(set(1.0f), absolute(v))); });
+    case ActivationKind::kSilu:
+      return map(x, y, count, [](Vec v) { return silu(v); });
+    case ActivationKind::kHardSilu:
+      return map(x, y, count, [](Vec v) { return mul(v, hard_sigmoid(v)); });
+    case ActivationKind::kGelu:
+      return map(x, y, count, [](Vec v) { return gelu(v); });
+    case ActivationKind::kGeluTanh:
+      return map(x, y, count, [](Vec v) { return gelu_tanh(v); });
+    case ActivationKind::kMish:
+      return map(x, y, count, [](Vec v) { return mish(v); });
+    case ActivationKind::kExponential:
+      return map(x, y, count, [](Vec v) { return exponential(v); });
+  }
+}
+
+}  // namespace
+}  // namespace conv2d

@@ -1,0 +1,166 @@
+// Depthwise convolution of one or two rows of outputs; the contract is DepthwiseRows in kernels.h. Channels
+// are lanes. A tile of one or two rows of kDepthwisePixels sums stays in registers: every input vector is
+// loaded once per tile and meets all taps and both rows that use it. Taps outside the image are skipped,
+// never multiplied by a zero.
+
+namespace conv2d {
+namespace {
+
+constexpr int kDepthwisePixels = 7;
+
+// Rows of sums that fit the registers beside two rows of weights.
+constexpr int depthwise_rows_of(int64_t taps, int64_t step) {
+  return kRegisters == 32 && (step == 1 || taps < 7) ? 2 : 1;
+}
+
+// sum[r][p] += x[q] * w_r[q - p * kStep] over the columns q of one input row. kFirst, kSecond: which output
+// rows use it. kBorder: columns outside [0, w) are skipped. `count` is the number of lanes.
+template <int kTaps, int kStep, bool kFirst, bool kSecond, bool kBorder, bool kFull, int kRows>
+CONV2D_INLINE void depthwise_row(const float* x, int64_t stride, int64_t column, int64_t w,
+                                 const float* first, const float* second, int64_t tap_stride, int64_t count,
+                                 Vec (&sum)[kRows][kDepthwisePixels]) {
+  Vec a[kTaps], b[kTaps];
+#pragma GCC unroll 8
+  for (int j = 0; j < kTaps; ++j) {
+    if (kFirst) a[j] = load(first + j * tap_stride);
+    if (kSecond) b[j] = load(second + j * tap_stride);
+  }
+#pragma GCC unroll 32
+  for (int q = 0; q < (kDepthwisePixels - 1) * kStep + kTaps; ++q) {
+    if (kBorder && (column + q < 0 || column + q >= w)) continue;
+    const float* from = x + (column + q) * stride;
+    const Vec v = kFull ? load(from) : load_first(from, count);
+#pragma GCC unroll 8
+    for (int j = 0; j < kTaps; ++j) {
+      if (q < j || (q - j) % kStep != 0 || (q - j) / kStep >= kDepthwisePixels) continue;
+      const int p = (q - j) / kStep;
+      if (kFirst) sum[0][p] = fma(v, a[j], sum[0][p]);
+      if (kSecond) sum[kRows - 1][p] = fma(v, b[j], sum[kRows - 1][p]);
+    }
+  }
+}
+
+// The same for any taps, strides and dilations, one output row.
+template <bool kBorder, bool kFull>
+CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int64_t column,
+                                     const float* weights, int64_t count, Vec (&sum)[1][kDepthwisePixels]) {
+  for (int64_t j = 0; j < t.kw; ++j) {
+    const Vec a = load(weights + j * t.tap_stride);
+#pragma GCC unroll 8
+    for (int p = 0; p < kDepthwisePixels; ++p) {
+      const int64_t at = column + p * t.sw + j * t.dw;
+      if (kBorder && (at < 0 || at >= t.w)) continue;
+      const float* from = x + at * t.pixel_stride;
+      sum[0][p] = fma(kFull ? load(from) : load_first(from, count), a, sum[0][p]);
+    }
+  }
+}
+
+template <int kTaps, int kStep, int kRows, bool kBorder, bool kFull>
+CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t done, int64_t c,
+                                  int64_t count, float floor, float ceiling) {
+  Vec sum[kRows][kDepthwisePixels];
+  const Vec bias = load(t.bias + c);
+#pragma GCC unroll 2
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < kDepthwisePixels; ++p) sum[r][p] = bias;
+  }
+  const int64_t column = first * t.sw - t.pad_left, line = t.kw * t.tap_stride;
+  const float* weights = t.weights + c;
+  for (int64_t i = 0; i < t.kh + (kRows - 1) * t.sh; ++i) {
+    if (t.rows[i] == nullptr) continue;
+    const float* x = t.rows[i] + c;
+    const float *a = weights + i * line, *b = weights + (i - t.sh) * line;
+    if constexpr (kTaps == 0) {
+      depthwise_row_any<kBorder, kFull>(t, x, column, a, count, sum);
+    } else if constexpr (kRows == 1) {
+      depthwise_row<kTaps, kStep, true, false, kBorder, kFull>(x, t.pixel_stride, column, t.w, a, a,
+                                                               t.tap_stride, count, sum);
+    } else if (i < t.sh) {
+      depthwise_row<kTaps, kStep, true, false, kBorder, kFull>(x, t.pixel_stride, column, t.w, a, a,
+                                                               t.tap_stride, count, sum);
+    } else if (i < t.kh) {
+      depthwise_row<kTaps, kStep, true, true, kBorder, kFull>(x, t.pixel_stride, column, t.w, a, b,
+                                                              t.tap_stride, count, sum);
+    } else {
+      depthwise_row<kTaps, kStep, false, true, kBorder, kFull>(x, t.pixel_stride, column, t.w, b, b,
+                                                               t.tap_stride, count, sum);
+    }
+  }
+  const Vec low = set(floor), high = set(ceiling);
+#pragma GCC unroll 2
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < kDepthwisePixels; ++p) {
+      if (first + p < done || first + p >= t.ow) continue;
+      Vec v = sum[r][p];
+      if (t.residual[r] != nullptr) {
+        const float* from = t.residual[r] + (first + p) * t.residual_stride + c;
+        v = add(v, kFull ? load(from) : load_first(from, count));
+      }
+      float* y = t.y[r] + (first + p) * t.y_stride + c;
+      v = min(high, max(low, v));
+      kFull ? store(y, v) : store_first(y, v, count);
+    }
+  }
+}
+
+template <int kTaps, int kStep, int kRows>
+void depthwise_tiles(const DepthwiseRows& t) {
+  const Activation& act = *t.activation;
+  const bool clamped = act.is_clamp();
+  const float infinity = __builtin_inff();
+  const float floor = clamped ? act.low() : -infinity, ceiling = clamped ? act.high() : infinity;
+  for (int64_t done = 0; done < t.ow;) {
+    const int64_t last = t.ow - kDepthwisePixels;
+    const int64_t first = done <= last || last < 0 ? done : last;
+    const int64_t column = first * t.sw - t.pad_left;
+    const int64_t reach = (kDepthwisePixels - 1) * t.sw + (t.kw - 1) * t.dw;
+    const bool border = column < 0 || column + reach >= t.w;
+    int64_t c = 0;
+    for (; c + kLanes <= t.channels; c += kLanes) {
+      if (border) {
+        depthwise_tile<kTaps, kStep, kRows, true, true>(t, first, done, c, kLanes, floor, ceiling);
+      } else {
+        depthwise_tile<kTaps, kStep, kRows, false, true>(t, first, done, c, kLanes, floor, ceiling);
+      }
+    }
+    if (c < t.channels) {
+      depthwise_tile<kTaps, kStep, kRows, true, false>(t, first, done, c, t.channels - c, floor, ceiling);
+    }
+    done = first + kDepthwisePixels < t.ow ? first + kDepthwisePixels : t.ow;
+  }
+  const bool dense = t.y_stride == t.channels;
+  for (int r = 0; r < kRows && !clamped; ++r) {
+    for (int64_t p = 0; p < (dense ? 1 : t.ow); ++p) {
+      float* y = t.y[r] + p * t.y_stride;
+      activate(act, y, y, dense ? t.ow * t.channels : t.channels);
+    }
+  }
+}
+
+template <int kTaps, int kStep>
+void depthwise_count(const DepthwiseRows& t) {
+  if (t.out_rows == 1) return depthwise_tiles<kTaps, kStep, 1>(t);
+  if constexpr (depthwise_rows_of(kTaps, kStep) == 2) depthwise_tiles<kTaps, kStep, 2>(t);
+}
+
+bool depthwise_is_tiled(int64_t kw, int64_t sw, int64_t dw) {
+  return dw == 1 && (sw == 1 || sw == 2) && (kw == 3 || kw == 5 || kw == 7);
+}
+
+void depthwise(const DepthwiseRows& t) {
+  if (!depthwise_is_tiled(t.kw, t.sw, t.dw)) return depthwise_tiles<0, 1, 1>(t);
+  if (t.kw == 3) return t.sw == 1 ? depthwise_count<3, 1>(t) : depthwise_count<3, 2>(t);
+  if (t.kw == 5) return t.sw == 1 ? depthwise_count<5, 1>(t) : depthwise_count<5, 2>(t);
+  t.sw == 1 ? depthwise_count<7, 1>(t) : depthwise_count<7, 2>(t);
+}
+
+// Two where rows can be computed together.
+int64_t depthwise_rows(int64_t kw, int64_t sw, int64_t dw) {
+  return depthwise_is_tiled(kw, sw, dw) ? depthwise_rows_of(kw, sw) : 1;
+}
+
+}  // namespace
+}  // namespace conv2d

@@ -1,0 +1,115 @@
+// Register-tile matrix product on packed panels; the contract is GemmTile in kernels.h.
+// Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008, section 4.
+// A tile of kRows x kVecs vectors stays in registers; per step of k: kVecs loads of b, kRows broadcasts of a.
+// The order of an element's sum is that of k, whatever the tile's size.
+
+namespace conv2d {
+namespace {
+
+constexpr int kGemmVecs = kLanes == 1 ? 4 : 2;
+constexpr int kGemmRows = kRegisters == 32 ? (kLanes == 16 ? 14 : 12) : (kLanes == 8 ? 6 : (kLanes == 4 ? 6 : 3));
+constexpr int kGemmColumns = kGemmVecs * kLanes;
+constexpr int kFlatRows = kRegisters == 32 ? 4 : 2;
+constexpr int kPrefetch = 16;  // steps of k ahead
+
+// f(m, v) for every vector of a tile, unrolled: the tile stays in registers.
+template <int kRows, int kVecs, typename Function>
+CONV2D_INLINE void for_tile(Function f) {
+#pragma GCC unroll 16
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) f(m, v);
+  }
+}
+
+// Lanes of vector v among the tile's columns.
+CONV2D_INLINE int64_t lanes_of(const GemmTile& t, int v) {
+  const int64_t left = t.columns - v * kLanes;
+  return left < 0 ? 0 : left > kLanes ? kLanes : left;
+}
+
+template <int kRows, int kVecs, bool kWhole>
+CONV2D_INLINE void gemm_store(const GemmTile& t, Vec (&acc)[kRows][kVecs]) {
+  const auto get = [&](const float* p, int v) {
+    return kWhole ? load(p + v * kLanes) : load_first(p + v * kLanes, lanes_of(t, v));
+  };
+  if (t.accumulate) {
+    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.c[m] + t.column, v)); });
+  } else if (t.bias != nullptr) {
+    Vec bias[kVecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) bias[v] = get(t.bias + t.column, v);
+    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], bias[v]); });
+  }
+  if (!t.accumulate && t.residual != nullptr) {
+    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.residual[m] + t.column, v)); });
+  }
+  if (t.finish && t.low > -__builtin_inff()) {
+    const Vec low = set(t.low);
+    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = max(low, acc[m][v]); });
+  }
+  if (t.finish && t.high < __builtin_inff()) {
+    const Vec high = set(t.high);
+    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = min(high, acc[m][v]); });
+  }
+  for_tile<kRows, kVecs>([&](int m, int v) {
+    float* c = t.c[m] + t.column + v * kLanes;
+    if (kWhole) {
+      store(c, acc[m][v]);
+    } else {
+      store_first(c, acc[m][v], lanes_of(t, v));
+    }
+  });
+}
+
+// kVecs vectors of columns: a part of a panel, a panel, or two panels b_step apart.
+template <int kRows, int kVecs>
+void gemm_tile(const GemmTile& t) {
+  constexpr int kStep = kVecs < kGemmVecs ? kVecs : kGemmVecs;  // vectors of one panel
+  Vec acc[kRows][kVecs];
+  for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = zero(); });
+  const float* row[kRows];
+#pragma GCC unroll 16
+  for (int m = 0; m < kRows; ++m) row[m] = t.a[m];
+  const float* b = t.b;
+  for (int64_t r = 0; r < t.runs; ++r) {
+    const int64_t end = t.offsets[r] + t.depth;
+    for (int64_t k = t.offsets[r]; k < end; ++k) {
+      Vec column[kVecs];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) {
+        const float* at = b + v / kStep * t.b_step + v % kStep * kLanes;
+        column[v] = load(at);
+        if (v * kLanes % 16 == 0) __builtin_prefetch(at + kPrefetch * kStep * kLanes);
+      }
+#pragma GCC unroll 16
+      for (int m = 0; m < kRows; ++m) {
+        const Vec x = set(row[m][k]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVecs; ++v) acc[m][v] = fma(x, column[v], acc[m][v]);
+      }
+      b += kStep * kLanes;
+    }
+  }
+  if (t.columns == kVecs * kLanes) {
+    gemm_store<kRows, kVecs, true>(t, acc);
+  } else {
+    gemm_store<kRows, kVecs, false>(t, acc);
+  }
+}
+
+// y[i] = x[i] * scale[i] + shift[i], relu, * gate[i]; null members are skipped.
+void transform(const float* x, float* y, int64_t count, const float* scale, const float* shift, bool relu,
+               const float* gate) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t n = count - i < kLanes ? count - i : kLanes;
+    Vec v = load_first(x + i, n);
+    if (scale != nullptr) v = fma(v, load_first(scale + i, n), load_first(shift + i, n));
+    if (relu) v = max(zero(), v);
+    if (gate != nullptr) v = mul(v, load_first(gate + i, n));
+    store_first(y + i, v, n);
+  }
+}
+
+}  // namespace
+}  // namespace conv2d

@@ -1,0 +1,77 @@
+// One instruction set's table, compiled once per set: CONV2D_SIMD names its header, CONV2D_TABLE its
+// constant. Everything else here has internal linkage: a weak symbol could be picked by the linker for every
+// CPU.
+#include CONV2D_SIMD
+
+#include "kernels/kernels.h"
+
+#include "kernels/activation.inl"
+#include "kernels/depthwise.inl"
+#include "kernels/elementwise.inl"
+#include "kernels/gemm.inl"
+#include "kernels/grouped.inl"
+#include "kernels/measure.inl"
+#include "kernels/planar.inl"
+#include "kernels/pool.inl"
+#include "kernels/winograd.inl"
+
+namespace conv2d {
+
+extern const Kernels CONV2D_TABLE;
+
+namespace {
+
+template <int kRows, int kVecs, int kMost>
+constexpr void (*gemm_or_null())(const GemmTile&) {
+  if constexpr (kRows >= 1 && kRows <= kMost) return gemm_tile<kRows, kVecs>;
+  return nullptr;
+}
+
+template <int kVecs, int kMost>
+constexpr GemmFamily gemm_family() {
+  return {{nullptr, gemm_or_null<1, kVecs, kMost>(), gemm_or_null<2, kVecs, kMost>(),
+           gemm_or_null<3, kVecs, kMost>(), gemm_or_null<4, kVecs, kMost>(), gemm_or_null<5, kVecs, kMost>(),
+           gemm_or_null<6, kVecs, kMost>(), gemm_or_null<7, kVecs, kMost>(), gemm_or_null<8, kVecs, kMost>(),
+           gemm_or_null<9, kVecs, kMost>(), gemm_or_null<10, kVecs, kMost>(),
+           gemm_or_null<11, kVecs, kMost>(), gemm_or_null<12, kVecs, kMost>(),
+           gemm_or_null<13, kVecs, kMost>(), gemm_or_null<14, kVecs, kMost>(),
+           gemm_or_null<15, kVecs, kMost>(), gemm_or_null<16, kVecs, kMost>()}};
+}
+
+}  // namespace
+
+const Kernels CONV2D_TABLE = {
+    kIsaName,
+    kLanes,
+    kGemmRows,
+    kGemmColumns,
+    kFlatRows,
+    {gemm_family<1, kGemmRows>(), gemm_family<kGemmVecs, kGemmRows>(),
+     gemm_family<2 * kGemmVecs, kFlatRows>()},
+    transform,
+    deinterleave,
+    planar,
+    kProductRows,
+    {winograd_transform<6, 4, 6, 4>(), winograd_transform<4, 2, 4, 2>(), winograd_transform<8, 4, 8, 4>(),
+     winograd_transform<6, 2, 6, 2>(), winograd_transform<1, 1, 6, 4>(), winograd_transform<1, 1, 8, 4>(),
+     winograd_transform<1, 1, 10, 4>(), winograd_transform<6, 4, 1, 1>(), winograd_transform<8, 4, 1, 1>(),
+     winograd_transform<10, 4, 1, 1>()},
+    {{}, winograd_products<1>(), winograd_products<2>()},
+    burn,
+    activate,
+    binary,
+    scale_shift,
+    reduce_rows,
+    row_max,
+    row_sum,
+    row_square_sum,
+    row_exp,
+    row_affine,
+    blend,
+    pool_row,
+    depthwise,
+    grouped,
+    depthwise_rows,
+};
+
+}  // namespace conv2d

@@ -1,0 +1,71 @@
+// AVX2 and FMA: 8 lanes, tails by vector masks.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace conv2d {
+namespace {
+
+#define CONV2D_INLINE static inline __attribute__((always_inline))
+
+using Vec = __m256;
+using Mask = __m256;
+constexpr int kLanes = 8;
+constexpr int kRegisters = 16;
+constexpr const char* kIsaName = "avx2";
+
+CONV2D_INLINE Vec zero() { return _mm256_setzero_ps(); }
+CONV2D_INLINE Vec set(float v) { return _mm256_set1_ps(v); }
+CONV2D_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
+CONV2D_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
+CONV2D_INLINE __m256i first(int64_t n) {
+  const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), index);
+}
+// The first n lanes, 0 <= n <= kLanes; other lanes are zero, their memory is not touched.
+// Whole vectors go without a mask: stores under one are slow.
+CONV2D_INLINE Vec load_first(const float* p, int64_t n) {
+  return n >= kLanes ? load(p) : _mm256_maskload_ps(p, first(n));
+}
+CONV2D_INLINE void store_first(float* p, Vec v, int64_t n) {
+  if (n >= kLanes) return store(p, v);
+  _mm256_maskstore_ps(p, first(n), v);
+}
+CONV2D_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+CONV2D_INLINE Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
+CONV2D_INLINE Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
+CONV2D_INLINE Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
+CONV2D_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+// a * b - p, exactly, for p = mul(a, b) far from the ends of the range.
+CONV2D_INLINE Vec product_error(Vec a, Vec b, Vec p) { return _mm256_fmsub_ps(a, b, p); }
+// b where either is NaN: max(bound, v) and min(bound, v) keep the NaN of v.
+CONV2D_INLINE Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+CONV2D_INLINE Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
+CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+CONV2D_INLINE Mask is_nan(Vec a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+CONV2D_INLINE bool any(Mask m) { return _mm256_movemask_ps(m) != 0; }
+// Lanes where a or b is NaN.
+CONV2D_INLINE Mask unordered(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
+CONV2D_INLINE Mask either(Mask a, Mask b) { return _mm256_or_ps(a, b); }
+CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }
+CONV2D_INLINE Vec round_even(Vec a) {
+  return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+CONV2D_INLINE Vec power_of_two(Vec n) {
+  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+}
+// a * 2^n for integral |n| <= 252, also where 2^n alone would leave the range of normal numbers.
+CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
+  const Vec half = round_even(mul(n, set(0.5f)));
+  return mul(mul(a, power_of_two(half)), power_of_two(sub(n, half)));
+}
+
+// Lane 4 * q + l gets lane 4 * q + k of a; k is a constant.
+#define CONV2D_SPREAD(a, k) _mm256_permute_ps(a, (k)*0x55)
+CONV2D_INLINE Vec repeat_quarters(Vec a, int) { return a; }
+
+}  // namespace
+}  // namespace conv2d

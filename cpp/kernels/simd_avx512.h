@@ -1,0 +1,61 @@
+// AVX-512 (F, VL, BW, DQ): 16 lanes, tails by mask registers.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace conv2d {
+namespace {
+
+#define CONV2D_INLINE static inline __attribute__((always_inline))
+
+using Vec = __m512;
+using Mask = __mmask16;
+constexpr int kLanes = 16;
+constexpr int kRegisters = 32;
+constexpr const char* kIsaName = "avx512";
+
+CONV2D_INLINE Vec zero() { return _mm512_setzero_ps(); }
+CONV2D_INLINE Vec set(float v) { return _mm512_set1_ps(v); }
+CONV2D_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
+CONV2D_INLINE void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+// The first n lanes, 0 <= n <= kLanes; other lanes are zero, their memory is not touched.
+CONV2D_INLINE Vec load_first(const float* p, int64_t n) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+}
+CONV2D_INLINE void store_first(float* p, Vec v, int64_t n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+}
+CONV2D_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+CONV2D_INLINE Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+CONV2D_INLINE Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+CONV2D_INLINE Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+CONV2D_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+// a * b - p, exactly, for p = mul(a, b) far from the ends of the range.
+CONV2D_INLINE Vec product_error(Vec a, Vec b, Vec p) { return _mm512_fmsub_ps(a, b, p); }
+// b where either is NaN: max(bound, v) and min(bound, v) keep the NaN of v.
+CONV2D_INLINE Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+CONV2D_INLINE Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+CONV2D_INLINE Mask is_nan(Vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+CONV2D_INLINE bool any(Mask m) { return m != 0; }
+// Lanes where a or b is NaN.
+CONV2D_INLINE Mask unordered(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+CONV2D_INLINE Mask either(Mask a, Mask b) { return static_cast<Mask>(a | b); }
+CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm512_mask_blend_ps(m, b, a); }
+CONV2D_INLINE Vec round_even(Vec a) {
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+// a * 2^n for integral n, also where 2^n alone would leave the range of normal numbers.
+CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) { return _mm512_scalef_ps(a, n); }
+
+// Lane 4 * q + l gets lane 4 * q + k of a; k is a constant.
+#define CONV2D_SPREAD(a, k) _mm512_permute_ps(a, (k)*0x55)
+// Quarters 0, 0, 2, 2 of a, or for part 1 its quarters 1, 1, 3, 3.
+CONV2D_INLINE Vec repeat_quarters(Vec a, int part) {
+  return part == 0 ? _mm512_shuffle_f32x4(a, a, 0xA0) : _mm512_shuffle_f32x4(a, a, 0xF5);
+}
+
+}  // namespace
+}  // namespace conv2d

@@ -1,0 +1,79 @@
+// SSE2, the x86-64 baseline: 4 lanes, no fused multiply-add, tails by scalar moves.
+#pragma once
+
+#include <emmintrin.h>
+
+#include <cstdint>
+
+namespace conv2d {
+namespace {
+
+#define CONV2D_INLINE static inline __attribute__((always_inline))
+
+using Vec = __m128;
+using Mask = __m128;
+constexpr int kLanes = 4;
+constexpr int kRegisters = 16;
+constexpr const char* kIsaName = "sse2";
+
+CONV2D_INLINE Vec zero() { return _mm_setzero_ps(); }
+CONV2D_INLINE Vec set(float v) { return _mm_set1_ps(v); }
+CONV2D_INLINE Vec load(const float* p) { return _mm_loadu_ps(p); }
+CONV2D_INLINE void store(float* p, Vec v) { _mm_storeu_ps(p, v); }
+// The first n lanes, 0 <= n <= kLanes; other lanes are zero, their memory is not touched.
+CONV2D_INLINE Vec load_first(const float* p, int64_t n) {
+  switch (n) {
+    case 0:
+      return zero();
+    case 1:
+      return _mm_load_ss(p);
+    case 2:
+      return _mm_setr_ps(p[0], p[1], 0.0f, 0.0f);
+    case 3:
+      return _mm_setr_ps(p[0], p[1], p[2], 0.0f);
+    default:
+      return load(p);
+  }
+}
+CONV2D_INLINE void store_first(float* p, Vec v, int64_t n) {
+  if (n >= 4) return store(p, v);
+  alignas(16) float lane[4];
+  _mm_store_ps(lane, v);
+  for (int64_t i = 0; i < n; ++i) p[i] = lane[i];
+}
+CONV2D_INLINE Vec add(Vec a, Vec b) { return _mm_add_ps(a, b); }
+CONV2D_INLINE Vec sub(Vec a, Vec b) { return _mm_sub_ps(a, b); }
+CONV2D_INLINE Vec mul(Vec a, Vec b) { return _mm_mul_ps(a, b); }
+CONV2D_INLINE Vec div(Vec a, Vec b) { return _mm_div_ps(a, b); }
+CONV2D_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+// a * b - p, exactly, for p = mul(a, b) far from the ends of the range.
+CONV2D_INLINE __m128d low_error(Vec a, Vec b, Vec p) {
+  return _mm_sub_pd(_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(p));
+}
+CONV2D_INLINE Vec product_error(Vec a, Vec b, Vec p) {
+  const __m128 high = _mm_cvtpd_ps(low_error(_mm_movehl_ps(a, a), _mm_movehl_ps(b, b), _mm_movehl_ps(p, p)));
+  return _mm_movelh_ps(_mm_cvtpd_ps(low_error(a, b, p)), high);
+}
+// b where either is NaN: max(bound, v) and min(bound, v) keep the NaN of v.
+CONV2D_INLINE Vec max(Vec a, Vec b) { return _mm_max_ps(a, b); }
+CONV2D_INLINE Vec min(Vec a, Vec b) { return _mm_min_ps(a, b); }
+CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm_cmplt_ps(a, b); }
+CONV2D_INLINE Mask is_nan(Vec a) { return _mm_cmpunord_ps(a, a); }
+CONV2D_INLINE bool any(Mask m) { return _mm_movemask_ps(m) != 0; }
+// Lanes where a or b is NaN.
+CONV2D_INLINE Mask unordered(Vec a, Vec b) { return _mm_cmpunord_ps(a, b); }
+CONV2D_INLINE Mask either(Mask a, Mask b) { return _mm_or_ps(a, b); }
+CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b)); }
+// For |a| < 2^31.
+CONV2D_INLINE Vec round_even(Vec a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
+CONV2D_INLINE Vec power_of_two(Vec n) {
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127)), 23));
+}
+// a * 2^n for integral |n| <= 252, also where 2^n alone would leave the range of normal numbers.
+CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
+  const Vec half = round_even(mul(n, set(0.5f)));
+  return mul(mul(a, power_of_two(half)), power_of_two(sub(n, half)));
+}
+
+}  // namespace
+}  // namespace conv2d

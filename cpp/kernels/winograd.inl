@@ -1,0 +1,281 @@
+// Winograd transforms of one tile; the contracts are WinogradInput and WinogradOutput in kernels.h.
+// Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016; matrices after Toom and Cook for
+// the points 0, +-p1, +-p2, ..., infinity, so that B depends on the number of points alone and every pair +-p
+// shares its even and odd sums. 6 points: 0, +-11/16, +-3/2 (exact in binary, close to the smallest error of
+// all choices). Rows are transformed group by group (a group is 0, a pair, or infinity): no intermediate tile
+// is stored.
+
+namespace conv2d {
+namespace {
+
+constexpr int kProductRows = kRegisters == 32 ? (kLanes == 16 ? 14 : 12) : (kLanes == 1 ? 4 : 6);
+
+// M(x) = x * f(x^2) with f(z) = prod (z - p_k^2); e_k(z) = f(z) / (z - p_k^2). Coefficients from low to high.
+template <int kPoints>
+struct Toom {
+  static constexpr int kPairs = kPoints / 2 - 1;
+  float p[kPairs + 1] = {}, f[kPairs + 1] = {}, e[kPairs + 1][kPairs + 1] = {};
+  constexpr Toom() {
+    for (int k = 0; k < kPairs; ++k) p[k] = static_cast<float>(winograd_point(kPoints, 2 * k + 1));
+    for (int skip = 0; skip <= kPairs; ++skip) {
+      double c[kPairs + 2] = {1.0};
+      for (int k = 0; k < kPairs; ++k) {
+        if (k == skip) continue;
+        const double q = winograd_point(kPoints, 2 * k + 1) * winograd_point(kPoints, 2 * k + 1);
+        for (int i = kPairs; i >= 0; --i) c[i] = (i > 0 ? c[i - 1] : 0.0) - q * c[i];
+      }
+      for (int i = 0; i <= kPairs; ++i) (skip == kPairs ? f : e[skip])[i] = static_cast<float>(c[i]);
+    }
+  }
+};
+template <int kPoints>
+constexpr Toom<kPoints> kToom{};
+
+constexpr float power(float base, int exponent) {
+  return exponent == 0 ? 1.0f : base * power(base, exponent - 1);
+}
+
+template <int kPoints>
+constexpr int kGroups = kPoints == 1 ? 1 : kPoints / 2 + 1;
+template <int kPoints, int kGroup>
+constexpr int kGroupSize = kGroup == 0 || kGroup == kPoints / 2 ? 1 : 2;
+template <int kPoints, int kGroup>
+constexpr int kGroupFirst = kGroup == 0 ? 0 : 2 * kGroup - 1;
+
+// v[0 .. size) = the group's rows of BT times d(0), d(1), ...
+template <int kPoints, int kGroup, typename Get>
+CONV2D_INLINE void forward_group(const Get& d, Vec* v) {
+  constexpr int kPairs = kPoints / 2 - 1;
+  if constexpr (kPoints == 1) {
+    v[0] = d(0);
+  } else if constexpr (kGroup == 0 || kGroup == kPairs + 1) {
+    constexpr int kShift = kGroup == 0 ? 0 : 1;
+    Vec sum = d(2 * kPairs + kShift);
+#pragma GCC unroll 10
+    for (int i = kPairs - 1; i >= 0; --i) sum = fma(set(kToom<kPoints>.f[i]), d(2 * i + kShift), sum);
+    v[0] = sum;
+  } else {
+    constexpr int k = kGroup - 1;
+    Vec even = d(2 * kPairs), odd = d(2 * kPairs - 1);
+#pragma GCC unroll 10
+    for (int i = kPairs - 2; i >= 0; --i) {
+      even = fma(set(kToom<kPoints>.e[k][i]), d(2 * i + 2), even);
+      odd = fma(set(kToom<kPoints>.e[k][i]), d(2 * i + 1), odd);
+    }
+    if (kToom<kPoints>.p[k] == 1.0f) {
+      v[0] = add(even, odd);
+      v[1] = sub(even, odd);
+    } else {
+      v[0] = fma(set(kToom<kPoints>.p[k]), odd, even);
+      v[1] = fma(set(-kToom<kPoints>.p[k]), odd, even);
+    }
+  }
+}
+
+template <int kPoints, int kGroup = 0>
+CONV2D_INLINE void forward(const Vec* d, Vec* v) {
+  forward_group<kPoints, kGroup>(
+      [d](int i) __attribute__((always_inline)) { return d[i]; }, v + kGroupFirst<kPoints, kGroup>);
+  if constexpr (kGroup + 1 < kGroups<kPoints>) forward<kPoints, kGroup + 1>(d, v);
+}
+
+// The corners of v depend on every input, v[1,1] on all inner ones: together they show what is not finite.
+constexpr bool watched(int i, int j, int rows, int columns) {
+  const bool edge_row = i == 0 || i == rows - 1, edge_column = j == 0 || j == columns - 1;
+  return (edge_row && edge_column) || (i == (rows > 1) && j == (columns > 1));
+}
+
+// Rows of one group for one vector of channels. seen += squares of the watched values.
+template <int kRows, int kColumns, int kGroup, typename Load, typename Store>
+CONV2D_INLINE void input_groups(const Load& load_x, const Store& store_v, Vec* seen) {
+  constexpr int kSize = kGroupSize<kRows, kGroup>, kFirst = kGroupFirst<kRows, kGroup>;
+  Vec t[2][kColumns];
+#pragma GCC unroll 10
+  for (int j = 0; j < kColumns; ++j) {
+    Vec pair[2];
+    forward_group<kRows, kGroup>(
+        [&](int i) __attribute__((always_inline)) { return load_x(i, j); }, pair);
+    t[0][j] = pair[0];
+    if (kSize == 2) t[1][j] = pair[1];
+  }
+#pragma GCC unroll 2
+  for (int r = 0; r < kSize; ++r) {
+    Vec v[kColumns];
+    forward<kColumns>(t[r], v);
+#pragma GCC unroll 10
+    for (int j = 0; j < kColumns; ++j) {
+      store_v((kFirst + r) * kColumns + j, v[j]);
+      if (watched(kFirst + r, j, kRows, kColumns)) *seen = fma(v[j], v[j], *seen);
+    }
+  }
+  if constexpr (kGroup + 1 < kGroups<kRows>) {
+    input_groups<kRows, kColumns, kGroup + 1>(load_x, store_v, seen);
+  }
+}
+
+template <int kRows, int kColumns>
+bool winograd_input(const WinogradInput& t) {
+  Vec seen = zero();
+  float* to = t.v;
+  int64_t c = 0;
+  const auto put = [&](int at, Vec v) __attribute__((always_inline)) { store(to + at * t.plane, v); };
+  for (; c + kLanes <= t.channels; c += kLanes, to += kProductRows * kLanes) {
+    const float* x = t.x + c;
+    input_groups<kRows, kColumns, 0>(
+        [&](int i, int j) __attribute__((always_inline)) { return load(x + i * t.row + j * t.column); }, put,
+        &seen);
+  }
+  if (c < t.channels) {
+    input_groups<kRows, kColumns, 0>(
+        [&](int i, int j) { return load_first(t.x + c + i * t.row + j * t.column, t.channels - c); }, put,
+        &seen);
+  }
+  return !any(is_nan(sub(seen, seen)));
+}
+
+template <int kRows, int kVecs>
+void winograd_product(const WinogradProduct& t) {
+  Vec acc[kRows][kVecs];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int o = 0; o < kVecs; ++o) acc[r][o] = t.accumulate ? load(t.m + (r * kVecs + o) * kLanes) : zero();
+  }
+  const float *v = t.v, *u = t.u;
+  const auto step = [&](int64_t k) __attribute__((always_inline)) {
+    Vec b[kVecs];
+#pragma GCC unroll 2
+    for (int o = 0; o < kVecs; ++o) b[o] = load(u + o * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const Vec a = set(v[r * kLanes + k]);
+#pragma GCC unroll 2
+      for (int o = 0; o < kVecs; ++o) acc[r][o] = fma(a, b[o], acc[r][o]);
+    }
+    u += kVecs * kLanes;
+  };
+  int64_t c = 0;
+  for (; c + kLanes <= t.depth; c += kLanes, v += kProductRows * kLanes) {
+#pragma GCC unroll 4
+    for (int k = 0; k < kLanes; ++k) step(k);
+  }
+  for (int64_t k = 0; k < t.depth - c; ++k) step(k);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int o = 0; o < kVecs; ++o) store(t.m + (r * kVecs + o) * kLanes, acc[r][o]);
+  }
+}
+
+// Row i of AT times m(0), m(1), ...; rows of the same parity share their sums.
+template <int kPoints, int kOutputs, typename Get>
+CONV2D_INLINE Vec inverse(int i, const Get& m) {
+  constexpr int kPairs = kPoints / 2 - 1;
+  if constexpr (kPoints == 1) {
+    return m(0);
+  } else {
+    Vec sum = i == 0 ? m(0) : i == kOutputs - 1 ? m(kPoints - 1) : zero();
+#pragma GCC unroll 4
+    for (int k = 0; k < kPairs; ++k) {
+      const Vec a = m(2 * k + 1), b = m(2 * k + 2), s = i % 2 == 0 ? add(a, b) : sub(a, b);
+      const float factor = power(kToom<kPoints>.p[k], i);
+      const bool first = k == 0 && i > 0 && i < kOutputs - 1;
+      if (first) {
+        sum = factor == 1.0f ? s : mul(set(factor), s);
+      } else {
+        sum = factor == 1.0f ? add(sum, s) : fma(set(factor), s, sum);
+      }
+    }
+    return sum;
+  }
+}
+
+// y[i * row + j * column] = clamp(AT m A + bias) for rows i = kFirst, kFirst + 2, ... below kFirst + kSpan.
+template <int kRows, int kOutRows, int kColumns, int kOutColumns, int kFirst, int kSpan>
+CONV2D_INLINE void output_rows(const float* m, int64_t plane, float* y, int64_t row, int64_t column, Vec bias,
+                               Vec low, Vec high) {
+  Vec s[2][kColumns];
+#pragma GCC unroll 10
+  for (int j = 0; j < kColumns; ++j) {
+    const auto get = [&](int i) __attribute__((always_inline)) {
+      return load(m + (i * kColumns + j) * plane);
+    };
+    s[0][j] = inverse<kRows, kOutRows>(kFirst, get);
+    if constexpr (kSpan > 2) s[1][j] = inverse<kRows, kOutRows>(kFirst + 2, get);
+  }
+#pragma GCC unroll 2
+  for (int h = 0; h < (kSpan + 1) / 2; ++h) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kOutColumns; ++j) {
+      const Vec v = inverse<kColumns, kOutColumns>(
+          j, [&](int i) __attribute__((always_inline)) { return s[h][i]; });
+      store(y + (kFirst + 2 * h) * row + j * column, min(high, max(low, add(v, bias))));
+    }
+  }
+}
+
+// All rows; two of one parity at a time where registers allow it.
+template <int kRows, int kOutRows, int kColumns, int kOutColumns, int kFirst = 0, typename... Rest>
+CONV2D_INLINE void output_all(Rest... rest) {
+  constexpr bool kTwo = kRegisters == 32 && kColumns <= 6 && kOutRows == 4;
+  output_rows<kRows, kOutRows, kColumns, kOutColumns, kFirst, kTwo ? 3 : 1>(rest...);
+  if constexpr (kFirst + 1 < (kTwo ? 2 : kOutRows)) {
+    output_all<kRows, kOutRows, kColumns, kOutColumns, kFirst + 1>(rest...);
+  }
+}
+
+template <int kRows, int kOutRows, int kColumns, int kOutColumns>
+void winograd_output(const WinogradOutput& t) {
+  const Vec low = set(t.low), high = set(t.high), all = set(__builtin_inff());
+  float tile[kOutRows * kOutColumns * kLanes];  // of outputs that are not all stored, or not at once
+  for (int64_t o = 0; o < t.channels; o += kLanes) {
+    const int64_t count = t.channels - o < kLanes ? t.channels - o : kLanes;
+    const Vec bias = t.bias != nullptr ? load_first(t.bias + o, count) : zero();
+    const bool at_once =
+        count == kLanes && t.rows == kOutRows && t.columns == kOutColumns && t.residual == nullptr;
+    output_all<kRows, kOutRows, kColumns, kOutColumns>(
+        t.m + o, t.plane, at_once ? t.y + o : tile, at_once ? t.row : kOutColumns * kLanes,
+        at_once ? t.column : kLanes, bias, at_once ? low : sub(zero(), all), at_once ? high : all);
+    for (int64_t i = 0; !at_once && i < t.rows; ++i) {
+      for (int64_t j = 0; j < t.columns; ++j) {
+        Vec v = load(tile + (i * kOutColumns + j) * kLanes);
+        if (t.residual != nullptr) {
+          v = add(v, load_first(t.residual + i * t.residual_row + j * t.residual_column + o, count));
+        }
+        store_first(t.y + i * t.row + j * t.column + o, min(high, max(low, v)), count);
+      }
+    }
+  }
+}
+
+template <int kRows, int kVecs>
+constexpr void (*winograd_product_or_null())(const WinogradProduct&) {
+  if constexpr (kRows >= 1 && kRows <= kProductRows) return winograd_product<kRows, kVecs>;
+  return nullptr;
+}
+
+template <int kOne, int kRow>
+constexpr void fill_products(void (**to)(const WinogradProduct&)) {
+  to[kRow] = winograd_product_or_null<kRow, kOne>();
+  if constexpr (kRow < kMaxGemmRows) fill_products<kOne, kRow + 1>(to);
+}
+
+template <int kVecs>
+constexpr WinogradProducts winograd_products() {
+  WinogradProducts products{};
+  fill_products<kVecs, 1>(products.rows);
+  return products;
+}
+
+template <int kRows, int kOutRows, int kColumns, int kOutColumns>
+constexpr WinogradTransform winograd_transform() {
+  return {kOutRows,
+          kOutColumns,
+          kRows,
+          kColumns,
+          winograd_input<kRows, kColumns>,
+          winograd_output<kRows, kOutRows, kColumns, kOutColumns>};
+}
+
+}  // namespace
+}  // namespace conv2d

@@ -1,0 +1,93 @@
+// The table of convolution algorithms and the choice among them. Nothing else decides.
+#include "ops/conv.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "ops/conv_algorithms.h"
+
+namespace conv2d {
+
+ConvWeights::ConvWeights(std::shared_ptr<const void> owner, const float* kernel, std::vector<float> scale,
+                         std::vector<float> bias)
+    : owner_(std::move(owner)), kernel_(kernel), scale_(std::move(scale)), bias_(std::move(bias)) {}
+
+std::shared_ptr<const Buffer> ConvWeights::packed(const std::string& key,
+                                                  const std::function<Buffer()>& pack) const {
+  {
+    const std::lock_guard<std::mutex> lock(core_mutex());
+    const auto found = packed_.find(key);
+    if (found != packed_.end()) return found->second;
+  }
+  const auto made = std::make_shared<const Buffer>(pack());
+  const std::lock_guard<std::mutex> lock(core_mutex());
+  return packed_.emplace(key, made).first->second;
+}
+
+size_t ConvWeights::packed_bytes() const {
+  const std::lock_guard<std::mutex> lock(core_mutex());
+  size_t bytes = 0;
+  for (const auto& entry : packed_) bytes += entry.second->bytes();
+  return bytes;
+}
+
+Machine machine_of(const Kernels& kernels) {
+  return {
+      std::min(4.0 * kernels.lanes, 32.0), 4.0, 24.0, 1.0 * (1 << 20), 16.0 * (1 << 20), 1.0 * kernels.lanes};
+}
+
+const std::vector<ConvAlgorithm>& conv_algorithms() {
+  static const std::vector<ConvAlgorithm> table = {
+      conv_gemm(),      conv_depthwise(), conv_grouped(),       conv_planar(),
+      conv_winograd4(), conv_winograd2(), conv_winograd_line(), conv_reference(),
+  };
+  return table;
+}
+
+std::vector<ConvChoice> explain_conv(const ConvProblem& problem, const Kernels& kernels,
+                                     const ConvOptions& options) {
+  ConvProblem one = problem;
+  one.n = 1;
+  one.finish();
+  const Machine machine = machine_of(kernels);
+  std::vector<ConvChoice> rows;
+  ConvChoice* best = nullptr;
+  rows.reserve(conv_algorithms().size());
+  for (const ConvAlgorithm& algorithm : conv_algorithms()) {
+    ConvChoice row{algorithm.name, algorithm.why_not(one, kernels)};
+    if (row.reason.empty() && options.exact && !algorithm.exact)
+      row.reason = "exact arithmetic was asked for";
+    if (row.reason.empty() && options.needs_pre && !algorithm.takes_pre)
+      row.reason = "it cannot transform its input";
+    if (row.reason.empty() && !options.algorithm.empty() && options.algorithm != algorithm.name) {
+      row.reason = "'" + options.algorithm + "' was asked for";
+    }
+    if (row.reason.empty()) row.cost = algorithm.cost(one, machine);
+    rows.push_back(std::move(row));
+    if (rows.back().reason.empty() && (best == nullptr || rows.back().cost < best->cost)) best = &rows.back();
+  }
+  if (best != nullptr) best->chosen = true;
+  return rows;
+}
+
+const ConvAlgorithm& choose_conv(const ConvProblem& problem, const Kernels& kernels,
+                                 const ConvOptions& options) {
+  const std::vector<ConvChoice> rows = explain_conv(problem, kernels, options);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].chosen) return conv_algorithms()[i];
+  }
+  std::string reasons;
+  for (const ConvChoice& row : rows) {
+    if (options.algorithm.empty() || row.name == options.algorithm)
+      reasons += ' ' + row.name + ": " + row.reason + '.';
+  }
+  throw std::invalid_argument("no convolution algorithm '" + options.algorithm + "' for " +
+                              to_string(problem) + ':' + reasons);
+}
+
+std::unique_ptr<ConvPlan> plan_conv(const ConvProblem& problem, std::shared_ptr<const ConvWeights> weights,
+                                    const Kernels& kernels, const ConvOptions& options) {
+  return choose_conv(problem, kernels, options).make(problem, std::move(weights), kernels);
+}
+
+}  // namespace conv2d

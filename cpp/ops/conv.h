@@ -1,0 +1,120 @@
+// Convolution: plan, then run. One row per algorithm says why it cannot, what it costs, and makes the plan.
+// Packed weights depend on the kernel alone: plans for other image sizes and batches share them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/problem.h"
+#include "kernels/kernels.h"
+#include "runtime/buffer.h"
+#include "runtime/parallel.h"
+
+namespace conv2d {
+
+// kernel[kh,kw,c/groups,oc] times scale[oc] (empty: 1), bias[oc] (empty: none). `owner` keeps `kernel` alive.
+class ConvWeights {
+ public:
+  ConvWeights(std::shared_ptr<const void> owner, const float* kernel, std::vector<float> scale,
+              std::vector<float> bias);
+
+  const float* kernel() const { return kernel_; }
+  float scale(int64_t oc) const { return scale_.empty() ? 1.0f : scale_[static_cast<size_t>(oc)]; }
+  const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
+  const std::vector<float>& scales() const { return scale_; }
+  const std::shared_ptr<const void>& owner() const { return owner_; }
+
+  // The packed form that goes by `key`, made by `pack` the first time. Thread-safe.
+  std::shared_ptr<const Buffer> packed(const std::string& key, const std::function<Buffer()>& pack) const;
+  size_t packed_bytes() const;
+
+ private:
+  std::shared_ptr<const void> owner_;
+  const float* kernel_;
+  std::vector<float> scale_, bias_;
+  mutable std::map<std::string, std::shared_ptr<const Buffer>> packed_;  // under core_mutex()
+};
+
+// Applied to x while it is read: v = x[n,h,w,c] * scale[c] + shift[c], relu, * gate[n,c]; null members are
+// skipped.
+struct PreOp {
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+  bool relu = false;
+  const float* gate = nullptr;
+  bool empty() const { return scale == nullptr && gate == nullptr && !relu; }
+};
+
+// One call's arrays. Strides are floats between neighbouring pixels: at least c, oc and oc. Rows and images
+// are dense.
+struct ConvIo {
+  const float* x = nullptr;
+  int64_t x_stride = 0;
+  float* y = nullptr;
+  int64_t y_stride = 0;
+  const float* residual = nullptr;  // added before the activation
+  int64_t residual_stride = 0;
+  PreOp pre = {};
+};
+
+class ConvPlan {
+ public:
+  explicit ConvPlan(const ConvProblem& p) : problem(p) {}
+  virtual ~ConvPlan() = default;
+  virtual size_t scratch_bytes(int workers) const = 0;
+  // Called by every worker of one region with the same arguments; scratch is 64-byte aligned and may hold
+  // anything. No barrier is needed before it; the caller sets one before the output is read by another
+  // worker.
+  virtual void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept = 0;
+
+  const ConvProblem problem;
+};
+
+// The machine as the cost model sees it, per core. Nominal, so that the choice is the same in every run.
+struct Machine {
+  double flops_per_cycle;
+  double bytes_per_cycle;        // from memory
+  double cache_bytes_per_cycle;  // from the second-level cache
+  double l2_bytes;
+  double l3_bytes;
+  double lanes;
+};
+Machine machine_of(const Kernels& kernels);
+
+struct ConvAlgorithm {
+  const char* name;
+  bool exact;      // one rounding per product and sum: no transforms of the data
+  bool takes_pre;  // applies ConvIo::pre
+  std::string (*why_not)(const ConvProblem& problem, const Kernels& kernels);  // empty: it can
+  double (*cost)(const ConvProblem& problem, const Machine& machine);          // cycles of one core for n = 1
+  std::unique_ptr<ConvPlan> (*make)(const ConvProblem& problem, std::shared_ptr<const ConvWeights> weights,
+                                    const Kernels& kernels);
+};
+
+const std::vector<ConvAlgorithm>& conv_algorithms();
+
+struct ConvOptions {
+  std::string algorithm;  // empty: the cheapest that can
+  bool exact = false;
+  bool needs_pre = false;
+};
+
+// Never depends on n: a sample's result is the same in any batch. Throws std::invalid_argument,
+// std::bad_alloc.
+const ConvAlgorithm& choose_conv(const ConvProblem& problem, const Kernels& kernels,
+                                 const ConvOptions& options);
+std::unique_ptr<ConvPlan> plan_conv(const ConvProblem& problem, std::shared_ptr<const ConvWeights> weights,
+                                    const Kernels& kernels, const ConvOptions& options = {});
+
+struct ConvChoice {
+  std::string name, reason;  // reason why not; empty for a candidate
+  double cost = 0.0;         // cycles of one core
+  bool chosen = false;
+};
+std::vector<ConvChoice> explain_conv(const ConvProblem& problem, const Kernels& kernels,
+                                     const ConvOptions& options = {});
+
+}  // namespace conv2d

@@ -1,0 +1,170 @@
+// Depthwise convolution: each output channel reads one input channel. Work is cut into blocks of channels
+// times rows of outputs (two together where the kernel shares their input rows). The kernel reads the image
+// in place; where an input channel feeds several outputs or is transformed first, rows are written to a ring
+// in scratch as they are needed. Weights are packed as bias, then taps, each padded to whole vectors.
+#include <algorithm>
+#include <cstring>
+
+#include "base/checked.h"
+#include "ops/conv_algorithms.h"
+
+namespace conv2d {
+namespace {
+
+constexpr int64_t kBlock = 128;  // the most output channels of a block, where rows alone are too few units
+constexpr int64_t kUnitsPerWorker = 12;
+constexpr int64_t kPad = 16;
+constexpr int64_t kConflict = 256;  // pixels so many floats apart compete for the same few sets of a cache
+constexpr int64_t kMaxTapRows = 64;
+constexpr int64_t kChain = 256;  // products of one sum: bounds its rounding error
+
+Buffer pack_taps(const ConvProblem& p, const ConvWeights& weights) {
+  const int64_t stride = round_up(p.oc, kPad), taps = p.kh * p.kw;
+  Buffer buffer(static_cast<size_t>(checked_multiply({4, taps + 1, stride}, "the packed kernel")));
+  std::fill_n(buffer.floats(), (taps + 1) * stride, 0.0f);
+  if (weights.bias() != nullptr) std::copy_n(weights.bias(), p.oc, buffer.floats());
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t o = 0; o < p.oc; ++o) {
+      buffer.floats()[(tap + 1) * stride + o] = weights.kernel()[tap * p.oc + o] * weights.scale(o);
+    }
+  }
+  return buffer;
+}
+
+class DepthwisePlan : public ConvPlan {
+ public:
+  DepthwisePlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
+      : ConvPlan(p),
+        kernels_(kernels),
+        packed_(weights->packed("depthwise", [&] { return pack_taps(p, *weights); })),
+        rows_(p.dh == 1 && p.sh <= p.kh ? kernels.depthwise_rows(p.kw, p.sw, p.dw) : 1) {}
+
+  size_t scratch_bytes(int workers) const override {
+    return static_cast<size_t>(workers) * ring_floats() * 4;
+  }
+
+  void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
+    const ConvProblem& p = problem;
+    const int64_t units = ceil_div(p.oh, rows_);
+    const bool collides = io.x_stride % (p.kh < 5 ? 4 * kConflict : kConflict) == 0;
+    const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
+    const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
+    const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
+    const int64_t blocks = ceil_div(p.oc, block);
+    const Range range = worker.share(blocks * p.n * units);
+    float* ring = reinterpret_cast<float*>(scratch) + worker.index * ring_floats();
+    int64_t filled = 0,
+            current = -1;  // rows below `filled` of image and block `current` are or were in the ring
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
+      if (image != current) filled = 0;
+      current = image;
+      tile(io, n, i % units * rows_, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
+    }
+  }
+
+ private:
+  int64_t ring_rows() const { return (problem.kh - 1) * problem.dh + 1 + (rows_ - 1) * problem.sh; }
+  int64_t ring_floats() const {
+    return ring_rows() * problem.w * std::min(kBlock, round_up(problem.oc, kPad));
+  }
+
+  void tile(const ConvIo& io, int64_t n, int64_t oy, Range outputs, float* ring, int64_t* filled) const {
+    const ConvProblem& p = problem;
+    const int64_t c0 = outputs.begin, channels = outputs.end - c0, stride = round_up(p.oc, kPad);
+    const int64_t image_row = p.w * io.x_stride, top = oy * p.sh - p.pad.top;
+    const float* rows[kMaxTapRows];
+    DepthwiseRows t{};
+    t.out_rows = std::min(rows_, p.oh - oy);
+    const int64_t count = p.kh + (t.out_rows - 1) * p.sh, width = round_up(channels, kPad);
+    auto slot = [&](int64_t iy) { return ring + iy % ring_rows() * p.w * width; };
+    const int64_t end = std::min(top + (count - 1) * p.dh + 1, p.h);
+    for (int64_t iy = std::max({*filled, top, int64_t{0}}); ring != nullptr && iy < end; ++iy) {
+      prepare(io, n, io.x + (n * p.h + iy) * image_row, c0, channels, slot(iy));
+    }
+    *filled = std::max(*filled, end);
+    for (int64_t k = 0; k < count; ++k) {
+      const int64_t iy = top + k * p.dh;
+      rows[k] = nullptr;
+      if (iy >= 0 && iy < p.h) rows[k] = ring != nullptr ? slot(iy) : io.x + (n * p.h + iy) * image_row + c0;
+    }
+    t.activation = &p.activation;
+    t.rows = rows;
+    t.pixel_stride = ring == nullptr ? io.x_stride : width;
+    t.w = p.w;
+    t.channels = channels;
+    t.kh = p.kh;
+    t.kw = p.kw;
+    t.sh = p.sh;
+    t.sw = p.sw;
+    t.dw = p.dw;
+    t.pad_left = p.pad.left;
+    t.bias = packed_->floats() + c0;
+    t.weights = t.bias + stride;
+    t.tap_stride = stride;
+    t.ow = p.ow;
+    t.y_stride = io.y_stride;
+    t.residual_stride = io.residual_stride;
+    for (int64_t r = 0; r < t.out_rows; ++r) {
+      const int64_t pixel = (n * p.oh + oy + r) * p.ow;
+      t.y[r] = io.y + pixel * io.y_stride + c0;
+      t.residual[r] = io.residual != nullptr ? io.residual + pixel * io.residual_stride + c0 : nullptr;
+    }
+    kernels_.depthwise(t);
+  }
+
+  // slot[pixel][o - c0] = v(x[pixel][o / multiplier]) for the outputs [c0, c0 + channels)
+  void prepare(const ConvIo& io, int64_t n, const float* x, int64_t c0, int64_t channels, float* slot) const {
+    const ConvProblem& p = problem;
+    const int64_t multiplier = p.group_oc(), first = c0 / multiplier;
+    const int64_t count = (c0 + channels - 1) / multiplier - first + 1;
+    const Activation act{io.pre.relu ? ActivationKind::kRelu : ActivationKind::kLinear};
+    float wide[kBlock];
+    const bool plain = io.pre.empty() && multiplier == 1;
+    for (int64_t pixel = 0; pixel < p.w; ++pixel, slot += round_up(channels, kPad)) {
+      const float* from = x + pixel * io.x_stride + first;
+      float* to = multiplier == 1 ? slot : wide;
+      if (plain) std::memcpy(slot, from, static_cast<size_t>(count) * 4);
+      if (io.pre.scale != nullptr || io.pre.relu) {
+        kernels_.scale_shift(act, io.pre.scale ? io.pre.scale + first : nullptr,
+                             io.pre.scale ? io.pre.shift + first : nullptr, from, to, count);
+        from = to;
+      }
+      if (io.pre.gate != nullptr) {
+        kernels_.scale_shift({}, io.pre.gate + n * p.c + first, nullptr, from, to, count);
+        from = to;
+      }
+      if (multiplier == 1) continue;
+      for (int64_t o = 0, at = c0 - first * multiplier; o < channels; ++o, ++at)
+        slot[o] = from[at / multiplier];
+    }
+  }
+
+  const Kernels& kernels_;
+  std::shared_ptr<const Buffer> packed_;
+  const int64_t rows_;
+};
+
+}  // namespace
+
+ConvAlgorithm conv_depthwise() {
+  return {"depthwise",
+          true,
+          true,
+          [](const ConvProblem& p, const Kernels&) -> std::string {
+            if (!p.is_depthwise()) return "each output channel must read one input channel of its own";
+            if (p.kh * p.kw > kChain) return "its sums are too long for one chain";
+            if (p.kh * 2 > kMaxTapRows) return "the kernel has too many rows";
+            return "";
+          },
+          [](const ConvProblem& p, const Machine& m) {
+            const double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
+            const double share = std::min(0.6 + 0.01 * static_cast<double>(p.kh * p.kw), 0.95);
+            return std::max(p.flops() / (share * m.flops_per_cycle), bytes / m.bytes_per_cycle);
+          },
+          [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
+            return std::unique_ptr<ConvPlan>(new DepthwisePlan(p, std::move(weights), kernels));
+          }};
+}
+
+}  // namespace conv2d

@@ -1,0 +1,149 @@
+// Few channels in, few out: vectorised over the pixels of an output row. The input rows of a block of output
+// rows are split into planes row[c][x % sw][x / sw] with zeros around, in which every tap of neighbouring
+// outputs is one vector. Refuses what the matrix product does better: many channels, long sums, groups.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/checked.h"
+#include "ops/conv_algorithms.h"
+
+namespace conv2d {
+namespace {
+
+constexpr int64_t kMostChannels = 32, kMostOutputs = 8, kMostTerms = 192, kBlockRows = 16, kOutputs = 4;
+
+class PlanarPlan : public ConvPlan {
+ public:
+  PlanarPlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
+      : ConvPlan(p), kernels_(kernels), weights_(std::move(weights)) {
+    const int64_t extent = (p.ow - 1) * p.sw + (p.kw - 1) * p.dw + 1;
+    plane_ = round_up(ceil_div(extent, p.sw) + 4 * kernels_.lanes, 16);
+    row_ = checked_multiply({plane_, p.sw, p.c}, "scratch");
+    rows_ = (std::min(kBlockRows, p.oh) - 1) * p.sh + (p.kh - 1) * p.dh + 1;
+    worker_bytes_ = static_cast<size_t>(checked_multiply({4, rows_, row_}, "scratch"));
+    for (int64_t i = 0; i < p.kh; ++i) {
+      for (int64_t j = 0; j < p.kw; ++j) {
+        for (int64_t c = 0; c < p.c; ++c) {
+          offsets_.push_back(i * p.dh * row_ + (c * p.sw + j * p.dw % p.sw) * plane_ + j * p.dw / p.sw);
+        }
+      }
+    }
+    packed_ = weights_->packed("planar", [&] { return pack(); });
+  }
+
+  size_t scratch_bytes(int workers) const override { return static_cast<size_t>(workers) * worker_bytes_; }
+
+  void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
+    const ConvProblem& p = problem;
+    float* rows = reinterpret_cast<float*>(scratch + static_cast<size_t>(worker.index) * worker_bytes_);
+    const Range mine = worker.share(p.n * p.oh);
+    for (int64_t row = mine.begin; row < mine.end;) {
+      const int64_t n = row / p.oh, oy = row % p.oh;
+      const int64_t count = std::min({kBlockRows, p.oh - oy, mine.end - row});
+      fill(io, n, oy * p.sh - p.pad.top, (count - 1) * p.sh + (p.kh - 1) * p.dh + 1, rows);
+      for (int64_t i = 0; i < count; ++i) output_row(io, (row + i) * p.ow, rows + i * p.sh * row_);
+      row += count;
+    }
+  }
+
+ private:
+  // Groups of up to kOutputs outputs: [kh, kw, c][outputs]
+  Buffer pack() const {
+    const int64_t terms = problem.kh * problem.kw * problem.c;
+    Buffer buffer(static_cast<size_t>(4 * terms * problem.oc));
+    float* to = buffer.floats();
+    for (int64_t first = 0; first < problem.oc; first += kOutputs) {
+      for (int64_t k = 0; k < terms; ++k) {
+        for (int64_t o = first; o < std::min(first + kOutputs, problem.oc); ++o) {
+          *to++ = weights_->kernel()[k * problem.oc + o] * weights_->scale(o);
+        }
+      }
+    }
+    return buffer;
+  }
+
+  // The planes of `count` input rows from row y on.
+  void fill(const ConvIo& io, int64_t n, int64_t y, int64_t count, float* to) const {
+    const ConvProblem& p = problem;
+    for (const int64_t end = y + count; y < end; ++y, to += row_) {
+      if (y < 0 || y >= p.h) {
+        std::memset(to, 0, static_cast<size_t>(row_) * sizeof(float));
+        continue;
+      }
+      for (int64_t phase = 0; phase < p.sw; ++phase) {
+        const int64_t skip = (phase - p.pad.left % p.sw + p.sw) % p.sw;  // the phase's first pixel
+        const int64_t room = plane_ - 4 * kernels_.lanes, at = std::min((skip + p.pad.left) / p.sw, room);
+        const int64_t pixels = std::min(room - at, skip < p.w ? (p.w - 1 - skip) / p.sw + 1 : 0);
+        for (int64_t c = 0; c < p.c; ++c) {
+          float* plane = to + (c * p.sw + phase) * plane_;
+          std::fill(plane, plane + at, 0.0f);
+          std::fill(plane + at + pixels, plane + room, 0.0f);
+        }
+        kernels_.deinterleave(io.x + ((n * p.h + y) * p.w + skip) * io.x_stride, io.x_stride * p.sw, pixels,
+                              p.c, to + phase * plane_ + at, p.sw * plane_);
+      }
+    }
+  }
+
+  void output_row(const ConvIo& io, int64_t pixel, const float* rows) const {
+    const ConvProblem& p = problem;
+    const bool clamp = p.activation.is_clamp();
+    PlanarTile t{};
+    t.x = rows;
+    t.offsets = offsets_.data();
+    t.taps = static_cast<int64_t>(offsets_.size());
+    t.count = p.ow;
+    t.y_stride = io.y_stride;
+    t.residual_stride = io.residual_stride;
+    t.low = clamp ? p.activation.low() : -std::numeric_limits<float>::infinity();
+    t.high = clamp ? p.activation.high() : std::numeric_limits<float>::infinity();
+    for (int64_t first = 0; first < p.oc; first += kOutputs) {
+      t.outputs = std::min(kOutputs, p.oc - first);
+      t.w = packed_->floats() + first * t.taps;
+      t.bias = weights_->bias() != nullptr ? weights_->bias() + first : nullptr;
+      t.y = io.y + pixel * io.y_stride + first;
+      t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + first : nullptr;
+      kernels_.planar(t);
+    }
+    if (clamp) return;
+    float* y = io.y + pixel * io.y_stride;
+    const int64_t rows_of_y = io.y_stride == p.oc ? 1 : p.ow,
+                  count = io.y_stride == p.oc ? p.ow * p.oc : p.oc;
+    for (int64_t i = 0; i < rows_of_y; ++i, y += io.y_stride) kernels_.activate(p.activation, y, y, count);
+  }
+
+  const Kernels& kernels_;
+  std::shared_ptr<const ConvWeights> weights_;
+  int64_t plane_ = 0, row_ = 0, rows_ = 0;  // floats of a plane, of a row of planes; rows of a block
+  size_t worker_bytes_ = 0;
+  std::vector<int64_t> offsets_;
+  std::shared_ptr<const Buffer> packed_;
+};
+
+}  // namespace
+
+ConvAlgorithm conv_planar() {
+  return {
+      "planar",
+      true,
+      false,
+      [](const ConvProblem& p, const Kernels&) {
+        if (p.groups > 1) return std::string("it has groups");
+        if (p.c > kMostChannels || p.oc > kMostOutputs)
+          return std::string("more than 32 channels, or 8 outputs");
+        return p.kh * p.kw * p.c > kMostTerms ? std::string("a sum of more than 192 terms") : std::string();
+      },
+      [](const ConvProblem& p, const Machine& m) {
+        const double row = std::ceil(static_cast<double>(p.ow) / m.lanes) * 2.0 * m.lanes / m.flops_per_cycle;
+        const double moved = static_cast<double>(p.n * p.h * p.w * p.c) * (p.c > 4 || p.sw > 1 ? 1.5 : 0.5);
+        return static_cast<double>(p.n * p.oh * p.oc * p.kh * p.kw * p.c) * row + moved +
+               static_cast<double>(p.n * p.oh * p.ow * p.oc) +
+               (p.x_bytes() + p.y_bytes() + p.kernel_bytes()) / m.bytes_per_cycle;
+      },
+      [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
+        return std::unique_ptr<ConvPlan>(new PlanarPlan(p, std::move(weights), kernels));
+      }};
+}
+
+}  // namespace conv2d

@@ -1,0 +1,79 @@
+// Plain convolution: the oracle among the algorithms and the last fallback. Takes every problem.
+// Layouts: x[n,h,w,c], kernel[kh,kw,c/groups,oc], y[n,oh,ow,oc]; partial sums in double.
+#include "ops/conv_algorithms.h"
+
+namespace conv2d {
+namespace {
+
+class ReferencePlan : public ConvPlan {
+ public:
+  ReferencePlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
+      : ConvPlan(p), weights_(std::move(weights)), kernels_(kernels) {}
+
+  size_t scratch_bytes(int) const override { return 0; }
+
+  void run(const ConvIo& io, char*, const Worker& worker) const noexcept override {
+    const ConvProblem& p = problem;
+    const Range rows = worker.share(p.n * p.oh);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      for (int64_t ox = 0; ox < p.ow; ++ox) {
+        const int64_t pixel = row * p.ow + ox;
+        float* y = io.y + pixel * io.y_stride;
+        for (int64_t o = 0; o < p.oc; ++o) {
+          double sum = weights_->bias() != nullptr ? weights_->bias()[o] : 0.0;
+          sum += window(io, row / p.oh, row % p.oh, ox, o) * weights_->scale(o);
+          if (io.residual != nullptr) sum += io.residual[pixel * io.residual_stride + o];
+          y[o] = static_cast<float>(sum);
+        }
+        kernels_.activate(p.activation, y, y, p.oc);
+      }
+    }
+  }
+
+ private:
+  // sum over the window inside the image of v(x) * kernel
+  double window(const ConvIo& io, int64_t n, int64_t oy, int64_t ox, int64_t o) const {
+    const ConvProblem& p = problem;
+    const int64_t c0 = o / p.group_oc() * p.group_c();
+    double sum = 0.0;
+    for (int64_t i = 0; i < p.kh; ++i) {
+      const int64_t iy = oy * p.sh - p.pad.top + i * p.dh;
+      if (iy < 0 || iy >= p.h) continue;
+      for (int64_t j = 0; j < p.kw; ++j) {
+        const int64_t ix = ox * p.sw - p.pad.left + j * p.dw;
+        if (ix < 0 || ix >= p.w) continue;
+        const float* x = io.x + ((n * p.h + iy) * p.w + ix) * io.x_stride + c0;
+        const float* kernel = weights_->kernel() + (i * p.kw + j) * p.group_c() * p.oc + o;
+        for (int64_t k = 0; k < p.group_c(); ++k) {
+          sum += static_cast<double>(transformed(io.pre, x[k], n, c0 + k)) * kernel[k * p.oc];
+        }
+      }
+    }
+    return sum;
+  }
+
+  float transformed(const PreOp& pre, float v, int64_t n, int64_t channel) const {
+    if (pre.scale != nullptr) v = v * pre.scale[channel] + pre.shift[channel];
+    if (pre.relu) v = v < 0.0f ? 0.0f : v;
+    if (pre.gate != nullptr) v *= pre.gate[n * problem.c + channel];
+    return v;
+  }
+
+  std::shared_ptr<const ConvWeights> weights_;
+  const Kernels& kernels_;
+};
+
+}  // namespace
+
+ConvAlgorithm conv_reference() {
+  return {"reference",
+          true,
+          true,
+          [](const ConvProblem&, const Kernels&) { return std::string(); },
+          [](const ConvProblem& p, const Machine&) { return p.flops() * 4.0; },
+          [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
+            return std::unique_ptr<ConvPlan>(new ReferencePlan(p, std::move(weights), kernels));
+          }};
+}
+
+}  // namespace conv2d

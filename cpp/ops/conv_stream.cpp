@@ -1,0 +1,131 @@
+#include "ops/conv_stream.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+
+namespace conv2d {
+namespace {
+
+constexpr double kBandShare = 0.25; // of the second-level cache, for what lies between two stages
+constexpr double kMostRecomputed = 0.2;
+
+double row_bytes(const ConvProblem& p) { return 4.0 * p.ow * p.oc; }
+
+// The rows of x under output rows `rows`.
+Range rows_under(const ConvProblem& p, Range rows) {
+  return {std::clamp<int64_t>(rows.begin * p.sh - p.pad.top, 0, p.h),
+          std::clamp<int64_t>((rows.end - 1) * p.sh - p.pad.top + (p.kh - 1) * p.dh + 1, 0, p.h)};
+}
+
+// The stage's problem on rows `input` of one image, with output rows `output`.
+ConvProblem cut(const ConvProblem& whole, Range input, Range output) {
+  ConvProblem p = whole;
+  p.n = 1;
+  p.h = input.end - input.begin;
+  const int64_t first = output.begin * p.sh - p.pad.top;
+  p.pad.top = input.begin - first;
+  p.pad.bottom = std::max<int64_t>(
+      0, first + (output.end - output.begin - 1) * p.sh + (p.kh - 1) * p.dh + 1 - input.end);
+  p.finish();
+  return p;
+}
+
+}  // namespace
+
+int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages, const Machine& machine) {
+  const ConvProblem& last = stages.back();
+  double per_row = 0.0, rows = 1.0;  // rows of the stage for each row of the last output
+  for (size_t i = stages.size() - 1; i > 0; --i) {
+    rows *= static_cast<double>(stages[i].sh);
+    per_row = std::max(per_row, rows * row_bytes(stages[i - 1]));
+  }
+  const int64_t most =
+      std::clamp<int64_t>(static_cast<int64_t>(kBandShare * machine.l2_bytes / per_row), 1, last.oh);
+  return ceil_div(last.oh, ceil_div(last.oh, most));
+}
+
+bool StreamPlan::pays(const std::vector<ConvProblem>& stages, const Machine& machine) {
+  const int64_t rows = band_rows(stages, machine), bands = ceil_div(stages.back().oh, rows);
+  double between = 0.0, weights = 0.0, extra = 0.0;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    weights += stages[i].kernel_bytes();
+    if (i + 1 == stages.size()) break;
+    const ConvProblem& next = stages[i + 1];
+    between += stages[i].y_bytes() / static_cast<double>(std::max<int64_t>(stages[i].n, 1));
+    extra = std::max(extra, static_cast<double>((next.kh - 1) * next.dh + 1 - next.sh) /
+                                static_cast<double>(rows * next.sh));
+  }
+  return between > machine.l2_bytes && weights * static_cast<double>(bands) < between &&
+         extra <= kMostRecomputed;
+}
+
+StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& kernels, bool needs_pre,
+                       bool exact)
+    : stages_(stages) {
+  std::vector<ConvProblem> problems;
+  for (const StreamStage& stage : stages_) problems.push_back(stage.problem);
+  rows_ = band_rows(problems, machine_of(kernels));
+  size_t inner = 0;
+  const int64_t oh = problems.back().oh;
+  for (int64_t row = 0; row < oh; row += rows_) {
+    Band band(stages_.size());
+    Range output{row, std::min(row + rows_, oh)};
+    for (size_t i = stages_.size(); i-- > 0;) {
+      const Range input = rows_under(problems[i], output);
+      const ConvProblem problem = cut(problems[i], input, output);
+      std::unique_ptr<ConvPlan>& plan = plans_[std::to_string(i) + to_string(problem)];
+      if (plan == nullptr)
+        plan = plan_conv(problem, stages_[i].weights, kernels, {"", exact, needs_pre && i == 0});
+      inner = std::max(inner, plan->scratch_bytes(1));
+      if (i + 1 < stages_.size()) {
+        between_floats_ = std::max(between_floats_,
+                                   static_cast<size_t>(round_up(problem.oh * problem.ow * problem.oc, 32)));
+      }
+      band[i] = {input, plan.get()};
+      output = input;
+    }
+    bands_.push_back(std::move(band));
+  }
+  worker_bytes_ =
+      static_cast<size_t>(round_up(static_cast<int64_t>(2 * between_floats_ * sizeof(float) + inner), 128));
+}
+
+void StreamPlan::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
+  const ConvProblem &first = stages_.front().problem, &last = stages_.back().problem;
+  char* mine = scratch + static_cast<size_t>(worker.index) * worker_bytes_;
+  float* between[2] = {reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine) + between_floats_};
+  char* inner = mine + 2 * between_floats_ * sizeof(float);
+  const int64_t count = static_cast<int64_t>(bands_.size());
+  const Range work = worker.share(first.n * count);
+  for (int64_t unit = work.begin; unit < work.end; ++unit) {
+    const int64_t n = unit / count;
+    const Band& band = bands_[static_cast<size_t>(unit % count)];
+    for (size_t i = 0; i < band.size(); ++i) {
+      const ConvProblem& p = stages_[i].problem;
+      ConvIo stage;
+      if (i == 0) {
+        stage.x = io.x + (n * first.h + band[0].input.begin) * first.w * io.x_stride;
+        stage.x_stride = io.x_stride;
+        stage.pre = io.pre;
+      } else {
+        stage.x = between[i % 2];
+        stage.x_stride = p.c;
+      }
+      stage.y = between[(i + 1) % 2];
+      stage.y_stride = p.oc;
+      if (i + 1 == band.size()) {
+        const int64_t pixel = (n * last.oh + unit % count * rows_) * last.ow;
+        stage.y = io.y + pixel * io.y_stride;
+        stage.y_stride = io.y_stride;
+        if (io.residual != nullptr) {
+          stage.residual = io.residual + pixel * io.residual_stride;
+          stage.residual_stride = io.residual_stride;
+        }
+      }
+      band[i].plan->run(stage, inner, Worker(0, 1));
+    }
+  }
+}
+
+}  // namespace conv2d

@@ -1,0 +1,24 @@
+// Winograd convolution, its parts: the transformed weights, and what one algorithm row is about.
+#pragma once
+
+#include "ops/conv.h"
+
+namespace conv2d {
+
+// F(out_rows x out_columns, kh x kw).
+struct WinogradSpec {
+  WinogradForm form;
+  int64_t out_rows, out_columns, kh, kw;
+};
+
+// U[g][panel][point][c / groups][width] = G kernel GT, zero beyond oc / groups; panels hold 2 * lanes columns
+// and are as wide, or half as wide where the last one has no more. Then one flag: weights that a transform
+// could spoil (not finite, or huge).
+Buffer pack_winograd(const ConvProblem& p, const ConvWeights& weights, const WinogradTransform& form,
+                     int64_t lanes);
+bool winograd_unfit(const Buffer& packed);
+
+// Products and transforms in steps of 16 floats; the transformed kernel is read from memory meanwhile.
+double winograd_cost(const ConvProblem& p, const Machine& machine, const WinogradSpec& spec);
+
+}  // namespace conv2d

@@ -1,0 +1,55 @@
+// What a Winograd convolution costs: the tiles at the border count in full.
+#include <algorithm>
+#include <cmath>
+
+#include "base/checked.h"
+#include "ops/conv_winograd.h"
+
+namespace conv2d {
+namespace {
+
+constexpr double kVector = 16.0, kTileRows = 14.0, kCall = 20.0;
+constexpr double kStream = 2.0;  // one long run of reads against mixed traffic
+
+// Vector operations of a one-dimensional transform.
+double forward_steps(int64_t points) {
+  const double pairs = static_cast<double>(points / 2 - 1);
+  return points == 1 ? 0.0 : 2.0 * pairs + pairs * 2.0 * pairs;
+}
+double inverse_steps(int64_t points, int64_t outputs) {
+  const double pairs = static_cast<double>(points / 2 - 1);
+  return points == 1 ? 0.0 : 2.0 * pairs + static_cast<double>(outputs) * pairs;
+}
+
+int64_t tiles_along(int64_t size, int64_t dilation, int64_t outputs) {
+  const int64_t phases = std::min(size, dilation);
+  return phases * ceil_div(ceil_div(size, dilation), outputs);
+}
+
+}  // namespace
+
+double winograd_cost(const ConvProblem& p, const Machine& machine, const WinogradSpec& spec) {
+  const double th = static_cast<double>(spec.out_rows + spec.kh - 1);
+  const double tw = static_cast<double>(spec.out_columns + spec.kw - 1), points = th * tw;
+  const double tiles = static_cast<double>(tiles_along(p.oh, p.dh, spec.out_rows)) *
+                       static_cast<double>(tiles_along(p.ow, p.dw, spec.out_columns));
+  const double groups = static_cast<double>(p.groups), depth = static_cast<double>(p.group_c());
+  const double c_vectors = static_cast<double>(ceil_div(p.group_c(), 16));
+  const double oc_vectors = static_cast<double>(ceil_div(p.group_oc(), 16));
+  const double calls = std::ceil(oc_vectors / 2.0) * points * std::max(1.0, tiles / kTileRows);
+  const double products = oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + calls * kCall;
+  const double input =
+      forward_steps(static_cast<int64_t>(th)) * tw + forward_steps(static_cast<int64_t>(tw)) * th;
+  const double output =
+      inverse_steps(static_cast<int64_t>(th), spec.out_rows) * tw +
+      inverse_steps(static_cast<int64_t>(tw), spec.out_columns) * static_cast<double>(spec.out_rows);
+  const double transforms =
+      tiles * (c_vectors * (input + 2.0 * points) +
+               oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
+  const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
+  const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
+  return std::max(cycles, bytes / (kStream * machine.bytes_per_cycle)) +
+         (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
+}
+
+}  // namespace conv2d

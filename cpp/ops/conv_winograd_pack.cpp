@@ -1,0 +1,104 @@
+// Weights of a Winograd convolution: U = G g GT, transformed in double precision and rounded once.
+// G after Toom and Cook: row j holds the powers of point j over prod_k (p_j - p_k); the last row, infinity,
+// picks the highest coefficient.
+#include <cmath>
+#include <vector>
+
+#include "base/checked.h"
+#include "ops/conv_winograd.h"
+
+namespace conv2d {
+namespace {
+
+constexpr int64_t kMaxColumns = 64, kMaxPoints = 10;
+constexpr float kHugeWeight = 1e10f;
+
+using Row = double[kMaxColumns];
+
+struct Matrix {
+  double at[kMaxPoints][kMaxPoints] = {};
+
+  Matrix(int points, int taps) {
+    for (int j = 0; j < points - 1; ++j) {
+      double scale = 1.0;
+      for (int k = 0; k < points - 1; ++k) {
+        if (k != j) scale *= winograd_point(points, j) - winograd_point(points, k);
+      }
+      for (int i = 0; i < taps; ++i) at[j][i] = std::pow(winograd_point(points, j), i) / scale;
+    }
+    at[points - 1][taps - 1] = 1.0;
+    if (points == 1) at[0][0] = 1.0;
+  }
+};
+
+// to[j] = sum_i g[j,i] from[i * step], whole rows of columns.
+void multiply(const Matrix& g, int64_t points, int64_t taps, const Row* from, int64_t step, int64_t columns,
+              Row* to, int64_t to_step) {
+  for (int64_t j = 0; j < points; ++j) {
+    double* y = to[j * to_step];
+    bool first = true;
+    for (int64_t i = 0; i < taps; ++i) {
+      const double factor = g.at[j][i];
+      const double* x = from[i * step];
+      if (factor == 0.0) continue;
+      if (first) {
+        for (int64_t o = 0; o < columns; ++o) y[o] = factor * x[o];
+      } else {
+        for (int64_t o = 0; o < columns; ++o) y[o] += factor * x[o];
+      }
+      first = false;
+    }
+  }
+}
+
+}  // namespace
+
+Buffer pack_winograd(const ConvProblem& p, const ConvWeights& weights, const WinogradTransform& form,
+                     int64_t lanes) {
+  const int64_t panels = ceil_div(p.group_oc(), 2 * lanes), cg = p.group_c();
+  const int64_t points = int64_t{form.rows} * form.columns;
+  const int64_t floats =
+      checked_multiply({p.groups, panels, points, cg, 2 * lanes}, "the transformed kernel");
+  Buffer buffer(static_cast<size_t>(
+      checked_multiply({4, checked_add(floats, 1, "the transformed kernel")}, "the transformed kernel")));
+  const Matrix left(form.rows, static_cast<int>(p.kh)), right(form.columns, static_cast<int>(p.kw));
+  Row kernel[kMaxPoints * kMaxPoints], half[kMaxPoints * kMaxPoints], whole[kMaxPoints];
+  float largest = 0.0f;
+  bool finite = true;
+  for (int64_t block = 0; block < p.groups * panels; ++block) {
+    const int64_t first = block % panels * 2 * lanes, oc = block / panels * p.group_oc() + first;
+    const int64_t count = std::min(2 * lanes, p.group_oc() - first),
+                  columns = count > lanes ? 2 * lanes : lanes;
+    float* to = buffer.floats() + block * points * cg * 2 * lanes;
+    for (int64_t c = 0; c < cg; ++c) {
+      for (int64_t tap = 0; tap < p.kh * p.kw; ++tap) {
+        const float* from = weights.kernel() + (tap * cg + c) * p.oc + oc;
+        for (int64_t o = 0; o < count; ++o) {
+          const float w = from[o] * weights.scale(oc + o);
+          kernel[tap][o] = w;
+          largest = std::max(largest, std::fabs(w));
+          finite = finite && w - w == 0.0f;
+        }
+        for (int64_t o = count; o < columns; ++o) kernel[tap][o] = 0.0;
+      }
+      for (int64_t l = 0; l < p.kw; ++l) {
+        multiply(left, form.rows, p.kh, kernel + l, p.kw, columns, half + l, p.kw);
+      }
+      for (int64_t i = 0; i < form.rows; ++i) {
+        multiply(right, form.columns, p.kw, half + i * p.kw, 1, columns, whole, 1);
+        for (int64_t j = 0; j < form.columns; ++j) {
+          float* u = to + ((i * form.columns + j) * cg + c) * columns;
+          for (int64_t o = 0; o < columns; ++o) u[o] = static_cast<float>(whole[j][o]);
+        }
+      }
+    }
+  }
+  buffer.floats()[floats] = finite && largest <= kHugeWeight ? 0.0f : 1.0f;
+  return buffer;
+}
+
+bool winograd_unfit(const Buffer& packed) {
+  return packed.floats()[packed.bytes() / sizeof(float) - 1] != 0.0f;
+}
+
+}  // namespace conv2d

@@ -1,0 +1,345 @@
+// Blocks of pixels times panels of columns, chunk after chunk of k. k runs over (channels, taps, channels of
+// the chunk): chunks of at most kDepth keep a tile of pixels in the first-level cache and bound the rounding
+// error, because their sums are added as partial sums. Pixels are read in place where no tap leaves the
+// image; else the rows that a block needs are copied once, with zeros around them. Goto and van de Geijn,
+// 2008; indirect rows after Dukhan, "The Indirect Convolution Algorithm", 2019.
+#include "ops/tap_gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/checked.h"
+
+namespace conv2d {
+namespace {
+
+constexpr int64_t kDepth = 192;                                 // longest chain of one partial sum
+constexpr int64_t kBlockPixels = 112, kBlockFloats = 64 << 10;  // a block stays in the second-level cache
+constexpr int64_t kPanelBytes = 384 << 10;                      // and so do the panels that it meets
+constexpr int64_t kPadFloats = 16;
+
+// Pixels this far apart share one set of the first-level cache.
+bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
+
+Range part(Range all, int64_t index, int64_t count) {
+  const int64_t size = all.end - all.begin;
+  return {all.begin + size * index / count, all.begin + size * (index + 1) / count};
+}
+
+}  // namespace
+
+struct TapGemm::Block {
+  Range pixels;
+  Source source;
+  float* copied;
+  int64_t step, width;             // floats between copied pixels, pixels of a copied row
+  int64_t row_lo, col_lo, col_hi;  // of all rows n * gh + gy and columns gx that the block touches
+  const float** a;
+  float** c;
+  const float** residual;
+  int64_t* offsets;
+};
+
+TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<const ConvWeights> weights,
+                 const Kernels& kernels)
+    : p_(std::move(problem)), kernels_(kernels), weights_(std::move(weights)) {
+  panels_ = ceil_div(p_.group_oc(), kernels_.gemm_columns);
+  make_chunks();
+  inside_ =
+      taps() == 0 || (p_.dy.front() >= 0 && p_.dx.front() >= 0 && (p_.gh - 1) * p_.sh + p_.dy.back() < p_.h &&
+                      (p_.gw - 1) * p_.sw + p_.dx.back() < p_.w);
+  const int64_t floats = p_.group_oc() + std::min(p_.group_c(), kDepth);
+  const int64_t most = kBlockPixels * std::clamp<int64_t>(kBlockFloats / floats / kBlockPixels, 1, 4);
+  block_pixels_ = p_.gw <= most ? most : ceil_div(p_.gw, ceil_div(p_.gw, most));
+  const int64_t step = (chunks_.empty() ? 0 : ceil_div(chunks_[0].channels, 16) * 16) + kPadFloats;
+  const int64_t rows = std::max<int64_t>(1, block_pixels_ / p_.gw),
+                images = std::min(p_.n, (rows - 1) / p_.gh + 2);
+  const int64_t columns = (std::min(p_.gw, block_pixels_) - 1) * p_.sw + extent_w();
+  copy_floats_ = taps() == 1
+                     ? block_pixels_ * step
+                     : checked_multiply({rows * p_.sh + images * extent_h(), columns, step}, "scratch");
+  worker_bytes_ = static_cast<size_t>(checked_multiply({4, ceil_div(copy_floats_, 16) * 16}, "scratch") +
+                                      ceil_div((3 * block_pixels_ + kDepth) * 8, 64) * 64);
+  packed_ = weights_->packed(key, [&] { return pack(); });
+}
+
+void TapGemm::make_chunks() {
+  const int64_t parts = ceil_div(p_.group_c(), kDepth);
+  const int64_t channels = parts == 1 ? p_.group_c() : ceil_div(ceil_div(p_.group_c(), parts), 16) * 16;
+  const int64_t across = static_cast<int64_t>(p_.dx.size());
+  for (int64_t c0 = 0; c0 < p_.group_c(); c0 += channels) {
+    const int64_t count = std::min(channels, p_.group_c() - c0);
+    const int64_t unit = across * count <= kDepth ? across : 1;  // whole rows of taps where they fit
+    const int64_t units = unit > 0 ? taps() / unit : 0,
+                  most = std::max<int64_t>(1, kDepth / (unit * count + (unit == 0)));
+    const int64_t pieces = std::max<int64_t>(1, ceil_div(units, most));
+    for (int64_t i = 0; i < pieces; ++i) {
+      const Range r = part({0, units}, i, pieces);
+      chunks_.push_back({r.begin * unit, (r.end - r.begin) * unit, c0, count, group_floats_});
+      const int64_t left = p_.group_oc() - (panels_ - 1) * kernels_.gemm_columns;
+      const int64_t width = (panels_ - 1) * kernels_.gemm_columns +
+                            (left <= kernels_.lanes ? kernels_.lanes : kernels_.gemm_columns);
+      group_floats_ += chunks_.back().taps * count * width;
+    }
+  }
+}
+
+Buffer TapGemm::pack() const {
+  const int64_t columns = kernels_.gemm_columns, across = static_cast<int64_t>(p_.dx.size());
+  const bool plain = p_.kernel_o_step == 1 && weights_->scales().empty();
+  Buffer buffer(static_cast<size_t>(checked_multiply({4, p_.groups, group_floats_}, "the packed kernel")));
+  for (int64_t g = 0; g < p_.groups; ++g) {
+    for (const Chunk& chunk : chunks_) {
+      float* to = buffer.floats() + g * group_floats_ + chunk.b_begin;
+      const int64_t panel_floats = columns * chunk.taps * chunk.channels;
+      for (int64_t t = chunk.first, k = 0; t < chunk.first + chunk.taps; ++t) {
+        const int64_t tap =
+            p_.ky[static_cast<size_t>(t / across)] * p_.kernel_w + p_.kx[static_cast<size_t>(t % across)];
+        for (int64_t c = chunk.c0; c < chunk.c0 + chunk.channels; ++c, ++k) {
+          const float* from = weights_->kernel() + tap * p_.group_c() * p_.oc + c * p_.kernel_c_step;
+          for (int64_t panel = 0; panel < panels_; ++panel) {
+            const int64_t o = g * p_.group_oc() + panel * columns,
+                          left = std::min(columns, p_.group_oc() - panel * columns);
+            const int64_t width = left <= kernels_.lanes ? kernels_.lanes : columns;
+            float* row = to + panel * panel_floats + k * width;
+            for (int64_t j = 0; plain && j < left / 16; ++j) std::memcpy(row + 16 * j, from + o + 16 * j, 64);
+            for (int64_t j = plain ? left / 16 * 16 : 0; j < left; ++j) {
+              row[j] = from[(o + j) * p_.kernel_o_step] * weights_->scale(o + j);
+            }
+            std::fill(row + left, row + width, 0.0f);
+          }
+        }
+      }
+    }
+  }
+  return buffer;
+}
+
+TapGemm::Source TapGemm::source_of(const ConvIo& io) const {
+  const int64_t next = p_.gw > 1 ? p_.sw * io.x_stride : (p_.gh > 1 ? p_.sh : p_.h) * p_.w * io.x_stride;
+  const bool several = p_.n * p_.gh * p_.gw >= 8;
+  if (taps() == 0 || (inside_ && io.pre.empty() && !(several && collides(next)))) return Source::kInPlace;
+  return taps() == 1 ? Source::kPixels : Source::kRows;
+}
+
+void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
+  const int64_t pixels = p_.n * p_.gh * p_.gw, units = p_.groups * panels_;
+  // Workers form a grid of pixels by columns. Cores that write parts of the same rows of y disturb each
+  // other.
+  int across = 1;
+  double best = 0.0;
+  for (int columns = 1; columns <= worker.count; ++columns) {
+    if (worker.count % columns != 0) continue;
+    const int64_t rows = ceil_div(pixels, worker.count / columns), wide = ceil_div(units, columns);
+    const double depth = static_cast<double>(taps() * p_.group_c()),
+                 width = static_cast<double>(wide * kernels_.gemm_columns);
+    const double disturbed = columns > 1 && rows > 1 ? 1.4 : 1.0;
+    const double cost = static_cast<double>(std::max<int64_t>(rows, 4)) * width * depth * disturbed / 16.0 +
+                        0.5 * (static_cast<double>(rows * p_.c) + width * depth);
+    if (columns == 1 || cost < best) {
+      across = columns;
+      best = cost;
+    }
+  }
+  const Range mine = part({0, pixels}, worker.index / across, worker.count / across);
+  const Range my_units = part({0, units}, worker.index % across, across);
+  if (my_units.begin == my_units.end) return;
+
+  Block b{};
+  b.source = source_of(io);
+  b.copied = reinterpret_cast<float*>(scratch);
+  b.a = reinterpret_cast<const float**>(scratch + ceil_div(copy_floats_, 16) * 64);
+  b.residual = b.a + block_pixels_;
+  b.c = const_cast<float**>(b.residual + block_pixels_);
+  b.offsets = reinterpret_cast<int64_t*>(b.c + block_pixels_);
+  const int64_t blocks = ceil_div(mine.end - mine.begin, block_pixels_);
+  for (int64_t begin = mine.begin, i = 1; begin < mine.end; begin = b.pixels.end, ++i) {
+    const int64_t row = begin / p_.gw, whole_rows = std::max<int64_t>(1, block_pixels_ / p_.gw);
+    const int64_t end = b.source != Source::kRows ? part(mine, i - 1, blocks).end
+                        : p_.gw <= block_pixels_  ? (row + whole_rows) * p_.gw
+                                                  : std::min(begin + block_pixels_, (row + 1) * p_.gw);
+    b.pixels = {begin, std::min(end, mine.end)};
+    block(io, &b, my_units);
+  }
+}
+
+void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
+  const bool clamp = p_.activation.is_clamp();
+  const int64_t most = chunks_.empty() ? 0 : chunks_[0].channels;
+  b->step = b->source == Source::kInPlace                            ? io.x_stride
+            : b->source == Source::kPixels || collides(p_.sw * most) ? ceil_div(most, 16) * 16 + kPadFloats
+                                                                     : most;
+  if (b->source == Source::kPixels && most <= 16) b->step = most;
+  locate(io, b);
+  for (int64_t g = units.begin / panels_; g <= (units.end - 1) / panels_; ++g) {
+    const Range panels{std::max(units.begin - g * panels_, int64_t{0}),
+                       std::min(units.end - g * panels_, panels_)};
+    for (const Chunk& chunk : chunks_) {
+      const int64_t channel = g * p_.group_c() + chunk.c0;
+      if (chunk.first == 0 && b->source == Source::kPixels) copy_pixels(io, *b, channel, chunk.channels);
+      if (chunk.first == 0 && b->source == Source::kRows) copy_rows(io, *b, channel, chunk.channels);
+      GemmTile t{};
+      t.runs = find_runs(chunk, *b, &t.depth);
+      if (b->source == Source::kInPlace) {
+        for (int64_t r = 0; r < t.runs; ++r) b->offsets[r] += channel;
+      }
+      t.offsets = b->offsets;
+      t.accumulate = &chunk != &chunks_.front();
+      t.finish = &chunk == &chunks_.back();
+      t.bias = weights_->bias();
+      t.low = clamp ? p_.activation.low() : -std::numeric_limits<float>::infinity();
+      t.high = clamp ? p_.activation.high() : std::numeric_limits<float>::infinity();
+      multiply(chunk, *b, g, panels, io.residual != nullptr, t);
+    }
+  }
+}
+
+// The table of rows: where every pixel of the block finds a, c and the residual.
+void TapGemm::locate(const ConvIo& io, Block* b) const {
+  const Range px = b->pixels;
+  const int64_t row_hi = (px.end - 1) / p_.gw;
+  b->row_lo = px.begin / p_.gw;
+  b->col_lo = b->row_lo == row_hi ? px.begin % p_.gw : 0;
+  b->col_hi = b->row_lo == row_hi ? (px.end - 1) % p_.gw : p_.gw - 1;
+  b->width = b->source == Source::kRows ? (b->col_hi - b->col_lo) * p_.sw + extent_w() : p_.w;
+  const int64_t dy = taps() > 0 ? p_.dy.front() : 0, dx = taps() > 0 ? p_.dx.front() : 0;
+  const int64_t a_step = b->source == Source::kPixels ? b->step : p_.sw * b->step,
+                c_step = p_.yw_step * io.y_stride, residual_step = p_.yw_step * io.residual_stride;
+  int64_t copied_row = 0, i = 0;
+  for (int64_t row = b->row_lo; row <= row_hi; ++row) {
+    const int64_t n = row / p_.gh, gy = row % p_.gh, gx = i == 0 ? px.begin % p_.gw : 0;
+    const int64_t to = (n * p_.yh + gy * p_.yh_step + p_.yh_first) * p_.yw + gx * p_.yw_step + p_.yw_first;
+    const float* a = b->source == Source::kInPlace
+                         ? io.x + ((n * p_.h + gy * p_.sh + dy) * p_.w + gx * p_.sw + dx) * io.x_stride
+                     : b->source == Source::kPixels
+                         ? b->copied + i * b->step
+                         : b->copied + (copied_row * b->width + (gx - b->col_lo) * p_.sw) * b->step;
+    float* c = io.y + to * io.y_stride;
+    const float* residual = io.residual != nullptr ? io.residual + to * io.residual_stride : nullptr;
+    const int64_t end = std::min(i + p_.gw - gx, px.end - px.begin);
+    for (int64_t j = i; io.residual != nullptr && j < end; ++j, residual += residual_step)
+      b->residual[j] = residual;
+    for (; i < end; ++i, a += a_step, c += c_step) b->a[i] = a, b->c[i] = c;
+    copied_row += gy + 1 == p_.gh ? extent_h() : p_.sh;
+  }
+}
+
+// to[k] = v(from[k]): the pre-operation, for channels from `channel` of image n.
+void TapGemm::copy(const ConvIo& io, int64_t n, const float* from, float* to, int64_t channel,
+                   int64_t count) const {
+  const PreOp& pre = io.pre;
+  if (pre.empty()) {
+    int64_t k = 0;
+    for (; count <= 64 && k + 16 <= count; k += 16) std::memcpy(to + k, from + k, 16 * sizeof(float));
+    if (k < count) std::memcpy(to + k, from + k, static_cast<size_t>(count - k) * sizeof(float));
+    return;
+  }
+  kernels_.transform(from, to, count, pre.scale ? pre.scale + channel : nullptr,
+                     pre.shift ? pre.shift + channel : nullptr, pre.relu,
+                     pre.gate ? pre.gate + n * p_.c + channel : nullptr);
+}
+
+void TapGemm::copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const {
+  int64_t n = b.row_lo / p_.gh, gy = b.row_lo % p_.gh, gx = b.pixels.begin % p_.gw;
+  for (int64_t i = 0; i < b.pixels.end - b.pixels.begin; ++i) {
+    const int64_t y = gy * p_.sh + p_.dy.front(), x = gx * p_.sw + p_.dx.front();
+    float* to = b.copied + i * b.step;
+    if (y < 0 || y >= p_.h || x < 0 || x >= p_.w) {
+      std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
+    } else {
+      copy(io, n, io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel, to, channel, count);
+    }
+    if (++gx == p_.gw) {
+      gx = 0;
+      if (++gy == p_.gh) gy = 0, ++n;
+    }
+  }
+}
+
+// The rows of x under the block's taps, image after image, columns from col_lo * sw + dx[0], zeros outside.
+void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const {
+  const int64_t row_hi = (b.pixels.end - 1) / p_.gw;
+  const int64_t x0 = b.col_lo * p_.sw + p_.dx.front();
+  const int64_t lo = std::min(std::max<int64_t>(-x0, 0), b.width),
+                hi = std::max(lo, std::min(b.width, p_.w - x0));
+  const bool dense = io.pre.empty() && io.x_stride == count && b.step == count;
+  float* to = b.copied;
+  for (int64_t row = b.row_lo; row <= row_hi;) {
+    const int64_t n = row / p_.gh, first = row % p_.gh, last = std::min(row_hi - n * p_.gh, p_.gh - 1);
+    const int64_t y0 = first * p_.sh + p_.dy.front(), rows = (last - first) * p_.sh + extent_h();
+    for (int64_t y = y0; y < y0 + rows; ++y, to += b.width * b.step) {
+      if (y < 0 || y >= p_.h) {
+        std::memset(to, 0, static_cast<size_t>(b.width * b.step) * sizeof(float));
+        continue;
+      }
+      const float* from = io.x + ((n * p_.h + y) * p_.w + x0) * io.x_stride + channel;
+      std::memset(to, 0, static_cast<size_t>(lo * b.step) * sizeof(float));
+      if (dense) {
+        copy(io, n, from + lo * count, to + lo * count, channel, (hi - lo) * count);
+      } else {
+        for (int64_t x = lo; x < hi; ++x)
+          copy(io, n, from + x * io.x_stride, to + x * b.step, channel, count);
+      }
+      std::memset(to + hi * b.step, 0, static_cast<size_t>((b.width - hi) * b.step) * sizeof(float));
+    }
+    row += last - first + 1;
+  }
+}
+
+// Where the chunk's taps lie from a pixel's first: as few runs of equal length as the layout allows.
+int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const {
+  const int64_t across = static_cast<int64_t>(p_.dx.size());
+  *depth = chunk.channels;
+  if (chunk.taps == 0) return 0;
+  const bool whole = chunk.first % across == 0 && chunk.taps % across == 0 && across > 1 &&
+                     b.step == chunk.channels && p_.dx.back() - p_.dx.front() == across - 1;
+  const int64_t length = whole ? across : 1;
+  *depth *= length;
+  int64_t runs = 0;
+  for (int64_t t = chunk.first; t < chunk.first + chunk.taps; t += length) {
+    const int64_t y = p_.dy[static_cast<size_t>(t / across)] - p_.dy.front();
+    const int64_t x = p_.dx[static_cast<size_t>(t % across)] - p_.dx.front();
+    b.offsets[runs++] = (y * b.width + x) * b.step;
+  }
+  return runs;
+}
+
+void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual,
+                       GemmTile t) const {
+  const int64_t columns = kernels_.gemm_columns, count = b.pixels.end - b.pixels.begin;
+  const int64_t depth = chunk.taps * chunk.channels, last = g * p_.group_oc() + p_.group_oc();
+  const int64_t tiles = ceil_div(count, kernels_.gemm_rows);
+  const int64_t fit = std::max<int64_t>(2, kPanelBytes / std::max<int64_t>(1, columns * depth * 4));
+  const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
+  t.b_step = columns * depth;
+  for (int64_t from = panels.begin; from < panels.end; from += fit) {
+    const int64_t to = std::min(from + fit, panels.end), first_column = g * p_.group_oc() + from * columns;
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const Range rows = part({0, count}, tile, tiles);
+      const int64_t height = rows.end - rows.begin;
+      t.a = b.a + rows.begin;
+      t.c = b.c + rows.begin;
+      t.residual = residual ? b.residual + rows.begin : nullptr;
+      for (int64_t panel = from; panel < to;) {
+        t.column = g * p_.group_oc() + panel * columns;
+        const int64_t left = last - t.column;
+        const bool flat = height <= kernels_.flat_rows && panel + 1 < to && left - columns > kernels_.lanes;
+        const int64_t width = flat ? 2 * columns : left <= kernels_.lanes ? kernels_.lanes : columns;
+        t.columns = std::min(width, left);
+        t.b = packed + panel * t.b_step;
+        kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].rows[height](t);
+        panel += flat ? 2 : 1;
+      }
+      if (t.finish && !p_.activation.is_clamp()) {
+        const int64_t done = std::min(to * columns, p_.group_oc()) - from * columns;
+        const bool dense = t.c[height - 1] - t.c[0] == (height - 1) * done;  // then one call for all rows
+        for (int64_t m = 0; m < (dense ? 1 : height); ++m) {
+          float* c = t.c[m] + first_column;
+          kernels_.activate(p_.activation, c, c, dense ? height * done : done);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace conv2d

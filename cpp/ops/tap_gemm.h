@@ -1,0 +1,73 @@
+// Products of pixels and packed panels, summed over a grid of taps: what convolution, its transpose and dense
+// layers share.
+//   s[n,gy,gx,o] = sum over r, s, c of x[n, gy*sh + dy[r], gx*sw + dx[s], c] * kernel[ky[r], kx[s], c, o]
+//   y[n, gy*yh_step + yh_first, gx*yw_step + yw_first, o] = act(s + bias[o] + residual)
+// x is zero outside the image. gy < gh, gx < gw; every group has its own c and o.
+#pragma once
+
+#include <string>
+
+#include "ops/conv.h"
+
+namespace conv2d {
+
+struct TapProblem {
+  int64_t n, h, w, c, oc, groups;
+  int64_t gh, gw, sh, sw;
+  std::vector<int64_t> dy, dx, ky, kx;  // ascending offsets; where their weights lie
+  int64_t kernel_w, kernel_c_step, kernel_o_step;
+  int64_t yh, yw, yh_first, yw_first, yh_step, yw_step;
+  Activation activation;
+
+  int64_t group_c() const { return c / groups; }
+  int64_t group_oc() const { return oc / groups; }
+};
+
+class TapGemm {
+ public:
+  // `key` names the packed form: equal for equal kernels and taps.
+  TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<const ConvWeights> weights,
+          const Kernels& kernels);
+  size_t worker_bytes() const { return worker_bytes_; }
+  // scratch is this worker's own; the rest as in ConvPlan::run.
+  void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept;
+
+ private:
+  // Taps [first, first + taps) in row-major order times channels [c0, c0 + channels); panels from b_begin.
+  struct Chunk {
+    int64_t first, taps, c0, channels, b_begin;
+  };
+  enum class Source {
+    kInPlace,
+    kPixels,
+    kRows
+  };  // where a tile's rows of a lie: x, copied pixels, copied rows
+  struct Block;
+
+  void make_chunks();
+  Buffer pack() const;
+  Source source_of(const ConvIo& io) const;
+  void block(const ConvIo& io, Block* b, Range units) const;
+  void locate(const ConvIo& io, Block* b) const;
+  void copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
+  void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
+  void copy(const ConvIo& io, int64_t n, const float* from, float* to, int64_t channel, int64_t count) const;
+  int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
+  void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;
+
+  int64_t taps() const { return static_cast<int64_t>(p_.dy.size() * p_.dx.size()); }
+  int64_t extent_h() const { return p_.dy.empty() ? 1 : p_.dy.back() - p_.dy.front() + 1; }
+  int64_t extent_w() const { return p_.dx.empty() ? 1 : p_.dx.back() - p_.dx.front() + 1; }
+
+  const TapProblem p_;
+  const Kernels& kernels_;
+  const std::shared_ptr<const ConvWeights> weights_;
+  std::vector<Chunk> chunks_;
+  int64_t panels_ = 0, group_floats_ = 0;
+  bool inside_ = false;  // no tap leaves the image
+  int64_t block_pixels_ = 0, copy_floats_ = 0;
+  size_t worker_bytes_ = 0;
+  std::shared_ptr<const Buffer> packed_;
+};
+
+}  // namespace conv2d

@@ -1,0 +1,46 @@
+// Aligned memory for packed weights, arenas and scratch. Large buffers ask for huge pages.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+namespace conv2d {
+
+constexpr size_t kAlignment = 64;
+
+// MemoryError in Python, with the size in words.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  OutOfMemory(double bytes, double limit);
+  const char* what() const noexcept override { return text_.data(); }
+
+ private:
+  std::array<char, 96> text_;
+};
+
+// Throws OutOfMemory where the machine or the control group has less: the system would grant it and end the
+// process when it is used.
+void check_memory(double bytes);
+
+class Buffer {
+ public:
+  Buffer() = default;
+  // Uninitialised. Throws OutOfMemory.
+  explicit Buffer(size_t bytes);
+
+  char* data() const { return data_.get(); }
+  float* floats() const { return reinterpret_cast<float*>(data_.get()); }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct Release {
+    void operator()(char* data) const;
+  };
+  std::unique_ptr<char[], Release> data_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace conv2d

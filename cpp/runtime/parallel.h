@@ -1,0 +1,53 @@
+// Threads: one parallel region per call, every worker runs the same code on its own share.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
+
+namespace conv2d {
+
+struct Range {
+  int64_t begin, end;
+};
+
+struct Meeting;  // where the workers of one region wait for each other
+
+class Worker {
+ public:
+  Worker(int index_in, int count_in, Meeting* meeting = nullptr)
+      : index(index_in), count(count_in), meeting_(meeting) {}
+  // All workers of the region arrive before any goes on.
+  void barrier() const;
+  // The contiguous share of [0, total) of this worker.
+  Range share(int64_t total) const { return {total * index / count, total * (index + 1) / count}; }
+  const int index;
+  const int count;
+
+ private:
+  Meeting* meeting_;  // null for a worker alone
+};
+
+// Runs body(context, worker) on `threads` workers at most; fewer where the system refuses threads, one inside
+// another region. What body throws reaches the caller, but a worker that throws must not leave others at a
+// barrier.
+void parallel_run(int threads, void (*body)(void* context, const Worker& worker), void* context);
+
+template <typename Body>
+void parallel_run(int threads, Body&& body) {
+  parallel_run(
+      threads, [](void* context, const Worker& worker) { (*static_cast<Body*>(context))(worker); }, &body);
+}
+
+// min(what set_num_threads or OMP_NUM_THREADS ask for, affinity, control group quota, 256), at least 1.
+int num_threads();
+// Returns the number in effect. `beyond_cpus`, for tests: 256 is the only limit. Throws std::invalid_argument
+// below 1.
+int set_num_threads(int64_t wanted, bool beyond_cpus = false);
+bool has_openmp();
+
+// The one mutex of the core. fork() takes it, so that no child is born with it locked: hold it for moments,
+// never while packing, computing or asking for the GIL.
+std::mutex& core_mutex();
+
+}  // namespace conv2d
