@@ -1,0 +1,349 @@
+"""Keras's activation functions: one table of names, default parameters and how each one is computed.
+
+A row either names an activation of the core (fused into the operation before it) or gives a NumPy formula for
+what networks seldom use. softmax and log_softmax are the core's own operations along an axis.
+
+    >>> from conv2d_native import activations
+    >>> activations.relu(np.array([-1.0, 2.0, 9.0], np.float32), max_value=6).tolist()
+    [0.0, 2.0, 6.0]
+
+Each function takes an array of any rank and returns float32 of the same shape (glu halves `axis`), or fills
+`out=`. As in Keras, the name "leaky_relu" has slope 0.2, "gelu" is exact, "hard_sigmoid" is clip(x / 6 + 0.5).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _core, arguments
+
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One name: parameters with defaults, a formula for the docs, and the core's text or a NumPy function."""
+
+    formula: str
+    defaults: tuple[tuple[str, Any], ...] = ()
+    text: Callable[[Parameters], str] | None = None
+    numpy: Callable[..., np.ndarray] | None = None
+
+
+_RELU = (("negative_slope", 0.0), ("max_value", None), ("threshold", 0.0))
+
+
+def _core_row(formula: str, text: str, **defaults: Any) -> Row:
+    return Row(formula, tuple(defaults.items()), lambda p: text)
+
+
+def _numpy_row(formula: str, function: Callable[..., np.ndarray], **defaults: Any) -> Row:
+    return Row(formula, tuple(defaults.items()), None, function)
+
+
+def _relu_text(p: Parameters) -> str:
+    if p == dict(_RELU):
+        return "relu"
+    limit = float("inf") if p["max_value"] is None else p["max_value"]
+    return f"relu({p['negative_slope']:.9g},{limit:.9g},{p['threshold']:.9g})"
+
+
+def _sparsemax(x: np.ndarray, axis: int) -> np.ndarray:
+    ordered = -np.sort(-x, axis=axis)
+    sums = np.cumsum(ordered, axis=axis)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    ranks = np.arange(1, x.shape[axis] + 1, dtype=np.float32).reshape(shape)
+    support = ordered - (sums - 1) / ranks > 0
+    total = np.where(support, sums, 0).sum(axis=axis, keepdims=True)
+    return np.maximum(x - (total - 1) / support.sum(axis=axis, keepdims=True), 0)
+
+
+def _glu(x: np.ndarray, axis: int) -> np.ndarray:
+    a, b = np.split(x, 2, axis=axis)
+    return a * (0.5 * (1 + np.tanh(0.5 * b)))
+
+
+TABLE: dict[str, Row] = {
+    "linear": _core_row("x", "linear"),
+    "relu": Row(
+        "min(x, max_value) if x >= threshold else negative_slope * (x - threshold)", _RELU, _relu_text
+    ),
+    "leaky_relu": Row(
+        "x if x >= 0 else negative_slope * x",
+        (("negative_slope", 0.2),),
+        lambda p: f"leaky_relu({p['negative_slope']:.9g},inf,0)",
+    ),
+    "relu6": _core_row("min(max(x, 0), 6)", "relu6"),
+    "elu": Row(
+        "x if x > 0 else alpha * (exp(x) - 1)",
+        (("alpha", 1.0),),
+        lambda p: f"elu({p['alpha']:.9g},inf,0)",
+    ),
+    "selu": _core_row("1.0507 * elu(x, 1.67326)", "selu"),
+    "sigmoid": _core_row("1 / (1 + exp(-x))", "sigmoid"),
+    "hard_sigmoid": _core_row("min(max(x / 6 + 0.5, 0), 1)", "hard_sigmoid"),
+    "tanh": _core_row("tanh(x)", "tanh"),
+    "softplus": _core_row("log(exp(x) + 1)", "softplus"),
+    "softsign": _core_row("x / (|x| + 1)", "softsign"),
+    "silu": _core_row("x * sigmoid(x)", "silu"),
+    "hard_silu": _core_row("x * hard_sigmoid(x)", "hard_silu"),
+    "gelu": Row(
+        "x * P(X <= x), X normal; with approximate=True the tanh formula",
+        (("approximate", False),),
+        lambda p: "gelu_tanh" if p["approximate"] else "gelu",
+    ),
+    "mish": _core_row("x * tanh(softplus(x))", "mish"),
+    "exponential": _core_row("exp(x)", "exponential"),
+    "softmax": Row("exp(x) / sum of exp(x) along axis", (("axis", -1),)),
+    "log_softmax": Row("x - log(sum of exp(x) along axis)", (("axis", -1),)),
+    "celu": _numpy_row(
+        "max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1)",
+        lambda x, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / np.float32(alpha)),
+        alpha=1.0,
+    ),
+    "glu": _numpy_row("a * sigmoid(b), a and b the halves of x along axis", _glu, axis=-1),
+    "hard_shrink": _numpy_row(
+        "x if |x| > threshold else 0",
+        lambda x, threshold: np.where(np.abs(x) > threshold, x, 0),
+        threshold=0.5,
+    ),
+    "hard_tanh": _numpy_row("min(max(x, -1), 1)", lambda x: np.clip(x, -1, 1)),
+    "hard_sigmoid_keras2": _numpy_row(
+        "min(max(0.2 * x + 0.5, 0), 1)", lambda x: np.clip(0.2 * x + 0.5, 0, 1)
+    ),
+    "log_sigmoid": _numpy_row("-softplus(-x)", lambda x: -np.logaddexp(0, -x)),
+    "soft_shrink": _numpy_row(
+        "sign(x) * max(|x| - threshold, 0)",
+        lambda x, threshold: np.sign(x) * np.maximum(np.abs(x) - threshold, 0),
+        threshold=0.5,
+    ),
+    "sparse_plus": _numpy_row(
+        "0 if x <= -1, x if x >= 1, (x + 1)^2 / 4 between",
+        lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, np.square(x + 1) / 4)),
+    ),
+    "sparse_sigmoid": _numpy_row("min(max((x + 1) / 2, 0), 1)", lambda x: np.clip((x + 1) / 2, 0, 1)),
+    "sparsemax": _numpy_row("max(x - tau, 0) with tau as in Keras", _sparsemax, axis=-1),
+    "squareplus": _numpy_row(
+        "(x + sqrt(x^2 + b)) / 2", lambda x, b: (x + np.sqrt(np.square(x) + np.float32(b))) / 2, b=4
+    ),
+    "tanh_shrink": _numpy_row("x - tanh(x)", lambda x: x - np.tanh(x)),
+    "threshold": _numpy_row(
+        "x if x > threshold else default_value",
+        lambda x, threshold, default_value: np.where(x > threshold, x, np.float32(default_value)),
+        threshold=0.0,
+        default_value=0.0,
+    ),
+}
+ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
+NAMES = tuple(sorted([*TABLE, *ALIASES]))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A name of the table with its parameters: what a layer keeps and the graph computes."""
+
+    name: str
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def values(self) -> Parameters:
+        """All parameters by name, defaults included."""
+        return dict(TABLE[self.name].defaults) | dict(self.parameters)
+
+    @property
+    def text(self) -> str | None:
+        """The core's name for an elementwise activation, None for what the core does not fuse."""
+        text = TABLE[self.name].text
+        return None if text is None else text(self.values)
+
+    def __call__(self, x: Any) -> np.ndarray:
+        return run(self, x)
+
+
+def make(name: str, **parameters: Any) -> Activation:
+    """Return the activation `name` with `parameters`; those equal to the defaults are left out."""
+    defaults = dict(TABLE[name].defaults)
+    return Activation(name, tuple((k, v) for k, v in parameters.items() if v != defaults[k]))
+
+
+def get(identifier: Any) -> Activation:
+    """Return the Activation of a name, None (linear), a function of this module, a layer or a serialized dict.
+
+    Raises ValueError that lists the names for an unknown one, TypeError for a callable that is not in the table.
+    """
+    if identifier is None:
+        return Activation("linear")
+    if isinstance(identifier, Activation):
+        return identifier
+    if isinstance(identifier, str):
+        name = ALIASES.get(identifier, identifier)
+        if name in TABLE:
+            return Activation(name)
+        raise ValueError(
+            f"`activation` must be one of {', '.join(NAMES)}. Received: activation={arguments.shown(identifier)}."
+        )
+    if isinstance(identifier, Mapping):
+        return _from_dict(identifier)
+    known = getattr(identifier, "activation", None) if callable(identifier) else None
+    if isinstance(known, Activation):
+        return known
+    raise TypeError(
+        "`activation` must be a name, None, a function of conv2d_native.activations or an activation layer. "
+        f"Received: activation={arguments.shown(identifier)}."
+    )
+
+
+_LAYERS: dict[str, tuple[str, Parameters]] = {
+    "ReLU": ("relu", {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}),
+    "LeakyReLU": ("leaky_relu", {"negative_slope": 0.3}),
+    "ELU": ("elu", {"alpha": 1.0}),
+    "Softmax": ("softmax", {"axis": -1}),
+}
+
+
+def of_layer(class_name: str, config: Mapping[str, Any]) -> Activation:
+    """The activation that a layer of Keras's class (ReLU, LeakyReLU, ELU, Softmax) computes."""
+    name, defaults = _LAYERS[class_name]
+    config = dict(config)
+    if class_name == "LeakyReLU" and "alpha" in config:
+        config["negative_slope"] = config["alpha"]
+    return make(name, **{key: config.get(key, default) for key, default in defaults.items()})
+
+
+def _from_dict(config: Mapping[str, Any]) -> Activation:
+    """Keras's serialized activations: functions by name, and activation layers."""
+    class_name, inner = config.get("class_name"), config.get("config")
+    if class_name == "function" and isinstance(inner, str):
+        return get(inner)
+    if class_name == "Activation" and isinstance(inner, Mapping):
+        return get(inner.get("activation"))
+    if class_name in _LAYERS and isinstance(inner, Mapping):
+        return of_layer(class_name, inner)
+    raise ValueError(
+        f"`activation` must be a known function or one of {', '.join(_LAYERS)}. "
+        f"Received: activation={arguments.shown(dict(config))}."
+    )
+
+
+def serialize(activation: Any) -> Any:
+    """Return Keras's serialized form: the name, or an activation layer where parameters differ from the name's."""
+    activation = get(activation)
+    if not activation.parameters:
+        return activation.name
+    for class_name, (name, defaults) in _LAYERS.items():
+        if name == activation.name:
+            values = activation.values
+            config = {key: values[key] for key in defaults}
+            return {
+                "module": "keras.layers",
+                "class_name": class_name,
+                "config": config,
+                "registered_name": None,
+            }
+    raise ValueError(f"An activation with parameters that Keras cannot store. Received: {activation}.")
+
+
+def deserialize(config: Any) -> Activation:
+    """Return the activation that serialize() (or Keras) described."""
+    return get(config)
+
+
+def lower(graph: Any, x: int, activation: Activation) -> int:
+    """Add `activation` of the value `x` to a _core.Graph and return the new value."""
+    if activation.text is not None:
+        return x if activation.text == "linear" else graph.activation(x, activation.text)
+    shape, values = tuple(graph.shape(x)), activation.values
+    if "axis" in values:
+        values["axis"] = axis = arguments.axis("axis", values["axis"], len(shape))
+        if activation.name in ("softmax", "log_softmax"):
+            return _softmax(graph, x, axis, len(shape), activation.name == "log_softmax")
+        if activation.name == "glu":
+            if shape[axis] % 2:
+                raise ValueError(
+                    f"`axis` of glu must have an even size. Received: axis={axis} of shape {shape}."
+                )
+            shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
+    function = TABLE[activation.name].numpy
+    assert function is not None
+
+    def compute(array: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.ascontiguousarray(function(array, **values), np.float32)
+
+    return graph.host([x], compute, shape)
+
+
+def _softmax(graph: Any, x: int, axis: int, rank: int, log: bool) -> int:
+    if axis == rank - 1:
+        return graph.softmax(x, log)
+    if axis == 0:
+        raise ValueError("`axis` must not be the batch. Received: axis=0.")
+    order = [i for i in range(rank) if i != axis] + [axis]
+    back = [order.index(i) for i in range(rank)]
+    return graph.transpose(graph.softmax(graph.transpose(x, order), log), back)
+
+
+def run(activation: Activation, x: Any, out: Any = None) -> np.ndarray:
+    """Apply `activation` to an array of any rank, the whole array as one sample."""
+    given = arguments.array("x", x)
+    sample = given.reshape(1, -1)
+    if "axis" in activation.values:
+        axis = arguments.axis("axis", activation.values["axis"], given.ndim) + 1
+        activation, sample = make(activation.name, axis=axis), given[np.newaxis]
+    if given.size == 0:
+        return np.empty(given.shape, np.float32) if out is None else arguments.out_array(out, given.shape)
+    graph = _core.Graph()
+    y = lower(graph, graph.input(sample.shape), activation)
+    made = tuple(graph.shape(y))
+    shape = made[1:] if activation.name == "glu" else given.shape
+    target = np.empty(shape, np.float32) if out is None else arguments.out_array(out, shape)
+    store = np.empty_like(target) if np.may_share_memory(given, target) else target
+    graph.compile([y], 1).run([sample], [store.reshape(made)])
+    if store is not target:
+        target[...] = store
+    return target
+
+
+def _function(name: str) -> Callable[..., np.ndarray]:
+    """The public function of a row: its signature, its docstring, and `activation`, by which get() knows it."""
+    row = TABLE[name]
+
+    def function(x: Any, *args: Any, out: Any = None, **kwargs: Any) -> np.ndarray:
+        bound = signature.bind(x, *args, **kwargs)
+        return run(make(name, **dict(list(bound.arguments.items())[1:])), x, out)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = [inspect.Parameter(key, kind, default=value) for key, value in row.defaults]
+    signature = inspect.Signature([inspect.Parameter("x", kind), *given])
+    words = "".join(f", {key}={value!r}" for key, value in row.defaults)
+    function.__name__ = function.__qualname__ = name
+    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[
+            *signature.parameters.values(),
+            inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None),
+        ]
+    )
+    function.__doc__ = f"""y = {row.formula}
+
+    `x` is an array of any shape; the result is float32 of the same shape{" but for `axis`" if name == "glu" else ""}.
+    `out` is a float32 array of the result's shape to fill. Raises TypeError for arrays that are not real.
+
+        >>> {name}(np.array([[-1.0, 2.0]], np.float32){words}).shape
+        (1, {1 if name == "glu" else 2})
+    """
+    function.activation = Activation(name)  # type: ignore[attr-defined]
+    return function
+
+
+globals().update({name: _function(name) for name in TABLE})
+globals().update({alias: globals()[name] for alias, name in ALIASES.items()})
+
+
+def __getattr__(name: str) -> Any:  # also tells type checkers that the functions exist
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,256 @@
+"""Keras's argument words and the rule for arrays, checked in one place.
+
+Arrays: a C-contiguous, aligned float32 numpy.ndarray of the machine's byte order is used in place. Other real
+dtypes (integers, float16, float64, longdouble), strides, byte orders, unaligned memory, nested sequences,
+buffers, DLPack objects and whatever else numpy.asarray takes are converted to that by one copy. bool, complex,
+object, text, dates, structures and masked entries are TypeError: they are mistakes more often than images.
+
+Messages: "`strides` must be 1 or 2 positive integers. Received: strides=(0, 1)."
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+FLOAT32 = np.dtype(np.float32)
+LARGEST_SIZE = 2**31 - 1  # filters, units, kernel and pool sizes, padding
+LARGEST_STEP = 2**63 - 1  # strides and dilation
+
+_HOST_DEVICES = (1, 3, 11)  # DLPack's kDLCPU, kDLCUDAHost, kDLROCMHost
+DATA_FORMATS = ("channels_last", "channels_first")
+
+
+def shown(value: Any, limit: int = 200) -> str:
+    """repr(value), shortened to `limit` characters; arrays by dtype and shape."""
+    if isinstance(value, np.ndarray):
+        return f"<array of dtype {value.dtype} and shape {value.shape}>"[:limit]
+    if isinstance(value, (str, bytes)) and len(value) > limit:
+        value = value[:limit]
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def integer(name: str, value: Any, low: int | None = 1, high: int = LARGEST_SIZE) -> int:
+    """An int from `low` to `high`. Raises TypeError for bool, float and text, ValueError out of range."""
+    words = {0: "a non-negative integer", 1: "a positive integer"}.get(low, "an integer")  # type: ignore[arg-type]
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be {words}. Received: {name}={shown(value)}.") from None
+    if low is not None and number < low:
+        raise ValueError(f"`{name}` must be {words}. Received: {name}={shown(number)}.")
+    if number > high:
+        raise ValueError(f"`{name}` must be at most {high}. Received: {name}={shown(number)}.")
+    return number
+
+
+def integers(name: str, value: Any, length: int, low: int = 1, high: int = LARGEST_SIZE) -> tuple[int, ...]:
+    """`length` ints out of one int or a sequence of them."""
+    kind = "non-negative" if low == 0 else "positive"
+    words = f"1 or {length} {kind} integers" if length > 1 else f"a {kind} integer or a tuple of one"
+    message = f"`{name}` must be {words}. Received: {name}={shown(value)}."
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist() if value.dtype.kind in "iu" else list(value)
+    single = not isinstance(value, (tuple, list))
+    items = [value] * length if single else value
+    try:
+        if single and isinstance(value, (str, bytes, Mapping, Set)):
+            raise TypeError
+        if any(isinstance(item, (bool, np.bool_)) for item in items):
+            raise TypeError
+        numbers = tuple(operator.index(item) for item in items)
+    except TypeError:
+        raise TypeError(message) from None
+    if len(numbers) != length or min(numbers) < low:
+        raise ValueError(message)
+    if max(numbers) > high:
+        raise ValueError(f"`{name}` must be at most {high}. Received: {name}={shown(value)}.")
+    return numbers
+
+
+def steps(name: str, value: Any, length: int = 2) -> tuple[int, ...]:
+    """Strides or dilation: any positive 64-bit integers."""
+    return integers(name, value, length, high=LARGEST_STEP)
+
+
+def pairs(name: str, value: Any, length: int = 2) -> tuple[tuple[int, int], ...]:
+    """(before, after) per axis out of an int, one int per axis, or one pair per axis."""
+    try:
+        if isinstance(value, (tuple, list)) and any(isinstance(item, (tuple, list)) for item in value):
+            made = tuple(integers(name, item, 2, 0) for item in value)
+            if len(made) != length or any(not isinstance(item, (tuple, list)) for item in value):
+                raise ValueError
+            return tuple((item[0], item[1]) for item in made)
+        return tuple((item, item) for item in integers(name, value, length, 0))
+    except (TypeError, ValueError) as error:
+        message = (
+            f"`{name}` must be a non-negative integer, a tuple of {length} of them, or a tuple of {length} "
+            f"pairs (before, after), each at most {LARGEST_SIZE}. Received: {name}={shown(value)}."
+        )
+        raise type(error)(message) from None
+
+
+def padding(value: Any, words: Sequence[str] = ("valid", "same"), length: int = 2) -> Any:
+    """'valid' or 'same' in lower case, or explicit ((top, bottom), (left, right)) as tuples."""
+    if isinstance(value, str) and value.lower() in words:
+        return value.lower()
+    if isinstance(value, (tuple, list)) and len(value) == length:
+        return pairs("padding", value, length)
+    allowed = ", ".join(repr(word) for word in words)
+    raise ValueError(
+        f"`padding` must be one of {allowed} or {length} pairs (before, after). "
+        f"Received: padding={shown(value)}."
+    )
+
+
+def padding_word(value: Any, words: Sequence[str] = ("valid", "same")) -> str:
+    """A layer's padding: one of `words`, in lower case."""
+    if isinstance(value, str) and value.lower() in words:
+        return value.lower()
+    allowed = ", ".join(repr(word) for word in words)
+    raise ValueError(f"`padding` must be one of {allowed}. Received: padding={shown(value)}.")
+
+
+def data_format(value: Any) -> str:
+    """'channels_last' (also for None) or 'channels_first'."""
+    if value is None:
+        return "channels_last"
+    if isinstance(value, str) and value.lower() in DATA_FORMATS:
+        return value.lower()
+    raise ValueError(
+        f"`data_format` must be 'channels_last' or 'channels_first'. Received: data_format={shown(value)}."
+    )
+
+
+def number(name: str, value: Any, low: float | None = None) -> float:
+    """A real number; with `low`, one that is finite and at least that."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"`{name}` must be a number. Received: {name}={shown(value)}.")
+    if low is not None and not low <= value < float("inf"):
+        raise ValueError(f"`{name}` must be a finite number >= {low:g}. Received: {name}={shown(value)}.")
+    return float(value)
+
+
+def positive_number(name: str, value: Any) -> float:
+    """A finite number above 0."""
+    made = number(name, value)
+    if not 0 < made < float("inf"):
+        raise ValueError(f"`{name}` must be a finite number > 0. Received: {name}={shown(value)}.")
+    return made
+
+
+def axis(name: str, value: Any, rank: int) -> int:
+    """An axis of an array of `rank` axes as a number from 0."""
+    made = integer(name, value, low=None)
+    if not -rank <= made < rank:
+        raise ValueError(f"`{name}` must be from {-rank} to {rank - 1}. Received: {name}={made}.")
+    return made % rank
+
+
+def is_plain(x: Any) -> bool:
+    """Whether `x` is used in place: an ndarray, float32, C-contiguous, aligned."""
+    return (
+        type(x) is np.ndarray
+        and (x.dtype is FLOAT32 or x.dtype == FLOAT32)
+        and x.flags.c_contiguous
+        and x.flags.aligned
+    )
+
+
+def array(name: str, x: Any, ndim: int | None = None) -> np.ndarray:
+    """`x` as a plain array (see is_plain) by the rule at the head of this file.
+
+    Raises TypeError for what is no real array, ValueError for ragged sequences and, with `ndim`, other ranks.
+    """
+    made = x if is_plain(x) else _converted(name, x)
+    if ndim is not None and made.ndim != ndim:
+        raise ValueError(
+            f"`{name}` must have {ndim} dimensions, expected ndim={ndim}, found ndim={made.ndim}. "
+            f"Received: {name} of shape {made.shape}."
+        )
+    return made
+
+
+def _converted(name: str, x: Any) -> np.ndarray:
+    if hasattr(x, "__cuda_array_interface__") and not hasattr(x, "__array__"):
+        raise TypeError(
+            f"`{name}` must be in the memory of the CPU: copy it to a NumPy array first. Received: {shown(x)}."
+        )
+    made = _as_array(name, x)
+    if isinstance(made, np.ma.MaskedArray):
+        if np.ma.is_masked(made):
+            raise TypeError(
+                f"`{name}` must not have masked entries: fill them first. Received: {shown(made)}."
+            )
+        made = made.data
+    if made.dtype.kind not in "fiu":
+        raise TypeError(
+            f"`{name}` must be an array of real numbers (integers or floats; bool must be converted by you). "
+            f"Received: {name}={shown(x if made.ndim == 0 else np.asarray(made))}."
+        )
+    made = np.require(np.asarray(made), FLOAT32, ["C", "A"])
+    return np.ascontiguousarray(made) if made.ndim else made
+
+
+def _as_array(name: str, x: Any) -> np.ndarray:
+    if isinstance(x, np.ndarray):
+        return x
+    try:
+        if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+            return _from_dlpack(name, x)
+        return np.asarray(x)
+    except ValueError as error:
+        if isinstance(x, (list, tuple)):
+            raise ValueError(
+                f"`{name}` must be an array or a regular nested sequence. Received: {shown(x)}."
+            ) from error
+        raise
+
+
+def _from_dlpack(name: str, x: Any) -> np.ndarray:
+    try:
+        if x.__dlpack_device__()[0] not in _HOST_DEVICES:
+            raise BufferError("its memory is not the CPU's")
+        return np.from_dlpack(x)
+    except (BufferError, RuntimeError, TypeError, AttributeError) as error:
+        raise TypeError(
+            f"`{name}` could not be taken over through DLPack ({error}): copy it to a NumPy array first. "
+            f"Received: {shown(x)}."
+        ) from error
+
+
+def out_array(out: Any, shape: Sequence[int]) -> np.ndarray:
+    """`out` if results can be stored into it: writeable, plain, of `shape`. Raises TypeError or ValueError."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"`out` must be a numpy.ndarray. Received: out={shown(out)}.")
+    if out.dtype != FLOAT32 or not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError(
+            "`out` must be a writeable, C-contiguous, aligned float32 array. "
+            f"Received: out of dtype {out.dtype}, strides {out.strides}, writeable={out.flags.writeable}."
+        )
+    if out.shape != tuple(shape):
+        raise ValueError(f"`out` must have shape {tuple(shape)}. Received: out of shape {out.shape}.")
+    return out
+
+
+def no_empty_axes(name: str, shape: Sequence[int]) -> None:
+    """Refuse arrays without entries; the batch alone may be 0."""
+    if 0 in shape[1:]:
+        raise ValueError(
+            f"`{name}` must not have axes of size 0 besides the batch. Received: {name} of shape {tuple(shape)}."
+        )
+
+
+def no_empty_weight(name: str, shape: Sequence[int]) -> None:
+    """Refuse weights without entries."""
+    if 0 in shape:
+        raise ValueError(f"`{name}` must not have axes of size 0. Received: {name} of shape {tuple(shape)}.")

@@ -1,0 +1,264 @@
+"""The command line: `python -m conv2d_native COMMAND` or `conv2d-native COMMAND`.
+
+Every command is one row of COMMANDS: its name, a line of help, its arguments and what it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand. `run` gets the parsed arguments; it prints the result and returns the exit code, None for 0."""
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int | None]
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images", type=int, default=12, metavar="N", help="how many images to draw (default 12)"
+    )
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from . import demo
+
+    demo.run(shown=arguments.images)
+
+
+def _model_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file")
+
+
+def _info_arguments(parser: argparse.ArgumentParser) -> None:
+    _model_argument(parser)
+    parser.add_argument("--nested", action="store_true", help="list the layers of nested models too")
+    parser.add_argument("--picture", metavar="FILE", help="also write the graph: .dot, .svg, .png or .pdf")
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    from .model import load_model
+
+    model = load_model(arguments.model)
+    model.summary(expand_nested=arguments.nested)
+    if arguments.picture:
+        model.save_picture(arguments.picture)
+        print(f"wrote {arguments.picture}")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from .model import check_model
+
+    report = check_model(arguments.model)
+    print(report)
+    return 0 if report else 1
+
+
+def _predict_arguments(parser: argparse.ArgumentParser) -> None:
+    from .picture_files import MODES
+
+    _model_argument(parser)
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="a .npy or .npz file, or image files and folders"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write .npy, .npz or, with the top classes, .csv"
+    )
+    parser.add_argument(
+        "--mode", choices=MODES, default="none", help="how images are scaled (default: 0 to 255)"
+    )
+    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one per line")
+    parser.add_argument("--top", type=int, default=5, metavar="K", help="classes per image (default 5)")
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="images per batch (default 32)"
+    )
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from .model import load_model
+    from .picture_files import find_images, read_arrays, read_images
+
+    output = Path(arguments.output) if arguments.output else None
+    if output is not None and output.suffix not in (".npy", ".npz", ".csv"):
+        raise ValueError(f"The output must end in .npy, .npz or .csv. Received: {arguments.output!r}.")
+    labels = Path(arguments.labels).read_text(encoding="utf-8").splitlines() if arguments.labels else []
+    model = load_model(arguments.model)
+    first = Path(arguments.inputs[0])
+    if first.suffix in (".npy", ".npz"):
+        if len(arguments.inputs) > 1:
+            raise ValueError("Give one .npy or .npz file.")
+        x = read_arrays(first, model.input_names)
+        names: Sequence[Any] = ()
+    else:
+        if len(model.input_names) > 1:
+            raise ValueError(
+                f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file."
+            )
+        names = find_images(arguments.inputs)
+        x = read_images(names, model.input_shape[1:], arguments.mode)
+    answer = model.predict(x, batch_size=arguments.batch_size)
+    outputs = _named_outputs(model, answer)
+    if output is None or output.suffix == ".csv":
+        rows = list(_rows(next(iter(outputs.values())), names, labels, arguments.top))
+        _print_rows(rows) if output is None else _write_rows(output, rows)
+    elif output.suffix == ".npz":
+        np.savez(output, **outputs)  # type: ignore[arg-type]
+    elif len(outputs) > 1:
+        raise ValueError(f"The model has several outputs ({', '.join(outputs)}): write an .npz file.")
+    else:
+        np.save(output, next(iter(outputs.values())))
+    if output is not None:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
+        print(f"wrote {output}: {shapes}")
+
+
+def _named_outputs(model: Any, answer: Any) -> dict[str, np.ndarray]:
+    if isinstance(answer, dict):
+        return answer
+    if isinstance(answer, (list, tuple)):
+        return {f"output_{i}" if i else "output": array for i, array in enumerate(answer)}
+    return {"output": answer}
+
+
+def _rows(scores: np.ndarray, names: Sequence[Any], labels: Sequence[str], top: int) -> Any:
+    """(name of the image, [(class, score)]) of every image, best classes first."""
+    if scores.ndim != 2:
+        raise ValueError(
+            f"The output has shape {scores.shape}: only scores per class can be listed. Write .npy."
+        )
+    for i, row in enumerate(scores):
+        best = np.argsort(-row, kind="stable")[: max(top, 1)]
+        name = str(names[i]) if len(names) else str(i)
+        yield name, [(labels[k] if k < len(labels) else str(k), float(row[k])) for k in best]
+
+
+def _print_rows(rows: Sequence[Any]) -> None:
+    for name, classes in rows:
+        print(f"{name}: " + ", ".join(f"{label} {score:.4g}" for label, score in classes))
+
+
+def _write_rows(path: Path, rows: Sequence[Any]) -> None:
+    width = max((len(classes) for _, classes in rows), default=0)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["input", *(f"{word}_{i + 1}" for i in range(width) for word in ("class", "score"))])
+        for name, classes in rows:
+            writer.writerow([name, *(value for pair in classes for value in pair)])
+
+
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    _model_argument(parser)
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="images per call (default 1)")
+    parser.add_argument("--size", metavar="HxW", help="image size, for models that take any")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all that may be used)")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, metavar="S", help="how long to measure (default 2)"
+    )
+
+
+def _use_threads(count: int | None) -> int:
+    from .machine import get_num_threads, set_num_threads
+
+    if count is not None:
+        set_num_threads(count)
+    return get_num_threads()
+
+
+def _random_input(model: Any, batch: int, size: str | None) -> Any:
+    """Random images of the model's shape, a list of them for several inputs."""
+    if batch < 1:
+        raise ValueError(f"The batch must be at least 1. Received: --batch {batch}.")
+    rest = [int(n) for n in size.lower().split("x")] if size else []
+    arrays = {}
+    shape: list[Any]
+    for name, tensor in zip(model.input_names, model.inputs, strict=True):
+        given = iter(rest)
+        shape = [next(given, None) if n is None else n for n in tensor.shape[1:]]
+        if None in shape:
+            raise ValueError(f"The model takes images of any size ({tensor.shape}): give --size HxW.")
+        arrays[name] = np.random.default_rng(0).random((batch, *shape), np.float32)
+    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    from .model import load_model
+
+    threads = _use_threads(arguments.threads)
+    start = time.perf_counter()
+    model = load_model(arguments.model)
+    loaded = time.perf_counter()
+    x = _random_input(model, arguments.batch, arguments.size)
+    model.predict(x, batch_size=arguments.batch, verbose=0)
+    first = time.perf_counter()
+    times: list[float] = []
+    while len(times) < 3 or time.perf_counter() - first < arguments.seconds:
+        begin = time.perf_counter()
+        model.predict(x, batch_size=arguments.batch, verbose=0)
+        times.append((time.perf_counter() - begin) * 1e3)
+    median, worst = float(np.median(times)), float(np.percentile(times, 99))
+    print(f"{model.name}: batch {arguments.batch}, {threads} threads, {len(times)} calls")
+    print(f"  load {(loaded - start) * 1e3:.0f} ms, first call {(first - loaded) * 1e3:.0f} ms")
+    print(
+        f"  median {median:.3f} ms, 99 % under {worst:.3f} ms, {arguments.batch / median * 1e3:.1f} images/s"
+    )
+
+
+def _profile_arguments(parser: argparse.ArgumentParser) -> None:
+    _bench_arguments(parser)
+    parser.add_argument("--trace", metavar="FILE", help="also write a Chrome trace (.json)")
+
+
+def _profile(arguments: argparse.Namespace) -> None:
+    from .model import load_model
+
+    _use_threads(arguments.threads)
+    model = load_model(arguments.model)
+    made = model.profile(_random_input(model, arguments.batch, arguments.size))
+    print(made)
+    if arguments.trace:
+        made.save_trace(arguments.trace)
+        print(f"wrote {arguments.trace}")
+
+
+COMMANDS = (
+    Command("demo", "classify digits with a network that Keras trained", _demo_arguments, _demo),
+    Command("info", "print a model's layers, shapes and parameters", _info_arguments, _info),
+    Command("check", "say what of a model would fail here, and why", _model_argument, _check),
+    Command("predict", "compute a model on arrays or image files", _predict_arguments, _predict),
+    Command("bench", "time a model on random images", _bench_arguments, _bench),
+    Command("profile", "time every step of a model", _profile_arguments, _profile),
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser with one subparser per row of COMMANDS."""
+    parser = argparse.ArgumentParser(prog="conv2d_native", description="Trained Keras CNNs on the CPU.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = commands.add_parser(command.name, help=command.help, description=command.help)
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (default sys.argv) and return the exit code: 0, or 1 after a message on stderr."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:
+        print(f"conv2d_native {arguments.command}: {error}", file=sys.stderr)
+        return 1

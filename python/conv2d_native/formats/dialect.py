@@ -1,0 +1,336 @@
+"""One form of configuration for all writers: Keras 2 and 3, `.keras` and `.h5`, become the tree that Keras 3 writes.
+
+After it: models are "Sequential" or "Functional"; every entry has a `module`, that of an operation node begins with
+keras.src.ops; inbound nodes are {"args": [...], "kwargs": {...}} with tensors as {"class_name": "__keras_tensor__"};
+dtypes are names; shapes are `batch_shape` of an InputLayer; activations are names. What is not known here is passed
+on as it is. Training's share is dropped. Refuses Keras 1, and layers that are code (Lambda with a stored function,
+TorchModuleWrapper, TFSMLayer).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ModelFormatError, UnsafeModelError
+
+MAX_NESTING = 64
+MAX_LAYERS = 10_000
+CODE = "<code>"  # in place of a Lambda's function that was stored as code
+Tree = dict[str, Any]
+
+_TRAINING = ("compile_config", "training_config", "optimizer_config")
+_CODE_LAYERS = {"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
+_KERAS_1 = {"border_mode", "dim_ordering", "nb_filter", "nb_row", "output_dim", "subsample"}
+_WRAPPED = ("layer", "forward_layer", "backward_layer")
+_ACTIVATIONS = ("activation", "recurrent_activation")
+_KERNEL_WORDS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+_UNGROUPED = {
+    *("DepthwiseConv1D", "DepthwiseConv2D", "Conv1DTranspose", "Conv2DTranspose"),
+    *("SeparableConv1D", "SeparableConv2D", "SeparableConvolution2D", "Convolution2DTranspose"),
+}
+
+
+def normalise(tree: Tree, keras_version: str, where: str) -> Tree:
+    """The configuration `tree` of a whole model in Keras 3's form. Errors name file and layer."""
+    if keras_version.split(".")[0] == "1":
+        raise ModelFormatError(
+            f"{where}: written by Keras {keras_version}. Keras 1 is not read; save the model again with Keras 2 or 3."
+        )
+    try:
+        return _Normaliser(keras_version, where).entry(tree, 0)
+    except RecursionError:
+        raise ModelFormatError(f"{where}: the configuration is nested too deeply.") from None
+
+
+class _Normaliser:
+    def __init__(self, keras_version: str, where: str) -> None:
+        self.where, self.old = where, keras_version.split(".")[0] == "2"
+        self.layers = 0
+
+    def fault(self, name: Any, text: str) -> ModelFormatError:
+        return ModelFormatError(f"{self.where}: layer {str(name)[:200]!r}: {text}")
+
+    def entry(self, entry: Any, depth: int) -> Tree:
+        """A model, a layer or an operation node."""
+        if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
+            raise ModelFormatError(
+                f"{self.where}: expected a layer with a class_name, found {str(entry)[:200]}."
+            )
+        self.layers += 1
+        if self.layers > MAX_LAYERS:
+            raise ModelFormatError(f"{self.where}: more than {MAX_LAYERS} layers.")
+        if depth > MAX_NESTING:
+            raise ModelFormatError(f"{self.where}: models are nested more than {MAX_NESTING} deep.")
+        made = {key: value for key, value in entry.items() if key not in _TRAINING}
+        config = made.get("config", {})
+        if made["class_name"] == "Sequential" and isinstance(config, list):
+            config = {"name": "sequential", "layers": config}
+        if not isinstance(config, dict):
+            raise self.fault(
+                made.get("name") or made["class_name"],
+                f"expected a config object, found {str(config)[:200]}.",
+            )
+        name = config.get("name", made.get("name", made["class_name"]))
+        if not isinstance(name, str) or not isinstance(made.get("name", ""), (str, type(None))):
+            raise self.fault(name, "a layer's name must be a string.")
+        is_operation = (
+            not {"trainable", "dtype", "batch_shape", "batch_input_shape"} & config.keys()
+            and "inbound_nodes" in made
+        )
+        is_model = isinstance(config.get("layers"), list)
+        if "module" not in made:
+            words = "keras.src.ops" if is_operation and not is_model and not self.old else "keras.layers"
+            made["module"] = "keras" if is_model else words
+        if is_model:
+            if made["class_name"] == "Model" or "input_layers" in config:
+                made["class_name"] = "Functional" if made["class_name"] == "Model" else made["class_name"]
+                made["config"] = self.functional(config, depth)
+            else:
+                made["config"] = self.sequential(config, made.get("build_config"), depth)
+        else:
+            made["config"] = self.layer(made["class_name"], name, config, depth)
+        if "inbound_nodes" in made:
+            made.setdefault("name", name)
+            made["inbound_nodes"] = self.nodes(name, made["inbound_nodes"])
+        return made
+
+    # Models.
+
+    def sequential(self, config: Tree, build_config: Any, depth: int) -> Tree:
+        shape, dtype = None, "float32"
+        entries: list[Tree] = []
+        for raw in config["layers"]:
+            inner = raw.get("config") if isinstance(raw, dict) else None
+            first = (
+                inner[0].get("config", {})
+                if isinstance(inner, list) and inner and isinstance(inner[0], dict)
+                else inner
+            )
+            if not entries and isinstance(first, dict) and raw.get("class_name") != "InputLayer":
+                shape, dtype = first.get("batch_input_shape"), first.get("dtype", dtype)
+            entries.append(self.entry(raw, depth + 1))
+        self.distinct(entries)
+        if shape is not None:
+            name = f"{entries[0]['config'].get('name', 'first')}_input"
+            facts = {"batch_shape": _plain(shape), "dtype": _dtype_name(dtype), "name": name}
+            entries.insert(0, {"module": "keras.layers", "class_name": "InputLayer", "config": facts})
+        made = {key: _plain(value) for key, value in config.items() if key != "layers"} | {"layers": entries}
+        if isinstance(build_config, dict) and made.get("build_input_shape") is None:
+            made["build_input_shape"] = _plain(build_config.get("input_shape"))
+        if "dtype" in made:
+            made["dtype"] = _dtype_name(made["dtype"])
+        return made
+
+    def functional(self, config: Tree, depth: int) -> Tree:
+        made = {key: _plain(value) for key, value in config.items() if key != "layers"}
+        made["layers"] = [self.entry(raw, depth + 1) for raw in config["layers"]]
+        seen = self.distinct(made["layers"], named=True)
+        for key in ("input_layers", "output_layers"):
+            made[key] = self.ends(made.get(key), seen, key)
+        if "dtype" in made:
+            made["dtype"] = _dtype_name(made["dtype"])
+        return made
+
+    def distinct(self, entries: list[Tree], named: bool = False) -> set[str]:
+        """Names of the layers of a model; no two are the same. With `named`, each entry gets its own."""
+        seen: set[str] = set()
+        for entry in entries:
+            name = entry.get("name") or entry["config"].get("name")
+            if name in seen:
+                raise self.fault(name, "two layers have this name.")
+            if name:
+                seen.add(name)
+            elif named:
+                raise self.fault(name, "it has no name.")
+            if named:
+                entry["name"] = name
+        return seen
+
+    def ends(self, value: Any, names: set[str], key: str) -> Any:
+        """input_layers or output_layers: [name, node, tensor], lists and dicts of it; a list of one is that one."""
+        if _is_tensor_place(value):
+            if value[0] not in names:
+                raise ModelFormatError(
+                    f"{self.where}: {key} names the layer {value[0][:200]!r}, which is not there."
+                )
+            return value[:3]
+        if isinstance(value, dict):
+            return {name: self.ends(inner, names, key) for name, inner in value.items()}
+        if not isinstance(value, list):
+            raise ModelFormatError(f"{self.where}: {key} must list tensors, found {str(value)[:200]}.")
+        made = [self.ends(inner, names, key) for inner in value]
+        return made[0] if len(made) == 1 else made
+
+    # Layers.
+
+    def layer(self, class_name: str, name: str, config: Tree, depth: int) -> Tree:
+        config = self.without_code(class_name, name, config)
+        old = sorted(_KERAS_1 & config.keys())
+        if old and class_name not in ("Embedding", "Resizing"):
+            raise self.fault(
+                name,
+                f"{class_name} with {old} was written by Keras 1; save the model again with Keras 2 or 3.",
+            )
+        made = {key: _plain(value) for key, value in config.items() if key not in _WRAPPED}
+        for key in _WRAPPED:
+            if key in config:
+                inner = config[key]
+                is_layer = isinstance(inner, dict) and isinstance(inner.get("class_name"), str)
+                made[key] = self.entry(inner, depth + 1) if is_layer else _plain(inner)
+        shape = made.pop("batch_input_shape", None)
+        if class_name == "InputLayer":
+            if shape is not None:
+                made.setdefault("batch_shape", shape)
+            for key in ("sparse", "ragged", "optional"):
+                if not made.get(key, True):
+                    del made[key]
+        if "dtype" in made:
+            made["dtype"] = _dtype_name(made["dtype"])
+        axis = made.get("axis")
+        if class_name.endswith("Normalization") and isinstance(axis, list) and len(axis) == 1:
+            made["axis"] = axis[0]
+        if class_name in _UNGROUPED and made.get("groups") == 1:
+            del made["groups"]
+        if class_name.startswith("Separable"):
+            for key in _KERNEL_WORDS:
+                made.pop(key, None)
+        if class_name == "LeakyReLU" and "alpha" in made:
+            made.setdefault("negative_slope", made.pop("alpha"))
+        for key in _ACTIVATIONS:
+            if key in made:
+                made[key] = self.activation(made[key])
+        return made
+
+    def activation(self, value: Any) -> Any:
+        """A name, or a serialized layer such as {"class_name": "ReLU", "config": {...}}."""
+        if (
+            isinstance(value, dict)
+            and value.get("class_name") == "function"
+            and isinstance(value.get("config"), str)
+        ):
+            value = value["config"]
+        if value == "hard_sigmoid" and self.old:
+            return "hard_sigmoid_keras2"  # clip(0.2 x + 0.5): Keras 3's is clip(x / 6 + 0.5)
+        return value
+
+    def without_code(self, class_name: str, name: str, config: Tree) -> Tree:
+        """`config` with the code of a Lambda left out; code anywhere else is an error."""
+        if class_name == "Lambda":
+            function = config.get("function")
+            serialized = isinstance(function, dict) and function.get("class_name") == "function"
+            named = isinstance(function, str) and config.get("function_type") != "lambda"
+            kept = {key: config[key] for key in ("name", "trainable", "dtype") if key in config}
+            return kept | {"function": function if serialized or named else CODE}
+        wrapped = [config[key] for key in _WRAPPED if isinstance(config.get(key), dict)]
+        if (
+            class_name in _CODE_LAYERS
+            or _holds_code(config)
+            or any(w.get("class_name") == "Lambda" for w in wrapped)
+        ):
+            raise UnsafeModelError(
+                f"{self.where}: layer {name[:200]!r} ({class_name}) holds code or a path to code. It was not run. "
+                "Replace it by layers before saving the model."
+            )
+        return config
+
+    # Nodes: how a layer was called.
+
+    def nodes(self, name: str, nodes: Any) -> list[Tree]:
+        if not isinstance(nodes, list):
+            raise self.fault(name, f"inbound_nodes must be a list, found {str(nodes)[:200]}.")
+        made = []
+        for node in nodes:
+            if isinstance(node, dict) and node.keys() == {"args", "kwargs"}:
+                if not isinstance(node["args"], list) or not isinstance(node["kwargs"], dict):
+                    raise self.fault(name, "an inbound node's args must be a list and its kwargs an object.")
+                made.append({"args": node["args"], "kwargs": node["kwargs"]})
+            else:
+                kwargs: Tree = {}
+                argument = self.old_tensors(name, node, kwargs)
+                if isinstance(argument, list) and len(argument) == 1:
+                    argument = argument[0]
+                kwargs.pop("name", None)
+                made.append({"args": [argument], "kwargs": kwargs})
+        return made
+
+    def old_tensors(self, name: str, value: Any, kwargs: Tree) -> Any:
+        """Keras 2's [layer, node, tensor, kwargs], or lists and dicts of those; their kwargs are added to `kwargs`."""
+        if (
+            isinstance(value, list)
+            and len(value) in (3, 4)
+            and isinstance(value[0], str)
+            and not isinstance(value[1], list)
+        ):
+            if len(value) == 4 and isinstance(value[3], dict):
+                kwargs |= {key: self.old_argument(inner) for key, inner in value[3].items()}
+            if value[0] == "_CONSTANT_VALUE":
+                return _plain(value[2])
+            if _is_tensor_place(value[:3]):
+                return _tensor(value)
+        elif isinstance(value, list):
+            return [self.old_tensors(name, inner, kwargs) for inner in value]
+        elif isinstance(value, dict):
+            return {key: self.old_tensors(name, inner, kwargs) for key, inner in value.items()}
+        raise self.fault(name, f"an inbound node cannot be understood: {str(value)[:200]}.")
+
+    def old_argument(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return (
+                _tensor(value) if _is_tensor_place(value) else [self.old_argument(inner) for inner in value]
+            )
+        if isinstance(value, dict) and "class_name" not in value:
+            return {key: self.old_argument(inner) for key, inner in value.items()}
+        return _plain(value)
+
+
+def _is_tensor_place(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in value[1:3])
+    )
+
+
+def _tensor(place: list[Any]) -> Tree:
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": place[:3]}}
+
+
+def _plain(value: Any) -> Any:
+    """JSON's stand-ins for tuples, shapes and NumPy values replaced by lists and numbers."""
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("class_name")
+    if kind in ("__tuple__", "TensorShape") and isinstance(value.get("items"), list):
+        return [_plain(inner) for inner in value["items"]]
+    if (
+        kind in ("__numpy__", "__tensor__")
+        and isinstance(value.get("config"), dict)
+        and "value" in value["config"]
+    ):
+        return _plain(value["config"]["value"])
+    return {key: _plain(inner) for key, inner in value.items()}
+
+
+def _dtype_name(value: Any) -> Any:
+    """The name of a dtype policy; a policy with more to it (quantization) stays what it is."""
+    if isinstance(value, dict) and value.get("class_name") in (
+        "DTypePolicy",
+        "Policy",
+        "PolicyV1",
+        "FloatDTypePolicy",
+    ):
+        config = value.get("config")
+        return config.get("name", value) if isinstance(config, dict) else value
+    return value
+
+
+def _holds_code(value: Any) -> bool:
+    if isinstance(value, dict):
+        inner = [
+            value[key] for key in value if key not in _WRAPPED
+        ]  # wrapped layers are looked at on their own
+        return value.get("class_name") == "__lambda__" or any(map(_holds_code, inner))
+    return isinstance(value, list) and any(map(_holds_code, value))

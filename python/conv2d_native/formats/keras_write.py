@@ -1,0 +1,100 @@
+"""Writes `.keras` files that Keras 3 opens: config.json, metadata.json and model.weights.h5 in a zip, nothing
+compressed.
+
+A path is written under another name beside it and renamed when it is complete, so that an interrupted save leaves
+the old file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .hdf5_write import ATTRIBUTES, write_hdf5
+from .layer_paths import Path, children, group_names, is_model
+
+KERAS_VERSION = "3.0.0"  # the oldest reader of what is written here
+Tree = dict[str, Any]
+
+
+def write_keras(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:
+    """Write a model to `target`, a path or a binary file object that can seek.
+
+    config:  Keras 3's tree, as ModelSpec.config has it
+    weights: layer path (names from the model down) -> its arrays in Keras's order
+    Raises OSError, and ValueError for what Keras cannot read back.
+    """
+    if hasattr(target, "write"):
+        _write(target, config, weights)
+        return
+    path = os.fspath(target)
+    partial = f"{path}.{os.getpid()}.partial"
+    try:
+        with open(partial, "xb") as file:
+            _write(file, config, weights)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
+
+
+def _write(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:
+    import zipfile  # loads compression modules that only a save needs
+
+    groups = _groups(config, {tuple(path): list(arrays) for path, arrays in weights.items()})
+    metadata = {"keras_version": KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
+    text = json.dumps(_for_keras(config), allow_nan=False)
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("metadata.json", json.dumps(metadata))
+        archive.writestr("config.json", text)
+        with archive.open("model.weights.h5", "w", force_zip64=True) as member:
+            write_hdf5(member, groups)  # type: ignore[arg-type]
+
+
+def _groups(config: Tree, weights: dict[Path, list[np.ndarray]]) -> Tree:
+    """The tree of HDF5 groups; every layer has one, also those without weights, as Keras writes it."""
+    used = set()
+
+    def group(entry: Tree, path: Path) -> Tree:
+        arrays = weights.get(path, [])
+        used.add(path)
+        made: Tree = {"vars": {str(i): array for i, array in enumerate(arrays)}}
+        made["vars"][ATTRIBUTES] = {"name": path[-1] if path else str(entry["config"].get("name", "model"))}
+        places, inside = group_names(entry), {}
+        for name, child in children(entry).items():
+            inside[places[name]] = group(child, (*path, name))
+        if inside:
+            made |= {"layers": inside} if is_model(entry) else inside
+        return made
+
+    tree = group(config, ())
+    lost = [path for path in weights if path not in used and weights[path]]
+    if lost:
+        raise ValueError(f"Weights of layers that the configuration does not have: {lost[:10]}.")
+    return tree
+
+
+def _for_keras(value: Any) -> Any:
+    """Numbers, lists and dicts of the configuration as JSON has them."""
+    if isinstance(value, dict):
+        return {str(key): _for_keras(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_for_keras(inner) for inner in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if value == "hard_sigmoid_keras2":
+        raise ValueError(
+            "Keras 3 has no activation clip(0.2 x + 0.5), Keras 2's hard_sigmoid; it cannot be saved."
+        )
+    return value

@@ -1,0 +1,146 @@
+"""Where a layer's weights stand: from layer names to the groups that Keras's saving writes.
+
+`layers/<snake case of the class>[_n]/vars/<i>` in the order of the model's layers; n counts the layers of one class
+that come before. Keras 2.12 and 2.13 write `_layer_checkpoint_dependencies` in place of `layers`, and count some
+layers twice. Wrappers keep their layer under `layer`. Operation nodes are not layers and are not counted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .hdf5 import Hdf5
+
+_WRAPPED = ("layer", "forward_layer", "backward_layer")
+_CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
+Tree = dict[str, Any]
+Path = tuple[str, ...]
+
+
+def snake_case(class_name: str) -> str:
+    """Keras's name for a class in weight files: "Conv2DTranspose" is "conv2d_transpose", "PReLU" is "p_re_lu"."""
+    name = re.sub(r"\W+", "", class_name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def is_model(entry: Tree | None) -> bool:
+    return entry is not None and isinstance(entry.get("config", {}).get("layers"), list)
+
+
+def layer_name(entry: Tree) -> str:
+    return str(entry.get("name") or entry["config"].get("name") or "")
+
+
+def children(entry: Tree) -> dict[str, Tree]:
+    """Layers directly inside a model or a wrapper, by name."""
+    if is_model(entry):
+        return {layer_name(child): child for child in _layers(entry)}
+    return {layer_name(child): child for child in _wrapped(entry).values()}
+
+
+def _wrapped(entry: Tree) -> dict[str, Tree]:
+    """The layers that a wrapper holds, by the word under which its configuration has them."""
+    found = {key: entry.get("config", {}).get(key) for key in _WRAPPED}
+    return {
+        key: child
+        for key, child in found.items()
+        if isinstance(child, dict)
+        and isinstance(child.get("config"), dict)
+        and isinstance(child.get("class_name"), str)
+    }
+
+
+def _layers(entry: Tree) -> list[Tree]:
+    found: list[Tree] = entry["config"]["layers"]
+    return [
+        child
+        for child in found
+        if not str(child.get("module", "")).startswith(("keras.src.ops", "keras.ops"))
+    ]
+
+
+def group_names(entry: Tree) -> dict[str, str]:
+    """Layer name -> name of its group, for the layers of a model (or of a wrapper)."""
+    if not is_model(entry):
+        return {layer_name(child): key for key, child in _wrapped(entry).items()}
+    counts: dict[str, int] = {}
+    made = {}
+    for child in _layers(entry):
+        base = snake_case(child["class_name"])
+        counts[base] = counts.get(base, -1) + 1
+        made[layer_name(child)] = f"{base}_{counts[base]}" if counts[base] else base
+    return made
+
+
+class LayerTree:
+    """The layers of a configuration by path; `children` looks at each model once."""
+
+    def __init__(self, config: Tree | None) -> None:
+        self._config = config
+        self._children: dict[int, dict[str, Tree]] = {}
+
+    def children(self, entry: Tree) -> dict[str, Tree]:
+        """As the function `children`; `entry` must be a part of the configuration."""
+        if id(entry) not in self._children:
+            self._children[id(entry)] = children(entry)
+        return self._children[id(entry)]
+
+    def owner(self, path: Path) -> tuple[bool, str | None]:
+        """How a legacy file names the weights of the layer at `path`.
+
+        First, whether path[0] is one plain layer, whose group holds nothing else. Second, the layer below path[0] whose
+        name the weights bear (a wrapper's, not that of the layer in it); None where path[0] is no model.
+        """
+        entry, owner = self._config, None if self._config else path[-1]
+        for depth, name in enumerate(path):
+            if entry is None:
+                break
+            if is_model(entry) and depth:
+                owner = name
+            entry = self.children(entry).get(name)
+        known = entry is not None and bool(self.children(entry))
+        return len(path) == 1 and not known, owner if len(path) > 1 else None
+
+
+class GroupFinder:
+    """Finds groups of an HDF5 file by layer names; without a configuration, names are group names."""
+
+    def __init__(self, file: Hdf5, config: Tree | None) -> None:
+        self._file, self._layers = file, LayerTree(config)
+        self._found: dict[Path, tuple[Path, Tree | None]] = {(): ((), config)}
+        self._places: dict[Path, dict[str, Path]] = {}
+
+    def find(self, path: Path) -> tuple[Path, Tree | None]:
+        """The group of the layer at `path` (it may not exist) and the layer's entry in the configuration."""
+        if path not in self._found:
+            above, entry = self.find(path[:-1])
+            if entry is not None and above not in self._places:
+                self._places[above] = self._group_names(above, entry)
+            place = self._places.get(above, {}).get(path[-1], (path[-1],))
+            child = None if entry is None else self._layers.children(entry).get(path[-1])
+            self._found[path] = (*above, *place), child
+        return self._found[path]
+
+    def _group_names(self, above: Path, entry: Tree) -> dict[str, Path]:
+        places = group_names(entry)
+        if not is_model(entry):
+            return {name: (place,) for name, place in places.items()}
+        container = _CONTAINERS[0]
+        if not self._file.exists((*above, container)) and self._file.exists((*above, _CONTAINERS[1])):
+            container = _CONTAINERS[1]
+            places = _renumbered(places, self._file.names((*above, container)) or [])
+        return {name: (container, place) for name, place in places.items()}
+
+
+def _renumbered(places: dict[str, str], stored: list[str]) -> dict[str, str]:
+    """Match the k-th layer of a class with the k-th stored group of that class, whatever their numbers."""
+    made: dict[str, str] = {}
+    for base in {re.sub(r"_\d+$", "", place) for place in places.values()}:
+        own = [name for name, place in places.items() if re.sub(r"_\d+$", "", place) == base]
+        there = [name for name in stored if re.sub(r"_\d+$", "", name) == base]
+        there.sort(key=lambda name: int(name[len(base) + 1 :] or 0))
+        same = len(own) == len(there)
+        made |= dict(zip(own, there, strict=True)) if same else {name: places[name] for name in own}
+    return made

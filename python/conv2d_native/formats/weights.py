@@ -1,0 +1,211 @@
+"""Sources of weights: Keras 3's groups of numbered variables, the legacy names of `.h5`, arrays of an `.npz`.
+
+Each is asked for one layer at a time, with the shapes that the configuration implies; a stored array of another
+shape is an error before its data is read. Legacy weights are found by name: their order differs between writers and
+changes when layers are frozen. Everything comes out as float32.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelFormatError, UnsafeModelError
+from .archive import Archive
+from .hdf5 import Dataset, Hdf5, shown_path
+from .hdf5_data import to_float32
+from .layer_paths import GroupFinder, LayerTree, Path
+
+Shapes = Sequence[tuple[int, ...]]
+_COUNTERS = {"count"}  # integers that inference does not use
+_MAX_NAMES = 100_000
+_MAX_ALIKE = 100  # weights of one name below layers of one name
+
+
+def _wrong(source: str, path: Path, text: str) -> ModelFormatError:
+    return ModelFormatError(f"{source}: weights of layer '{shown_path(path)}': {text}")
+
+
+class GroupWeights:
+    """Keras 3: `layers/conv2d/vars/0`. `config` gives the groups; without it, paths are group names."""
+
+    def __init__(self, file: Hdf5, config: dict[str, Any] | None, check_names: bool) -> None:
+        self._file, self._finder, self._check_names = file, GroupFinder(file, config), check_names
+
+    def get(self, path: Path, names: Sequence[str], shapes: Shapes) -> list[np.ndarray]:
+        """The weights `names` of the layer at `path`, see WeightSource."""
+        path = tuple(path)
+        group, entry = self._finder.find(path)
+        group, source = (*group, "vars"), self._file.name
+        missing = [name for i, name in enumerate(names) if not self._file.exists((*group, str(i)))]
+        if missing:
+            raise _wrong(source, path, f"{missing} of {list(names)} are missing in '{shown_path(group)}'.")
+        may_count = entry is not None and entry["class_name"] == "Normalization"
+        if not may_count and self._file.exists((*group, str(len(names)))):
+            raise _wrong(source, path, f"expected {list(names)}, but '{shown_path(group)}' holds more.")
+        if self._check_names and names and entry is not None:
+            label = self._file.strings(group, "name")
+            if label is not None and label != [path[-1]]:
+                raise _wrong(
+                    source, path, f"'{shown_path(group)}' belongs to layer '{shown_path(tuple(label))}'."
+                )
+        named = enumerate(zip(names, shapes, strict=True))
+        return [_read(self._file, (*group, str(i)), name, shape) for i, (name, shape) in named]
+
+
+class _LayerNames:
+    """The weight names under one group of a legacy file, by the weight's own name and a layer on the way to it."""
+
+    def __init__(self, group: Path, entries: list[str]) -> None:
+        self.group, self.entries = group, entries
+        self.leaves: dict[str, list[str]] = {}
+        self._below: dict[tuple[str, str], list[str]] = {}
+        for entry in entries:
+            leaf = _leaf(entry)
+            self.leaves.setdefault(leaf, []).append(entry)
+            for part in {*_split(entry)[:-1]}:
+                self._below.setdefault((part, leaf), []).append(entry)
+
+    def find(self, name: str, owner: str | None) -> list[str]:
+        """Entries of weight `name`; with an owner, only those below that layer."""
+        if owner is None:
+            return self.leaves.get(name, [])
+        return self._below.get((owner, name), [])
+
+
+class NamedWeights:
+    """Legacy `.h5`: group `model_weights/<layer>` with attribute weight_names, `conv/kernel:0` or `conv/kernel`."""
+
+    def __init__(self, file: Hdf5, config: dict[str, Any] | None) -> None:
+        self._file, self._tree = file, LayerTree(config)
+        self._root: Path = ("model_weights",) if file.exists(("model_weights",)) else ()
+        self._layers = set(chunked_strings(file, self._root, "layer_names"))
+        self._names: dict[str, _LayerNames] = {}
+
+    def get(self, path: Path, names: Sequence[str], shapes: Shapes) -> list[np.ndarray]:
+        """The weights `names` of the layer at `path`, see WeightSource."""
+        path = tuple(path)
+        stored = self.stored(path[0] if path else "top_level_model_weights")
+        alone, owner = self._tree.owner(path)
+        if alone and len(names) == len(stored.entries) == 1:
+            found = stored.entries  # Keras calls the weight of some layers `variable`
+        else:
+            found = [self._pick(path, name, stored, owner) for name in names]
+        extra = [
+            leaf for leaf in stored.leaves if alone and leaf not in _COUNTERS and not leaf.startswith("seed_")
+        ]
+        if sum(len(stored.leaves[leaf]) for leaf in extra) > len(found):
+            raise _wrong(
+                self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
+            )
+        places = [(*stored.group, *_split(entry)) for entry in found]
+        return [_read(self._file, *facts) for facts in zip(places, names, shapes, strict=True)]
+
+    def stored(self, top: str) -> _LayerNames:
+        """What is stored for the layer or model `top` directly below the whole model."""
+        if top not in self._names:
+            group = (*self._root, *_split(top))
+            known = top in self._layers or not self._layers or top == "top_level_model_weights"
+            entries = chunked_strings(self._file, group, "weight_names") if known else []
+            self._file.budget.spend("structure", sum(map(len, entries)), self._file.name)
+            self._names[top] = _LayerNames(group, entries)
+        return self._names[top]
+
+    def _pick(self, path: Path, name: str, stored: _LayerNames, owner: str | None) -> str:
+        found = stored.find(name, owner)
+        if not found and name == "kernel":
+            found = stored.find("depthwise_kernel", owner)
+        if 1 < len(found) <= _MAX_ALIKE:
+            scores = [_common_suffix(_split(entry)[:-1], path) for entry in found]
+            found = [entry for entry, score in zip(found, scores, strict=True) if score == max(scores)]
+        if len(found) != 1:
+            text = "missing" if not found else f"ambiguous between {found[:10]}"
+            raise _wrong(self._file.name, path, f"{name!r} is {text}; stored: {stored.entries[:40]}.")
+        return found[0]
+
+
+class ArrayWeights:
+    """An `.npz` with one array per weight, called <layer>/<weight>."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def get(self, path: Path, names: Sequence[str], shapes: Shapes) -> list[np.ndarray]:
+        """The weights `names` of the layer at `path`, see WeightSource."""
+        prefix = "".join(f"{name}/" for name in path)
+        stored = {
+            name[len(prefix) : -4]
+            for name in self._archive.names
+            if name.startswith(prefix) and name.endswith(".npy")
+        }
+        missing = [name for name in names if name not in stored]
+        extra = sorted(name for name in stored - set(names) - _COUNTERS if "/" not in name)
+        if missing or extra:
+            raise _wrong(self._archive.name, path, f"missing: {missing}, not expected: {extra}.")
+        return [self._read(f"{prefix}{name}.npy", shape) for name, shape in zip(names, shapes, strict=True)]
+
+    def _read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        extent = self._archive.member(name)
+        head = extent.read(0, min(10, extent.size))
+        width = 2 if head[6:7] == b"\x01" else 4
+        size = int.from_bytes(head[8 : 8 + width], "little")
+        if head[:6] != b"\x93NUMPY" or size > 10_000:
+            raise ModelFormatError(f"{extent.name}: not a NumPy array.")
+        text = extent.read(8 + width, size).decode("latin-1")
+        form = re.fullmatch(
+            r"\{'descr': '([^']{2,8})', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \}\s*", text
+        )
+        if form is None or "O" in form[1]:
+            raise UnsafeModelError(
+                f"{extent.name}: holds Python objects (pickle) or records; only plain arrays are read."
+            )
+        dims = tuple(int(n) for n in form[3].split(",") if n.strip())
+        if dims != tuple(shape):
+            raise ModelFormatError(f"{extent.name}: expected shape {tuple(shape)}, got {dims}.")
+        if not re.fullmatch(r"[<>=|]?f[248]", form[1]):
+            raise ModelFormatError(f"{extent.name}: expected floating point numbers, found type {form[1]!r}.")
+        count = int(np.prod(dims, dtype=np.int64))
+        self._archive.budget.spend("weights", 4 * count, extent.name)
+        self._archive.budget.spend("expanded", 4 * count, extent.name)
+        values = extent.array(8 + width + size, np.dtype(form[1]), count)
+        values = values.reshape(dims, order="F" if form[2] == "True" else "C")
+        return np.ascontiguousarray(to_float32(values, form[1]))
+
+
+def chunked_strings(file: Hdf5, path: Path, name: str) -> list[str]:
+    """A list of names that Keras may have cut into attributes name0, name1, ... ([] where there is none)."""
+    whole = file.strings(path, name)
+    if whole is not None:
+        return whole
+    found: list[str] = []
+    for number in range(_MAX_NAMES):
+        part = file.strings(path, f"{name}{number}")
+        if part is None:
+            break
+        found += part
+    return found
+
+
+def _read(file: Hdf5, path: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    dataset: Dataset | None = file.dataset(path)
+    if dataset is None:
+        raise ModelFormatError(f"{file.name}: '{shown_path(path)}' is listed but not stored.")
+    return dataset.read(tuple(shape), integers=name in _COUNTERS)
+
+
+def _split(name: str) -> Path:
+    return tuple(part for part in name.split("/") if part)
+
+
+def _leaf(entry: str) -> str:
+    return re.sub(r":\d+$", "", entry.rsplit("/", 1)[-1])
+
+
+def _common_suffix(left: Path, right: Path) -> int:
+    count = 0
+    while count < min(len(left), len(right)) and left[-1 - count] == right[-1 - count]:
+        count += 1
+    return count

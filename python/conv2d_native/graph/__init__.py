@@ -1,0 +1,137 @@
+"""GraphBuilder: the interpreter of a layer's `call` that records operations in a native graph.
+
+Its methods are the operations that `call(self, f, x)` may use; functional has the same names and signatures
+on arrays. Values are Tensors, whose shape has None for the batch; weights and constants are arrays. Words are
+Keras's and are checked here. Channels-first operations are transposed to channels-last and back; a transpose
+that undoes the one before it is left out.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _core, activations
+from .. import machine as machine
+from .tensor import Tensor, exact, is_exact
+from .windows import WindowOperations
+
+__all__ = ["GraphBuilder", "Tensor", "Traced", "exact", "is_exact"]
+
+
+class GraphBuilder(WindowOperations):
+    """Records operations. `share` is a builder whose packed weights are used where the arrays are the same."""
+
+    def __init__(self, share: GraphBuilder | None = None) -> None:
+        self.core: Any = _core.Graph() if share is None else _core.Graph(share=share.core)
+
+    def compile(
+        self,
+        outputs: Sequence[Tensor],
+        n: int,
+        exact: bool = False,
+        optimize: bool = True,
+        choices: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The executable for batches of `n`. `choices`: algorithms by the text of a convolution of one sample."""
+        return self.core.compile([y.id for y in outputs], n, exact, optimize, dict(choices or {}))
+
+    def input(self, shape: Sequence[int | None]) -> Tensor:
+        """An input of `shape`, whose first entry (the batch) is ignored."""
+        return Tensor(self, self.core.input((1, *shape[1:])))
+
+
+def _activation_method(name: str) -> Callable[..., Any]:
+    def method(self: GraphBuilder, x: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(self, x, *args, **kwargs)
+        return self.activate(x, activations.make(name, **dict(list(bound.arguments.items())[2:])))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = [inspect.Parameter(key, kind, default=value) for key, value in activations.TABLE[name].defaults]
+    signature = inspect.Signature([inspect.Parameter("self", kind), inspect.Parameter("x", kind), *given])
+    method.__name__ = method.__qualname__ = name
+    method.__signature__ = signature  # type: ignore[attr-defined]
+    return method
+
+
+for _name in activations.TABLE:
+    setattr(GraphBuilder, _name, _activation_method(_name))
+for _alias, _name in activations.ALIASES.items():
+    setattr(GraphBuilder, _alias, getattr(GraphBuilder, _name))
+
+
+def flatten(structure: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts, in order."""
+    if isinstance(structure, Mapping):
+        return [leaf for value in structure.values() for leaf in flatten(value)]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for value in structure for leaf in flatten(value)]
+    return [structure]
+
+
+def pack(structure: Any, leaves: Sequence[Any]) -> Any:
+    """`structure` with its leaves replaced by `leaves`, in the order of flatten."""
+    rest = iter(leaves)
+
+    def build(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: build(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            made = [build(item) for item in value]
+            return made if isinstance(value, list) else tuple(made)
+        return next(rest)
+
+    return build(structure)
+
+
+class Traced:
+    """A `call(builder, inputs)` traced for the sample shapes of its inputs: one graph, an executable per batch.
+
+    `shapes` is a shape, or a list, tuple or dict of shapes, each with the batch first (its size does not matter).
+    `share` is an earlier Traced of the same weights; `choices` are algorithms as GraphBuilder.compile takes them.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Any, Any], Any],
+        structure: Any,
+        shapes: Sequence[Any],
+        share: Any = None,
+        choices: Mapping[str, str] | None = None,
+    ):
+        self.choices = choices
+        self.builder = GraphBuilder(None if share is None else share.builder)
+        self.inputs = [self.builder.input(shape) for shape in shapes]
+        self.structure = call(self.builder, pack(structure, self.inputs))
+        self.outputs = flatten(self.structure)
+        self.executables: dict[tuple[int, bool], Any] = {}
+
+    def executable(self, n: int, exact: bool = False) -> Any:
+        """The executable for batches of `n`; the last eight are kept."""
+        made = self.executables.get((n, exact))
+        if made is None:
+            made = self.builder.compile(self.outputs, n, exact, True, self.choices)
+            while len(self.executables) >= 8:
+                self.executables.pop(next(iter(self.executables)), None)
+            self.executables[n, exact] = made
+        return made
+
+    @property
+    def arena_bytes(self) -> int:
+        """Working memory of one call of each executable."""
+        return sum(executable.arena_bytes for executable in list(self.executables.values()))
+
+    def run(self, arrays: Sequence[np.ndarray], outs: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """Run on plain arrays of one batch size and return the outputs in the order of flatten(structure)."""
+        n = arrays[0].shape[0]
+        if any(len(array) != n for array in arrays):
+            raise ValueError(
+                "All inputs must have the same batch size. "
+                f"Received: shapes {', '.join(str(array.shape) for array in arrays)}."
+            )
+        if n == 0:
+            return [np.empty((0, *y.shape[1:]), np.float32) for y in self.outputs]
+        return self.executable(n, is_exact()).run(list(arrays), None if outs is None else list(outs))

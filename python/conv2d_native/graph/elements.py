@@ -1,0 +1,269 @@
+"""Operations on any rank: activations, normalization, two operands, shapes, and host steps in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import activations, arguments, shapes
+from .tensor import Tensor
+
+
+class ElementOperations:
+    """The half of GraphBuilder that does not know images."""
+
+    core: Any
+
+    def dense(self, x: Any, kernel: Any, bias: Any = None, activation: Any = None) -> Any:
+        kernel = arguments.array("kernel", kernel, 2)
+        arguments.no_empty_weight("kernel", kernel.shape)
+        if x.rank < 2 or x.shape[-1] != kernel.shape[0]:
+            raise ValueError(
+                f"`kernel` must have shape ({x.shape[-1]}, units) and `x` at least 2 dimensions. "
+                f"Received: kernel of shape {kernel.shape}, x of shape {x.shape}."
+            )
+        bias = self._vector("bias", bias, kernel.shape[1])
+        return self._activated(lambda text: self.core.dense(x.id, kernel, bias, text), activation)
+
+    def reduce(self, x: Any, kind: str, axes: Sequence[int], keepdims: bool = False) -> Any:
+        """ "mean", "max" or "sum" over `axes`, which do not hold the batch."""
+        numbers = sorted({arguments.axis("axes", axis, x.rank) for axis in axes})
+        if not numbers or 0 in numbers:
+            raise ValueError(f"`axes` must name axes, not the batch. Received: axes={tuple(axes)}.")
+        if numbers == list(range(numbers[0], numbers[-1] + 1)):
+            return Tensor(self, self.core.reduce(x.id, kind, tuple(numbers), bool(keepdims)))
+        kept = [i for i in range(x.rank) if i not in numbers]
+        last = self.transpose(x, kept + numbers)
+        y = self.reduce(last, kind, range(len(kept), x.rank))
+        sizes = [1 if i in numbers else x.shape[i] for i in range(1, x.rank)]
+        return self.reshape(y, (-1, *sizes)) if keepdims else y
+
+    # Normalization.
+
+    def batch_normalization(
+        self,
+        x: Any,
+        mean: Any,
+        variance: Any,
+        offset: Any = None,
+        scale: Any = None,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+    ) -> Any:
+        axis = arguments.axis("axis", axis, x.rank)
+        if axis == 0:
+            raise ValueError("`axis` must not be the batch. Received: axis=0.")
+        c = x.shape[axis]
+        vectors = [self._vector(*pair, c) for pair in (("mean", mean), ("variance", variance))]
+        with np.errstate(all="ignore"):
+            gain = 1.0 / np.sqrt(vectors[1].astype(np.float64) + epsilon)
+            if scale is not None:
+                gain = gain * self._vector("scale", scale, c)
+            shift = -vectors[0] * gain
+            if offset is not None:
+                shift = shift + self._vector("offset", offset, c)
+            return self._along(x, axis, gain.astype(np.float32), shift.astype(np.float32))
+
+    def layer_normalization(
+        self, x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3
+    ) -> Any:
+        axes = [axis] if isinstance(axis, int) else list(axis)
+        axes = sorted({arguments.axis("axis", a, x.rank) for a in axes})
+        if 0 in axes:
+            raise ValueError(f"`axis` must not hold the batch. Received: axis={axis}.")
+        if axes == [x.rank - 1]:
+            c = x.shape[-1]
+            vectors = [None if v is None else self._vector("gamma", v, c) for v in (gamma, beta)]
+            return Tensor(self, self.core.normalize(x.id, float(epsilon), *vectors))
+        order = [i for i in range(x.rank) if i not in axes] + axes
+        sizes = [x.shape[i] for i in order]
+        kept = len(order) - len(axes)
+        y = self.reshape(self.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:])))
+        y = self.reshape(
+            Tensor(self, self.core.normalize(y.id, float(epsilon), None, None)), (-1, *sizes[1:])
+        )
+        y = self.transpose(y, np.argsort(order).tolist())
+        shape = [x.shape[i] if i in axes else 1 for i in range(x.rank)]
+        if gamma is not None:
+            y = self.multiply(y, arguments.array("gamma", gamma).reshape(shape))
+        return y if beta is None else self.add(y, arguments.array("beta", beta).reshape(shape))
+
+    def scale_shift(self, x: Any, scale: Any = None, shift: Any = None) -> Any:
+        """x * scale + shift along the last axis; each is (c,), one number or None."""
+        return self._along(x, x.rank - 1, *(self._vector("scale", v, x.shape[-1]) for v in (scale, shift)))
+
+    def prelu(self, x: Any, alpha: Any) -> Any:
+        """x if x >= 0 else alpha * x; alpha broadcasts to one sample."""
+        alpha = arguments.array("alpha", alpha)
+        if alpha.ndim >= 1 and alpha.size == alpha.shape[-1] == x.shape[-1]:
+            return Tensor(self, self.core.prelu(x.id, alpha.reshape(-1)))
+        alpha = alpha.reshape(1, *alpha.shape)
+        return self.add(self.maximum(x, 0.0), self.multiply(self.minimum(x, 0.0), alpha))
+
+    def activate(self, x: Any, activation: Any) -> Any:
+        """Apply None, a name or another form that activations.get understands."""
+        made = activations.get(activation)
+        if x.source is not None and made.text is not None:
+            inner, order = x.source
+            return self.transpose(self.activate(inner, made), order)
+        id = activations.lower(self.core, x.id, made)
+        return x if id == x.id else Tensor(self, id)
+
+    # Two operands, of which one may be an array or a number.
+
+    def add(self, x: Any, y: Any) -> Any:
+        return self._binary("add", x, y)
+
+    def subtract(self, x: Any, y: Any) -> Any:
+        return self._binary("subtract", x, y)
+
+    def multiply(self, x: Any, y: Any) -> Any:
+        return self._binary("multiply", x, y)
+
+    def divide(self, x: Any, y: Any) -> Any:
+        return self._binary("divide", x, y)
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        return self._binary("maximum", x, y)
+
+    def minimum(self, x: Any, y: Any) -> Any:
+        return self._binary("minimum", x, y)
+
+    # Shapes.
+
+    def concatenate(self, xs: Sequence[Any], axis: int = -1) -> Any:
+        if not xs or len({x.rank for x in xs}) != 1:
+            raise ValueError(f"`xs` must be tensors of one rank. Received: shapes {[x.shape for x in xs]}.")
+        number = arguments.axis("axis", axis, xs[0].rank)
+        if number == 0 or len({(*x.shape[:number], *x.shape[number + 1 :]) for x in xs}) != 1:
+            raise ValueError(
+                "`xs` must agree in all sizes but that of `axis`, which is not the batch. "
+                f"Received: axis={axis}, shapes {[x.shape for x in xs]}."
+            )
+        return xs[0] if len(xs) == 1 else Tensor(self, self.core.concat([x.id for x in xs], number))
+
+    def pad(self, x: Any, widths: Sequence[Sequence[int]], value: float = 0.0) -> Any:
+        """Add (before, after) cells of `value` per axis, batch included as (0, 0); negative numbers crop."""
+        made = tuple((int(before), int(after)) for before, after in widths)
+        if len(made) != x.rank or made[0] != (0, 0):
+            raise ValueError(
+                f"`widths` must be {x.rank} pairs, (0, 0) for the batch. Received: widths={made}."
+            )
+        sizes = [size + sum(pair) for size, pair in zip(x.shape[1:], made[1:], strict=True)]
+        if min(sizes, default=1) < 1 or max(sizes, default=1) > arguments.LARGEST_SIZE:
+            raise ValueError(
+                "Computed output size would be zero or negative, or too large. "
+                f"Received: inputs shape={x.shape}, widths={made}."
+            )
+        return x if not np.any(made) else Tensor(self, self.core.pad(x.id, made, float(value)))
+
+    def crop(self, x: Any, widths: Sequence[Sequence[int]]) -> Any:
+        """Cut (before, after) cells off each axis, batch included as (0, 0)."""
+        return self.pad(x, [(-int(before), -int(after)) for before, after in widths])
+
+    def reshape(self, x: Any, shape: Sequence[int | None]) -> Any:
+        """`shape` starts with -1 or None, which takes what the other sizes leave over."""
+        rest = [int(size) for size in shape[1:] if size is not None]
+        sample = self.core.shape(x.id)
+        total, known = shapes.count(sample), shapes.count([s for s in rest if s != -1])
+        assert total is not None and known is not None
+        if (
+            len(rest) != len(shape) - 1
+            or shape[0] not in (-1, None)
+            or min(rest, default=1) < -1
+            or not known
+        ):
+            raise ValueError(
+                f"`shape` must start with -1 and go on with sizes. Received: shape={tuple(shape)}."
+            )
+        made = shapes.reshape_target(sample, rest) if -1 in rest else (total // known, *rest)
+        if shapes.count(made) != total:
+            raise ValueError(
+                f"`shape` must hold as many entries as `x`. Received: shape={tuple(shape)}, x of shape {x.shape}."
+            )
+        return x if made == tuple(sample) else Tensor(self, self.core.reshape(x.id, made))
+
+    def transpose(self, x: Any, axes: Sequence[int]) -> Any:
+        order = tuple(arguments.axis("axes", axis, x.rank) for axis in axes)
+        if sorted(order) != list(range(x.rank)) or order[0] != 0:
+            raise ValueError(
+                f"`axes` must be a permutation of the {x.rank} axes that starts with 0. Received: axes={order}."
+            )
+        if order == tuple(range(x.rank)):
+            return x
+        if x.source is not None and tuple(x.source[1][i] for i in order) == tuple(range(x.rank)):
+            return x.source[0]
+        return Tensor(self, self.core.transpose(x.id, order), (x, order))
+
+    def apply(
+        self,
+        function: Callable[..., Any],
+        xs: Sequence[Any],
+        shape: Sequence[int | None],
+        name: str = "apply",
+    ) -> Any:
+        """function(*arrays) -> array, in NumPy: a host step between native ones, for rare operations.
+
+        `shape` is that of the result, its first entry (the batch) None. The arrays have the real batch first.
+        """
+
+        def compute(*arrays: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                return np.ascontiguousarray(function(*arrays), np.float32)
+
+        lead = self.core.shape(xs[0].id)[0]
+        made = self.core.host([x.id for x in xs], compute, (lead, *shape[1:]))
+        self.core.label(made, name)
+        return Tensor(self, made)
+
+    # Steps shared by the operations.
+
+    def _vector(self, name: str, value: Any, size: int) -> Any:
+        """A weight of shape (size,), or one number for all; None stays None."""
+        if value is None:
+            return None
+        made = arguments.array(name, value)
+        if made.ndim == 0 or (made.size == 1 and size != 1):
+            made = np.full(size, made.item(), np.float32)
+        if made.shape != (size,):
+            raise ValueError(f"`{name}` must have shape ({size},). Received: {name} of shape {made.shape}.")
+        return made
+
+    def _along(self, x: Any, axis: int, scale: Any, shift: Any) -> Any:
+        """x * scale + shift with vectors along `axis`."""
+        last = x.rank - 1
+        if axis == last:
+            return Tensor(self, self.core.scale_shift(x.id, scale, shift))
+        order = [i for i in range(x.rank) if i != axis] + [axis]
+        y = self._along(self.transpose(x, order), last, scale, shift)
+        return self.transpose(y, np.argsort(order).tolist())
+
+    def _activated(self, add: Callable[[str], int], activation: Any) -> Any:
+        """The value of `add(text)` with the activation fused where the core can, else applied to it."""
+        made = activations.get(activation)
+        if made.text is not None:
+            return Tensor(self, add(made.text))
+        return self.activate(Tensor(self, add("linear")), made)
+
+    def _operand(self, value: Any, rank: int) -> int:
+        if isinstance(value, Tensor):
+            return value.id
+        made = arguments.array("y", value)
+        if made.ndim >= rank and made.shape[0] != 1:
+            raise ValueError(
+                f"A constant must not have a batch of its own. Received: a constant of shape {made.shape}."
+            )
+        return self.core.constant(made.reshape(made.shape or (1,)))
+
+    def _binary(self, kind: str, x: Any, y: Any) -> Any:
+        tensors = [value for value in (x, y) if isinstance(value, Tensor)]
+        if not tensors:
+            raise TypeError(
+                f"`x` or `y` must be a tensor. Received: {arguments.shown(x)}, {arguments.shown(y)}."
+            )
+        rank = max(tensor.rank for tensor in tensors)
+        parts = [tuple(v.shape) if isinstance(v, Tensor) else np.shape(v) for v in (x, y)]
+        shapes.broadcast(parts)
+        return Tensor(self, self.core.binary(kind, self._operand(x, rank), self._operand(y, rank)))

@@ -1,0 +1,47 @@
+"""Tensor, a value of a graph, and the switch that keeps to direct sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_EXACT: ContextVar[bool] = ContextVar("conv2d_native_exact", default=False)
+is_exact = _EXACT.get
+
+
+@contextmanager
+def exact(enabled: bool = True) -> Iterator[None]:
+    """Within `with exact():` convolutions only use algorithms that add up products directly: Winograd is off.
+
+    Winograd's error can be about ten times that of a direct sum. The setting belongs to the thread or task that
+    enters it.
+
+        >>> with exact():
+        ...     is_exact()
+        True
+    """
+    token = _EXACT.set(bool(enabled))
+    try:
+        yield
+    finally:
+        _EXACT.reset(token)
+
+
+class Tensor:
+    """A value of a graph. `shape` has None for the batch; `source` is (tensor, order) where it is a transpose."""
+
+    __slots__ = ("builder", "id", "shape", "source")
+
+    def __init__(self, builder: Any, id: int, source: tuple[Tensor, tuple[int, ...]] | None = None) -> None:
+        self.builder, self.id, self.source = builder, id, source
+        self.shape: tuple[Any, ...] = (None, *builder.core.shape(id)[1:])
+
+    @property
+    def rank(self) -> int:
+        """Number of axes, the batch included."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"Tensor(shape={self.shape})"

@@ -1,0 +1,198 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import activations, arguments, constraints, initializers, regularizers
+from .base import Layer
+from .registry import register_layer
+
+
+class ActivationLayer(Layer):
+    """A layer that applies `activation`; as another layer's activation it is fused there."""
+
+    activation: activations.Activation
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One activation."""
+        return f.activate(x, self.activation)
+
+
+@register_layer
+class Activation(ActivationLayer):
+    """Applies an activation by name ("relu", "softmax", ...), function or layer to an input of any shape.
+
+    Raises ValueError with the list of names for an unknown one, TypeError for functions that are not Keras's.
+
+        >>> Activation("relu")(np.array([[-1.0, 2.0]])).tolist()
+        [[0.0, 2.0]]
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+
+@register_layer
+class ReLU(ActivationLayer):
+    """min(x, max_value) where x >= threshold (0), negative_slope (0) * (x - threshold) below it.
+
+    Raises ValueError for negative numbers.
+
+        >>> ReLU(max_value=6)(np.array([[-1.0, 9.0]])).tolist()
+        [[0.0, 6.0]]
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value = None if max_value is None else _plain_number("max_value", max_value)
+        self.negative_slope = _plain_number("negative_slope", negative_slope)
+        self.threshold = _plain_number("threshold", threshold)
+        self.activation = activations.make(
+            "relu", negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
+        )
+
+
+@register_layer
+class LeakyReLU(ActivationLayer):
+    """x where x >= 0, negative_slope (0.3) * x below. Keras 2's name `alpha` is taken too.
+
+    >>> LeakyReLU(0.5)(np.array([[-1.0, 2.0]])).tolist()
+    [[-0.5, 2.0]]
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        negative_slope = kwargs.pop("alpha", negative_slope)
+        super().__init__(**kwargs)
+        self.negative_slope = _plain_number("negative_slope", negative_slope)
+        self.activation = activations.make("leaky_relu", negative_slope=self.negative_slope)
+
+
+@register_layer
+class ELU(ActivationLayer):
+    """x where x > 0, alpha (1) * (exp(x) - 1) below.
+
+    >>> ELU()(np.array([[0.0, 2.0]])).tolist()
+    [[0.0, 2.0]]
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = arguments.number("alpha", alpha)
+        self.activation = activations.make("elu", alpha=self.alpha)
+
+
+@register_layer
+class ThresholdedReLU(ActivationLayer):
+    """x where x > theta (1), else 0: a layer of Keras 2.
+
+    >>> ThresholdedReLU()(np.array([[1.0, 2.0]])).tolist()
+    [[0.0, 2.0]]
+    """
+
+    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.theta = _plain_number("theta", theta)
+        self.activation = activations.make("threshold", threshold=self.theta)
+
+
+@register_layer
+class Softmax(ActivationLayer):
+    """exp(x) / sum of exp(x) along `axis` (-1; several axes are taken together).
+
+    >>> Softmax()(np.zeros((1, 4))).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        items = axis if isinstance(axis, (list, tuple)) else [axis]
+        axes = [arguments.integer("axis", item, low=None) for item in items]
+        self.axis: Any = axes if len(axes) > 1 else axes[0]
+        self.activation = activations.make("softmax", axis=axes[0])
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One softmax; over several axes, that of a reshaped input."""
+        if isinstance(self.axis, int):
+            return f.activate(x, self.activation)
+        rank = len(x.shape)
+        axes = sorted({arguments.axis("axis", axis, rank) for axis in self.axis})
+        order = [i for i in range(rank) if i not in axes] + axes
+        sizes = [x.shape[i] for i in order]
+        kept = rank - len(axes)
+        y = f.softmax(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], _product(sizes[kept:]))))
+        back = [order.index(i) for i in range(rank)]
+        return f.transpose(f.reshape(y, (-1, *sizes[1:])), back)
+
+
+@register_layer
+class PReLU(Layer):
+    """x where x >= 0, alpha * x below, with alpha a weight of the input's shape, 1 along `shared_axes`.
+
+    alpha_initializer ("zeros"), alpha_regularizer, alpha_constraint: as in Conv2D.
+
+        >>> PReLU(shared_axes=[1, 2])(np.zeros((1, 8, 8, 3))).shape
+        (1, 8, 8, 3)
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        if shared_axes is not None and not isinstance(shared_axes, (list, tuple)):
+            shared_axes = [shared_axes]
+        self.shared_axes = shared_axes and [arguments.integer("shared_axes", axis) for axis in shared_axes]
+
+    def build(self, input_shape: Any) -> None:
+        """Create `alpha`."""
+        shared = self.shared_axes or []
+        shape = [1 if axis in shared else size for axis, size in enumerate(input_shape)][1:]
+        if None in shape or max(shared, default=0) >= len(input_shape):
+            raise ValueError(
+                f"Layer '{self.name}' needs known sizes along all axes but `shared_axes`. "
+                f"Received: shared_axes={self.shared_axes}, input_shape={input_shape}."
+            )
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+            name="alpha",
+        )
+        self._channels = {
+            axis: size for axis, size in enumerate(input_shape) if axis and axis not in shared and size
+        }
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One operation."""
+        return f.prelu(x, self.alpha.value)
+
+
+def _plain_number(name: str, value: Any) -> float:
+    """A number from 0, also as the wrapped NumPy scalar that Keras 2 wrote."""
+    if isinstance(value, Mapping) and "value" in (value.get("config") or value):
+        value = (value.get("config") or value)["value"]
+    return arguments.number(name, value, 0.0)
+
+
+def _product(sizes: Sequence[int]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size
+    return total

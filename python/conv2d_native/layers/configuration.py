@@ -1,0 +1,126 @@
+"""A layer's arguments and configuration as data: names, dtypes, input shapes, and Keras's serialized forms."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import activations, arguments, constraints, initializers, regularizers
+from ..locks import fork_safe_lock
+from ..named_objects import Configurable, plain, to_snake_case
+
+_LOCK = fork_safe_lock()
+_counters: dict[str, int] = {}
+_SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
+_DTYPES = {
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "mixed_float16",
+    "mixed_bfloat16",
+    "uint8",
+    "int32",
+    "bool",
+}
+
+
+def unique_name(prefix: str) -> str:
+    """Keras's automatic names: conv2d, conv2d_1, conv2d_2, ..."""
+    with _LOCK:
+        count = _counters[prefix] = _counters.get(prefix, -1) + 1
+    return f"{prefix}_{count}" if count else prefix
+
+
+def layer_name(name: Any, class_name: str) -> str:
+    if name is None:
+        return unique_name(to_snake_case(re.sub(r"\W+", "", class_name)))
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be a string. Received: name={arguments.shown(name)}.")
+    if not name or len(name) > 1000 or not name.isprintable():
+        raise ValueError(
+            f"`name` must be 1 to 1000 printable characters. Received: name={arguments.shown(name)}."
+        )
+    return name
+
+
+def dtype_name(dtype: Any) -> str:
+    """The name of Keras's dtype policy, a dict, a string or a NumPy dtype; computation is float32 in any case."""
+    if isinstance(dtype, Mapping):
+        dtype = (dtype.get("config") or {}).get("name")
+    if dtype is not None and not isinstance(dtype, str):
+        dtype = getattr(dtype, "name", None) or np.dtype(dtype).name
+    if dtype is None:
+        return "float32"
+    if dtype not in _DTYPES:
+        raise ValueError(
+            f"`dtype` must be one of {', '.join(sorted(_DTYPES))}. Received: dtype={dtype[:100]!r}."
+        )
+    return str(dtype)
+
+
+def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """What `input_shape=`, `batch_input_shape=` or `input_dim=` say, without the batch."""
+    for word in _SHAPES:
+        value = given.pop(word, None)
+        if value is None:
+            continue
+        sizes = (value,) if word == "input_dim" else value
+        if not isinstance(sizes, (tuple, list)):
+            raise TypeError(f"`{word}` must be a tuple of sizes. Received: {word}={arguments.shown(value)}.")
+        sizes = tuple(sizes)[1 if word.startswith("batch") else 0 :]
+        return tuple(None if size is None else arguments.integer(word, size) for size in sizes)
+    return None
+
+
+def checked_shape(shape: Any) -> Any:
+    """A shape as a tuple of ints and None, or a list of such tuples."""
+    if isinstance(shape, Mapping):
+        return {key: checked_shape(value) for key, value in shape.items()}
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(
+            f"`input_shape` must be a tuple of sizes. Received: input_shape={arguments.shown(shape)}."
+        )
+    if shape and any(isinstance(item, (tuple, list, Mapping)) for item in shape):
+        return [checked_shape(item) for item in shape]
+    sizes = tuple(None if size is None else arguments.integer("input_shape", size, 0) for size in shape)
+    arguments.no_empty_axes("input", tuple(-1 if size is None else size for size in sizes))
+    return sizes
+
+
+def serialized(value: Any) -> Any:
+    """A constructor's argument as JSON data in Keras's form."""
+    if isinstance(value, activations.Activation):
+        return activations.serialize(value)
+    for module, base in (
+        (initializers, initializers.Initializer),
+        (regularizers, regularizers.Regularizer),
+        (constraints, constraints.Constraint),
+    ):
+        if isinstance(value, base):
+            return module.serialize(value)
+    if hasattr(value, "get_config") and hasattr(value, "call"):
+        return {
+            "module": "keras.layers",
+            "class_name": type(value).__name__,
+            "config": value.get_config(),
+            "registered_name": None,
+        }
+    if isinstance(value, (tuple, list)):
+        return [serialized(item) for item in value]
+    if callable(value) and not isinstance(value, Configurable):
+        raise ValueError(f"A function cannot be part of a configuration. Received: {arguments.shown(value)}.")
+    return plain(value)
+
+
+@functools.cache
+def constructor_words(cls: Any) -> tuple[str, ...]:
+    """Names of the constructor's own arguments."""
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return tuple(p.name for p in parameters if p.kind not in kinds)

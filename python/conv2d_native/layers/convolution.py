@@ -1,0 +1,108 @@
+"""Conv1D and Conv2D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import arguments
+from .registry import register_layer
+from .spatial import WeightedWindow
+
+
+class BaseConv(WeightedWindow):
+    """Conv1D and Conv2D for any number of spatial axes."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = arguments.integer("filters", filters)
+        self.groups = arguments.integer("groups", groups)
+        self.set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self.set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        if self.filters % self.groups:
+            raise ValueError(
+                "The number of filters must be evenly divisible by the number of groups. "
+                f"Received: groups={self.groups}, filters={self.filters}."
+            )
+
+    def build(self, input_shape: Any) -> None:
+        """Create `kernel` (*kernel_size, channels / groups, filters) and `bias` (filters,)."""
+        channels = self.channels_of(input_shape)
+        if channels % self.groups:
+            raise ValueError(
+                "The number of input channels must be evenly divisible by the number of groups. "
+                f"Received groups={self.groups}, but the input has {channels} channels "
+                f"(full input shape is {input_shape})."
+            )
+        self.compute_output_shape(input_shape)
+        self.kernel = self.make_weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        self.bias = self.make_bias(self.filters)
+        self._channels = {self.channel_axis: channels}
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One convolution with bias and activation."""
+        kernel = self.kernel_on_image(self.kernel)
+        words = self.window_words()
+        y = f.conv2d(
+            self.image(f, x), kernel, self.bias, groups=self.groups, activation=self.activation, **words
+        )
+        return self.restored(f, y)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, *outputs, filters)."""
+        return self.window_shape(input_shape, self.filters)
+
+
+@register_layer("Convolution2D")
+class Conv2D(BaseConv):
+    """2-D convolution: y[n,i,j,o] = act(sum over the window of x * kernel[..., o] + bias[o]).
+
+    Input (batch, height, width, channels), or (batch, channels, height, width) with data_format="channels_first"
+    (right, but slower). Output float32 (batch, rows, columns, filters).
+
+    filters: number of output channels. kernel_size, strides, dilation_rate: one positive int or one per axis.
+    padding: "valid" or "same". groups: divides channels and filters. activation: a name or a function of
+    conv2d_native.activations; by default none. use_bias: add a bias. *_initializer, *_regularizer,
+    *_constraint: names, dicts or objects; initializers fill new weights, regularizers show in `losses`, and
+    constraints are kept (Keras applies them in training steps only).
+    Weights: kernel (rows, columns, channels / groups, filters), bias (filters,).
+    Raises ValueError or TypeError for arguments out of range, strides and dilation both above 1, groups that do not
+    divide, and inputs for which there would be no output.
+
+        >>> layer = Conv2D(2, 3, activation="relu", input_shape=(64, 64, 3))
+        >>> layer(np.random.random((50, 64, 64, 3))).shape
+        (50, 62, 62, 2)
+    """
+
+
+@register_layer("Convolution1D")
+class Conv1D(BaseConv):
+    """1-D convolution of (batch, length, channels) to (batch, outputs, filters). Arguments as Conv2D.
+
+    padding may also be "causal": output i then does not depend on inputs after i.
+
+        >>> Conv1D(4, 3, padding="causal")(np.zeros((2, 10, 6))).shape
+        (2, 10, 4)
+    """
+
+    spatial = 1
+    allows_causal = True

@@ -1,0 +1,120 @@
+"""Dense, and layers that pass their input on: Identity, Masking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import activations, arguments, constraints, initializers, regularizers
+from .base import Layer
+from .registry import register_layer
+
+
+@register_layer
+class Dense(Layer):
+    """y = act(x @ kernel + bias) along the last axis of an input of any rank from 2.
+
+    units: size of the output's last axis. activation, use_bias, *_initializer, *_regularizer, *_constraint: as in
+    Conv2D. Weights: kernel (inputs, units), bias (units,). Output float32 (batch, ..., units). Raises ValueError or
+    TypeError for arguments out of range and inputs of rank 1 or another last axis.
+
+        >>> Dense(10, activation="softmax")(np.zeros((5, 32))).shape
+        (5, 10)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = arguments.integer("units", units)
+        self.activation, self.use_bias = activations.get(activation), bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def check_shape(self, shape: Any) -> None:
+        """At least 2 axes."""
+        if len(shape) < 2 or not isinstance(shape, tuple):
+            raise ValueError(
+                f'Input 0 of layer "{self.name}" is incompatible with the layer: expected min_ndim=2, '
+                f"found ndim={len(shape)}. Full shape received: {shape}"
+            )
+        super().check_shape(shape)
+
+    def build(self, input_shape: Any) -> None:
+        """Create `kernel` (inputs, units) and `bias` (units,)."""
+        inputs = input_shape[-1]
+        if inputs is None:
+            raise ValueError(
+                f"The last dimension of the inputs of layer '{self.name}' must be defined. "
+                f"Received: input_shape={input_shape}."
+            )
+        self.kernel = self.add_weight(
+            (inputs, self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self._channels = {-1: inputs}
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One matrix product with bias and activation."""
+        return f.dense(x, self.kernel.value, self.bias, self.activation)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, ..., units)."""
+        self.check_shape(tuple(input_shape))
+        return (*input_shape[:-1], self.units)
+
+
+@register_layer
+class Identity(Layer):
+    """Returns its input.
+
+    >>> Identity()(np.ones((1, 2))).tolist()
+    [[1.0, 1.0]]
+    """
+
+
+@register_layer
+class Masking(Layer):
+    """Sets the steps of (batch, steps, ...) whose entries all equal `mask_value` (0) to 0.
+
+    Keras also tells later layers to skip those steps; layers of this package do not have masks.
+
+        >>> Masking(mask_value=1.0)(np.ones((1, 2, 2))).tolist()
+        [[[0.0, 0.0], [0.0, 0.0]]]
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = arguments.number("mask_value", mask_value)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """A host step."""
+        return f.apply(
+            lambda a: a * (a != self.mask_value).any(axis=-1, keepdims=True), [x], x.shape, "Masking"
+        )

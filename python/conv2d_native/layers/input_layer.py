@@ -1,0 +1,96 @@
+"""Input and InputLayer: where a network's symbolic tensors begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import arguments
+from .base import Layer
+from .registry import register_layer
+from .symbolic import KerasTensor, Node
+
+
+@register_layer
+class InputLayer(Layer):
+    """The layer that stands for a network's input. `output` is its symbolic tensor.
+
+    shape: sizes without the batch, None for those that vary. batch_size or batch_shape give the batch too.
+    Raises ValueError where neither or both of `shape` and `batch_shape` are given.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **refused: Any,
+    ) -> None:
+        super().__init__(name=name, **refused)
+        if shape is None:
+            shape = self.input_shape_argument
+        if (shape is None) == (batch_shape is None):
+            raise ValueError("Give `shape` or `batch_shape` of the input, one of the two.")
+        if sparse or ragged or input_tensor is not None:
+            raise ValueError(
+                "Inputs are dense arrays here: `sparse`, `ragged` and `input_tensor` are not computed."
+            )
+        given = (
+            [batch_size, *_sizes("shape", shape)] if shape is not None else _sizes("batch_shape", batch_shape)
+        )
+        self.batch_shape = tuple(given)
+        self.input_dtype, self.optional, self.built = dtype, bool(optional), True
+        Node(self, (), {}, KerasTensor(self.batch_shape, name=self.name))
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Return `x`."""
+        return x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """An input has the shape that it was given."""
+        return self.batch_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration."""
+        return {
+            "batch_shape": list(self.batch_shape),
+            "dtype": str(self.input_dtype or "float32"),
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """Return the symbolic tensor of a new input of `shape`, the batch left out; None for sizes that vary.
+
+    >>> Input((32, 32, 3)).shape
+    (None, 32, 32, 3)
+    """
+    layer = InputLayer(
+        shape, batch_size, dtype, sparse, None, batch_shape, input_tensor=tensor, optional=optional, name=name
+    )
+    made: KerasTensor = layer.output
+    return made
+
+
+def _sizes(name: str, value: Any) -> list[int | None]:
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"`{name}` must be a tuple of sizes. Received: {name}={arguments.shown(value)}.")
+    return [None if n is None else arguments.integer(name, n) for n in value]

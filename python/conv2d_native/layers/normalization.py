@@ -1,0 +1,340 @@
+"""Normalizations as they are at inference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import arguments, constraints, initializers, regularizers
+from .base import Layer
+from .registry import register_layer
+
+
+class GainAndOffset(Layer):
+    """A layer with weights gamma (where scale=True) and beta (where center=True)."""
+
+    def set_pair(
+        self,
+        epsilon: Any,
+        center: Any,
+        scale: Any,
+        beta_initializer: Any,
+        gamma_initializer: Any,
+        beta_regularizer: Any,
+        gamma_regularizer: Any,
+        beta_constraint: Any,
+        gamma_constraint: Any,
+    ) -> None:
+        """Check and keep the arguments in attributes of Keras's names."""
+        self.epsilon = arguments.positive_number("epsilon", epsilon)
+        self.center, self.scale = bool(center), bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+
+    def add_pair(self, shape: Any) -> None:
+        """Create gamma and beta, or None."""
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+
+    def size_of(self, shape: Any, axis: int) -> int:
+        """The size along `axis`. Raises ValueError where it is not known."""
+        number = arguments.axis("axis", axis, len(shape))
+        if shape[number] is None:
+            raise ValueError(
+                f"Axis {axis} of the inputs of layer '{self.name}' must be defined. Received: input_shape={shape}."
+            )
+        return int(shape[number])
+
+
+def _axes(name: str, value: Any) -> list[int]:
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [arguments.integer(name, item, low=None) for item in items]
+
+
+@register_layer("SyncBatchNormalization")
+class BatchNormalization(GainAndOffset):
+    """gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta along `axis`, as at inference.
+
+    axis: the axis of the channels (-1). epsilon: 0.001. center, scale: have beta, gamma. momentum, renorm* and
+    synchronized belong to training and are kept. Weights: gamma, beta, moving_mean, moving_variance (channels,).
+    A moving_variance below -epsilon gives NaN, as in Keras. Raises ValueError for an epsilon that is not above 0.
+
+        >>> BatchNormalization()(np.zeros((1, 8, 8, 3))).shape
+        (1, 8, 8, 3)
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        for word in ("fused", "virtual_batch_size", "adjustment"):  # Keras 2, training only
+            kwargs.pop(word, None)
+        super().__init__(**kwargs)
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:  # Keras 2's form
+            axis = axis[0]
+        self.axis = arguments.integer("axis", axis, low=None)
+        self.momentum = arguments.number("momentum", momentum)
+        self.set_pair(
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+        )
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.renorm, self.renorm_clipping, self.renorm_momentum = (
+            bool(renorm),
+            renorm_clipping,
+            renorm_momentum,
+        )
+        self.synchronized = bool(synchronized)
+
+    def build(self, input_shape: Any) -> None:
+        """Create gamma, beta, moving_mean and moving_variance."""
+        size = self.size_of(input_shape, self.axis)
+        self.add_pair((size,))
+        self.moving_mean = self.add_weight(
+            (size,), self.moving_mean_initializer, trainable=False, name="moving_mean"
+        )
+        self.moving_variance = self.add_weight(
+            (size,), self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
+        self._channels = {self.axis: size}
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One scale and shift."""
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        return f.batch_normalization(x, mean, variance, self.beta, self.gamma, self.axis, self.epsilon)
+
+
+@register_layer
+class LayerNormalization(GainAndOffset):
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta with the moments of each sample over `axis` (-1).
+
+    axis: an int or several. epsilon: 0.001. rms_scaling (Keras 3.8 and older): no mean, no beta. Weights: gamma,
+    beta of the shape of the axes.
+
+        >>> LayerNormalization(epsilon=1e-6)(np.zeros((1, 8, 8, 3))).shape
+        (1, 8, 8, 3)
+    """
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        rms_scaling: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = _axes("axis", axis)
+        self.rms_scaling = bool(rms_scaling)
+        self.set_pair(
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Create gamma and beta."""
+        numbers = sorted(arguments.axis("axis", axis, len(input_shape)) for axis in self.axis)
+        shape = tuple(self.size_of(input_shape, number) for number in numbers)
+        center = self.center
+        self.center = center and not self.rms_scaling
+        self.add_pair(shape)
+        self.center = center
+        self._channels = dict(zip(numbers, shape, strict=True))
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One normalization."""
+        if not self.rms_scaling:
+            return f.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon)
+        axes = tuple(arguments.axis("axis", axis, len(x.shape)) for axis in self.axis)
+        shape = [x.shape[i] if i in axes else 1 for i in range(len(x.shape))]
+        gain = 1.0 if self.gamma is None else self.gamma.value.reshape(shape)
+
+        def scale(a: np.ndarray) -> np.ndarray:
+            return a / np.sqrt(a.var(axis=axes, keepdims=True) + np.float32(self.epsilon)) * gain
+
+        return f.apply(scale, [x], x.shape, "LayerNormalization")
+
+
+@register_layer
+class GroupNormalization(GainAndOffset):
+    """LayerNormalization over all axes of each of `groups` (32) groups of channels; -1: every channel by itself.
+
+    axis: the axis of the channels (-1). epsilon: 0.001. Weights: gamma, beta (channels,). Raises ValueError where
+    `groups` does not divide the channels.
+
+        >>> GroupNormalization(groups=3)(np.zeros((1, 8, 8, 6))).shape
+        (1, 8, 8, 6)
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groups = -1 if groups == -1 else arguments.integer("groups", groups)
+        self.axis = arguments.integer("axis", axis, low=None)
+        self.set_pair(
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Create gamma and beta."""
+        size = self.size_of(input_shape, self.axis)
+        groups = size if self.groups == -1 else self.groups
+        if size % groups:
+            raise ValueError(
+                f"`groups` must divide the number of channels. Received: groups={self.groups}, {size} channels."
+            )
+        self.add_pair((size,))
+        self._channels = {self.axis: size}
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Channels to the end, groups to the front, one normalization, and back."""
+        rank = len(x.shape)
+        axis = arguments.axis("axis", self.axis, rank)
+        order = [i for i in range(rank) if i != axis] + [axis]
+        y = f.transpose(x, order)
+        sizes, c = y.shape[1:-1], y.shape[-1]
+        cells = int(np.prod(sizes, dtype=np.int64))
+        groups = c if self.groups == -1 else self.groups
+        y = f.transpose(f.reshape(y, (-1, cells, groups, c // groups)), (0, 2, 1, 3))
+        y = f.layer_normalization(f.reshape(y, (-1, groups, cells * (c // groups))), epsilon=self.epsilon)
+        y = f.transpose(f.reshape(y, (-1, groups, cells, c // groups)), (0, 2, 1, 3))
+        y = f.reshape(y, (-1, *sizes, c))
+        if self.gamma is not None or self.beta is not None:
+            y = f.scale_shift(y, self.gamma, self.beta)
+        return f.transpose(y, [order.index(i) for i in range(rank)])
+
+
+@register_layer
+class UnitNormalization(Layer):
+    """x / its Euclidean length along `axis` (-1; an int or several).
+
+    >>> UnitNormalization()(np.array([[3.0, 4.0]])).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        axes = _axes("axis", axis)
+        self.axis = axes if isinstance(axis, (list, tuple)) else axes[0]
+
+    def call(self, f: Any, x: Any) -> Any:
+        """A host step."""
+        axes = tuple(_axes("axis", self.axis))
+
+        def scale(a: np.ndarray) -> np.ndarray:
+            squares = np.square(a).sum(axis=axes, keepdims=True)
+            return a / np.sqrt(np.maximum(squares, np.float32(1e-12)))
+
+        return f.apply(scale, [x], x.shape, "UnitNormalization")
+
+
+@register_layer
+class RMSNormalization(Layer):
+    """scale * x / sqrt(mean of x^2 + epsilon) along `axis` (-1). Weight: scale of the shape of the axes.
+
+    >>> RMSNormalization()(np.ones((1, 4))).shape
+    (1, 4)
+    """
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = _axes("axis", axis)
+        self.epsilon = arguments.positive_number("epsilon", epsilon)
+
+    def build(self, input_shape: Any) -> None:
+        """Create `scale`."""
+        shape = tuple(input_shape[arguments.axis("axis", axis, len(input_shape))] for axis in self.axis)
+        if None in shape:
+            raise ValueError(f"`axis` must name known sizes. Received: input_shape={input_shape}.")
+        self.scale = self.add_weight(shape, "ones", name="scale")
+
+    def call(self, f: Any, x: Any) -> Any:
+        """A host step."""
+        rank = len(x.shape)
+        axes = tuple(arguments.axis("axis", axis, rank) for axis in self.axis)
+        gain = self.scale.value.reshape([x.shape[i] if i in axes else 1 for i in range(rank)])
+
+        def scale(a: np.ndarray) -> np.ndarray:
+            return a / np.sqrt(np.square(a).mean(axis=axes, keepdims=True) + np.float32(self.epsilon)) * gain
+
+        return f.apply(scale, [x], x.shape, "RMSNormalization")

@@ -1,0 +1,269 @@
+"""What the operations of `keras.ops` compute, one row per class name, and TensorFlow's names for them.
+
+A row's `lower(f, *arguments, **settings)` takes Keras's argument words and uses the operations of `f`: the
+graph builder or the eager functions. What those lack is computed by NumPy as a host step. Operations that
+mix the images of a batch are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedLayerError
+from .array_operations import (
+    axis_numbers,
+    concatenate,
+    constant,
+    expand_dims,
+    get_item,
+    host,
+    is_tensor,
+    moveaxis,
+    pad,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`module` is where Keras keeps the class: keras.src.ops.<module>."""
+
+    module: str
+    lower: Callable[..., Any]
+
+
+def _binary(name: str) -> Callable[..., Any]:
+    return lambda f, x1, x2: getattr(f, name)(constant(x1), constant(x2))
+
+
+def _affine(name: str) -> Callable[..., Any]:
+    """Arithmetic with a number, or with a vector along the last axis: scale and shift, which fuse into neighbours."""
+
+    def lower(f: Any, x1: Any, x2: Any) -> Any:
+        a, b = constant(x1), constant(x2)
+        x, c = (a, b) if is_tensor(a) else (b, a)
+        vector = not is_tensor(c) and (c.ndim == 0 or c.shape == x.shape[-1:])
+        if not vector or (name == "divide" and (x is b or not np.all(c))):
+            return getattr(f, name)(a, b)
+        if name == "multiply":
+            return f.scale_shift(x, c, None)
+        if name == "divide":
+            return f.scale_shift(x, 1 / c, None)
+        if name == "add":
+            return f.scale_shift(x, None, c)
+        return f.scale_shift(x, None, -c) if x is a else f.scale_shift(x, np.float32(-1), c)
+
+    return lower
+
+
+def _numpy_binary(function: Callable[..., Any]) -> Callable[..., Any]:
+    def lower(f: Any, x1: Any, x2: Any) -> Any:
+        name = function.__name__
+        if is_tensor(x1) and is_tensor(x2):
+            return host(f, function, [x1, x2], name)
+        if is_tensor(x1):
+            return host(f, lambda a: function(a, np.float32(x2)), [x1], name)
+        return host(f, lambda b: function(np.float32(x1), b), [x2], name)
+
+    return lower
+
+
+def _unary(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda f, x: f.apply(function, [x], x.shape)
+
+
+def _activation(name: str) -> Callable[..., Any]:
+    return lambda f, x, **settings: getattr(f, name)(x, **settings)
+
+
+def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    kind = {"mean": "mean", "max": "max", "amax": "max", "sum": "sum"}.get(function.__name__)
+
+    def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
+        if any(value is not None for value in unused.values()):
+            raise UnsupportedLayerError(
+                f"Operation '{function.__name__}' takes axis and keepdims only: {unused}."
+            )
+        axes = axis_numbers(axis, len(x.shape))
+        if kind:
+            return f.reduce(x, kind, axes, keepdims)
+        return host(f, lambda a: function(a, axis=axes, keepdims=keepdims), [x], function.__name__)
+
+    return lower
+
+
+def _clip(f: Any, x: Any, x_min: Any, x_max: Any) -> Any:
+    return f.minimum(f.maximum(x, constant(x_min)), constant(x_max))
+
+
+def _first(data_format: Any) -> bool:
+    return data_format == "channels_first"
+
+
+def _resize(
+    f: Any, images: Any, size: Any, interpolation: str = "bilinear", data_format: Any = None, **more: Any
+) -> Any:
+    if any(more.get(word) for word in ("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio")):
+        raise UnsupportedLayerError(f"Operation 'resize' is not computed with {more}.")
+    if len(images.shape) != 4:
+        raise UnsupportedLayerError("Operation 'resize' takes a batch of images here: 4 dimensions.")
+    x = f.transpose(images, (0, 2, 3, 1)) if _first(data_format) else images
+    y = f.resize(x, tuple(int(n) for n in size), interpolation)
+    return f.transpose(y, (0, 3, 1, 2)) if _first(data_format) else y
+
+
+def _pool(name: str) -> Callable[..., Any]:
+    def lower(
+        f: Any,
+        inputs: Any,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: Any = None,
+    ) -> Any:
+        return getattr(f, name)(inputs, pool_size, strides, padding, data_format or "channels_last")
+
+    return lower
+
+
+def _depth_to_space(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
+    b = block_size
+    if _first(data_format):
+        x = f.transpose(x, (0, 2, 3, 1))
+    _, h, w, c = x.shape
+    y = f.transpose(f.reshape(x, (-1, h, w, b, b, c // (b * b))), (0, 1, 3, 2, 4, 5))
+    y = f.reshape(y, (-1, h * b, w * b, c // (b * b)))
+    return f.transpose(y, (0, 3, 1, 2)) if _first(data_format) else y
+
+
+def _space_to_depth(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
+    b = block_size
+    if _first(data_format):
+        x = f.transpose(x, (0, 2, 3, 1))
+    _, h, w, c = x.shape
+    y = f.transpose(f.reshape(x, (-1, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5))
+    y = f.reshape(y, (-1, h // b, w // b, b * b * c))
+    return f.transpose(y, (0, 3, 1, 2)) if _first(data_format) else y
+
+
+def _cast(f: Any, x: Any, dtype: Any) -> Any:
+    name = dtype if isinstance(dtype, str) else str(getattr(dtype, "name", dtype))
+    if not name.startswith(("float", "bfloat")):
+        return _unary(np.trunc)(f, x)
+    return x
+
+
+def _identity(f: Any, x: Any, **unused: Any) -> Any:
+    return x
+
+
+def _tile(f: Any, x: Any, repeats: Any) -> Any:
+    if isinstance(repeats, int) or int(repeats[0]) != 1 or len(repeats) != len(x.shape):
+        raise UnsupportedLayerError("Tiling the batch axis is not computed here.")
+    return host(f, lambda a: np.tile(a, tuple(repeats)), [x], "tile")
+
+
+def _repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
+    (axis,) = axis_numbers(axis, len(x.shape))
+    return host(f, lambda a: np.repeat(a, repeats, axis), [x], "repeat")
+
+
+def _flip(f: Any, x: Any, axis: Any = None) -> Any:
+    axes = axis_numbers(axis, len(x.shape))
+    return host(f, lambda a: np.flip(a, axes), [x], "flip")
+
+
+def _matmul(f: Any, x1: Any, x2: Any) -> Any:
+    if not is_tensor(x2):
+        return f.dense(x1, np.asarray(x2, np.float32))
+    return host(f, np.matmul, [x1, x2], "matmul")
+
+
+def _einsum(f: Any, *operands: Any, subscripts: str, **unused: Any) -> Any:
+    return host(f, lambda *arrays: np.einsum(subscripts, *arrays), list(operands), "einsum")
+
+
+def _normalize(f: Any, x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
+    axes, tiny = axis_numbers(axis, len(x.shape)), 1e-12 if epsilon is None else epsilon
+    if order != 2:
+        raise UnsupportedLayerError(f"Operation 'normalize' is computed with order=2 only, not {order}.")
+    return host(
+        f, lambda a: a / np.sqrt(np.maximum((a * a).sum(axis=axes, keepdims=True), tiny)), [x], "normalize"
+    )
+
+
+def _where(f: Any, condition: Any, x1: Any, x2: Any) -> Any:
+    xs = [value for value in (condition, x1, x2) if is_tensor(value)]
+
+    def choose(*arrays: np.ndarray) -> np.ndarray:
+        rest = iter(arrays)
+        c, a, b = (next(rest) if is_tensor(v) else np.asarray(v) for v in (condition, x1, x2))
+        return np.where(np.asarray(c) != 0, a, b)
+
+    return host(f, choose, xs, "where")
+
+
+def _numpy_rows() -> dict[str, Row]:
+    rows = {n: Row("numpy", _affine(n.lower())) for n in ("Add", "Subtract", "Multiply", "Divide")}
+    rows |= {n: Row("numpy", _binary(n.lower())) for n in ("Maximum", "Minimum")}
+    rows["TrueDivide"] = rows["Divide"]
+    by_numpy: dict[str, Callable[..., Any]] = {
+        "Power": np.power, "FloorDivide": np.floor_divide, "Mod": np.mod, "Arctan2": np.arctan2,
+        "Greater": np.greater, "GreaterEqual": np.greater_equal, "Less": np.less, "LessEqual": np.less_equal,
+        "Equal": np.equal, "NotEqual": np.not_equal, "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or,
+    }  # fmt: skip
+    rows |= {name: Row("numpy", _numpy_binary(function)) for name, function in by_numpy.items()}
+    unary = "Absolute Exp Expm1 Log Log10 Log1p Log2 Sqrt Sin Cos Tan Floor Ceil Sign Reciprocal Round Trunc"
+    names = {"Round": "rint"}
+    for name in unary.split():
+        rows[name] = Row("numpy", _unary(getattr(np, names.get(name, name.lower()))))
+    rows["Abs"] = rows["Absolute"]
+    for name in ("Mean", "Max", "Min", "Sum", "Prod", "Var", "Std", "Amax", "Amin", "Median"):
+        rows[name] = Row("numpy", _reduction(getattr(np, name.lower())))
+    shapes: dict[str, Callable[..., Any]] = {
+        "Reshape": reshape, "Transpose": transpose, "Swapaxes": swapaxes, "Moveaxis": moveaxis,
+        "Squeeze": squeeze, "ExpandDims": expand_dims, "Concatenate": concatenate, "Stack": stack,
+        "Pad": pad, "GetItem": get_item, "Split": split, "Clip": _clip, "Tile": _tile, "Repeat": _repeat,
+        "Flip": _flip, "Matmul": _matmul, "Einsum": _einsum, "Where": _where, "Copy": _identity,
+    }  # fmt: skip
+    rows |= {name: Row("numpy", lower) for name, lower in shapes.items()}
+    rows["Negative"] = Row("numpy", lambda f, x: f.scale_shift(x, np.float32(-1), None))
+    rows["Square"] = Row("numpy", lambda f, x: f.multiply(x, x))
+    rows["Tanh"] = Row("numpy", _activation("tanh"))
+    return rows
+
+
+def _other_rows() -> dict[str, Row]:
+    words = {
+        "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Softplus": "softplus", "Softsign": "softsign",
+        "Silu": "silu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "Elu": "elu", "Selu": "selu",
+        "LeakyRelu": "leaky_relu", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Celu": "celu",
+        "LogSigmoid": "log_sigmoid", "HardTanh": "hard_tanh", "Squareplus": "squareplus", "Glu": "glu",
+        "SoftShrink": "soft_shrink", "HardShrink": "hard_shrink", "TanhShrink": "tanh_shrink",
+        "SparsePlus": "sparse_plus", "SparseSigmoid": "sparse_sigmoid", "Sparsemax": "sparsemax",
+        "Threshold": "threshold",
+    }  # fmt: skip
+    rows = {name: Row("nn", _activation(word)) for name, word in words.items()}
+    rows["Gelu"] = Row("nn", lambda f, x, approximate=True: f.gelu(x, approximate=approximate))
+    rows["MaxPool"] = Row("nn", _pool("max_pool2d"))
+    rows["AveragePool"] = Row("nn", _pool("average_pool2d"))
+    rows["DepthToSpace"] = Row("nn", _depth_to_space)
+    rows["SpaceToDepth"] = Row("nn", _space_to_depth)
+    rows["Normalize"] = Row("nn", _normalize)
+    rows["Resize"] = Row("image", _resize)
+    rows["Cast"] = Row("core", _cast)
+    rows["ConvertToTensor"] = rows["StopGradient"] = Row("core", _identity)
+    rows["Rsqrt"] = Row("math", _unary(lambda a: 1 / np.sqrt(a)))
+    return rows
+
+
+OPERATIONS: dict[str, Row] = {**_numpy_rows(), **_other_rows()}

@@ -1,0 +1,129 @@
+"""Operations as nodes of a model: `x * 2`, `keras.ops.concatenate`, TensorFlow's functions in Keras 2 files.
+
+An Operation stands among a model's layers but has no weights. Its `call` is a row of OPERATIONS
+(operation_table.py), found by Keras's class name. The shape of its result is read off a traced call, so
+that no operation describes its shape a second time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedLayerError
+from ..graph import GraphBuilder
+from ..named_objects import to_snake_case
+from .base import unique_name
+from .operation_table import OPERATIONS
+from .structure import flatten, map_structure, pack
+from .symbolic import KerasTensor, Node, Shape, is_symbolic, symbolic_leaves
+from .tensorflow_names import keras_operation
+
+_PROBES = ((96, 80), (160, 144))
+
+
+class Operation:
+    """One operation of `keras.ops` by its class name ("Add", "Concatenate", "GetItem"), `config` its settings.
+
+    Called on symbolic tensors, it records a node and returns what it makes. Raises UnsupportedLayerError for a
+    name that is not in the table.
+    """
+
+    weights: tuple[Any, ...] = ()
+    built = True
+    trainable = True
+
+    def __init__(
+        self, class_name: str, config: dict[str, Any] | None = None, name: str | None = None
+    ) -> None:
+        if class_name not in OPERATIONS:
+            raise UnsupportedLayerError(
+                f"Operation {class_name[:100]!r} of layer {str(name)[:100]!r} is not computed here. Give a NumPy "
+                f"function for it: load_model(..., custom_objects={{{class_name[:100]!r}: function}})."
+            )
+        self.class_name = class_name
+        self.config = {key: value for key, value in (config or {}).items() if key != "name"}
+        self.name = name or unique_name(to_snake_case(class_name))
+
+    @classmethod
+    def from_tensorflow(cls, function: str, name: str) -> Operation:
+        """Make the operation that TensorFlow calls `function`, as Keras 2 files name it: "math.multiply"."""
+        found = keras_operation(function)
+        if found is None:
+            raise UnsupportedLayerError(
+                f"TensorFlow's function {function[:100]!r} in layer {name[:100]!r} is not computed here. Give a "
+                f"NumPy function for it: load_model(..., custom_objects={{{function[:100]!r}: function}})."
+            )
+        made = cls(found[0], name=name)
+        made.words = found[1]
+        return made
+
+    words: dict[str, str] = {}  # noqa: RUF012 - TensorFlow's argument words, renamed to Keras's
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Record this operation on symbolic tensors and return the tensors that it makes."""
+        if not is_symbolic(*args, **kwargs):
+            raise TypeError(
+                f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
+            )
+        kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
+        outputs = self.symbolic_result(args, kwargs)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    @property
+    def module(self) -> str:
+        """Where Keras keeps the operation: keras.src.ops.<module>."""
+        return OPERATIONS[self.class_name].module
+
+    def call(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute with the operations of `f`."""
+        return OPERATIONS[self.class_name].lower(f, *args, **{**self.config, **kwargs})
+
+    def symbolic_result(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Symbolic results: sizes that change with the unknown sizes of the arguments are unknown too."""
+        made, shapes = self._traced(args, kwargs, _PROBES[0])
+        if any(n is None for tensor in symbolic_leaves((args, kwargs)) for n in tensor.shape[1:]):
+            _, others = self._traced(args, kwargs, _PROBES[1])
+            shapes = [
+                tuple(m if m == n else None for m, n in zip(shape, other, strict=True))
+                for shape, other in zip(shapes, others, strict=True)
+            ]
+        return pack(made, [KerasTensor(shape, name=self.name) for shape in shapes])
+
+    def _traced(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], probe: tuple[int, int]
+    ) -> tuple[Any, list[Shape]]:
+        """What `call` makes and its shapes, where unknown sizes stand for those of `probe` in turn."""
+        builder = GraphBuilder()
+
+        def stand_in(value: Any) -> Any:
+            if not isinstance(value, KerasTensor):
+                return value
+            known = [probe[axis % 2] if n is None else n for axis, n in enumerate(value.shape)]
+            return builder.input((1, *known[1:]))
+
+        made = self.call(builder, *map_structure(stand_in, args), **map_structure(stand_in, kwargs))
+        return made, [(None, *tensor.shape[1:]) for tensor in flatten(made)]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration: the name and the operation's settings."""
+        return {"name": self.name, **self.config}
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Operations have no weights."""
+        return []
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.class_name} name={self.name}>"
+
+
+def is_operation(module: Any, class_name: str, config: Any) -> bool:
+    """Whether a configuration describes an operation rather than the layer of that name ("Add", "Multiply").
+
+    Keras's `.h5` files leave the module out: there, layers have `trainable` or `dtype` and operations do not.
+    """
+    if isinstance(module, str):
+        return module.startswith(("keras.src.ops", "keras.ops"))
+    return class_name in OPERATIONS and "trainable" not in config and "dtype" not in config

@@ -1,0 +1,202 @@
+"""Layers that bring images into the form that a network was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import arguments, resampling
+from .base import Layer
+from .registry import register_layer
+from .spatial import SpatialLayer
+
+
+@register_layer
+class Rescaling(Layer):
+    """x * scale + offset (0); each is a number or a list with one number per channel.
+
+    >>> round(float(Rescaling(1 / 127.5, offset=-1)(np.full((1, 2, 2, 3), 255)).max()), 3)
+    1.0
+    """
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.offset = scale, offset
+        for name, value in (("scale", scale), ("offset", offset)):
+            arguments.array(name, value)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One scale and shift where they run along the last axis, else two operations."""
+        scale, offset = arguments.array("scale", self.scale), arguments.array("offset", self.offset)
+        if all(value.size == 1 or value.shape == (x.shape[-1],) for value in (scale, offset)):
+            return f.scale_shift(x, scale.reshape(-1), offset.reshape(-1))
+        return f.add(f.multiply(x, scale), offset)
+
+
+@register_layer
+class Normalization(Layer):
+    """(x - mean) / max(sqrt(variance), 1e-7) along `axis` (-1); with invert=True, back again.
+
+    mean, variance: numbers or lists along the axes; without them they are weights (mean, variance, count), which a
+    file brings. axis: an int, several, or None for one mean of everything. adapt() is not computed here.
+
+        >>> Normalization(mean=[1.0, 2.0], variance=[4.0, 4.0])(np.array([[3.0, 2.0]])).tolist()
+        [[1.0, 0.0]]
+    """
+
+    def __init__(
+        self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        items = [] if axis is None else axis if isinstance(axis, (list, tuple)) else [axis]
+        self.axis = [arguments.integer("axis", item, low=None) for item in items]
+        if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
+            raise ValueError(
+                "`mean` and `variance` must be given both, in one shape. "
+                f"Received: mean={arguments.shown(mean)}, variance={arguments.shown(variance)}."
+            )
+        self.mean, self.variance, self.invert = mean, variance, bool(invert)
+
+    def build(self, input_shape: Any) -> None:
+        """Create mean, variance and count where they are not given."""
+        rank = len(input_shape)
+        self._kept = sorted(arguments.axis("axis", axis, rank) for axis in self.axis)
+        shape = tuple(input_shape[axis] for axis in self._kept)
+        if None in shape:
+            raise ValueError(
+                f"All `axis` values to be kept must have a known shape. Received axis={self.axis}, "
+                f"inputs.shape={input_shape}."
+            )
+        if self.mean is None:
+            self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
+            self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
+            self.count = self.add_weight((), "zeros", trainable=False, name="count")
+        self._channels = dict(zip(self._kept, shape, strict=True))
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One scale and shift where they run along the last axis, else two operations."""
+        given = self.mean is not None
+        mean = np.asarray(self.mean if given else self.adapt_mean.value, np.float64)
+        variance = np.asarray(self.variance if given else self.adapt_variance.value, np.float64)
+        deviation = np.maximum(np.sqrt(variance), 1e-7)
+        scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
+        if mean.ndim == 0 or self._kept == [len(x.shape) - 1]:
+            return f.scale_shift(
+                x, scale.astype(np.float32).reshape(-1), offset.astype(np.float32).reshape(-1)
+            )
+        shape = [1] * len(x.shape)
+        for size, axis in zip(reversed(mean.shape), reversed(self._kept), strict=False):
+            shape[axis] = size
+        parts = [value.reshape(shape).astype(np.float32) for value in (scale, offset)]
+        return f.add(f.multiply(x, parts[0]), parts[1])
+
+
+class ToSize(SpatialLayer):
+    """A layer that gives images a height and a width."""
+
+    height: int
+    width: int
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, height, width, channels)."""
+        shape = self.last(input_shape)
+        return self.first_again((shape[0], self.height, self.width, shape[-1]))
+
+    def window(self, x: Any) -> tuple[int, int, int, int]:
+        """(height, width of the image, height, width of its largest centred window of the wanted proportions)."""
+        h, w = x.shape[1:3] if self.data_format == "channels_last" else x.shape[2:4]
+        return (
+            h,
+            w,
+            max(min(h, int(w * self.height / self.width)), 1),
+            max(min(w, int(h * self.width / self.height)), 1),
+        )
+
+    def widths(self, *rows_and_columns: tuple[int, int]) -> list[tuple[int, int]]:
+        """(before, after) for all four axes."""
+        last = self.data_format == "channels_last"
+        return [(0, 0), *rows_and_columns, (0, 0)] if last else [(0, 0), (0, 0), *rows_and_columns]
+
+    def cropped(self, f: Any, x: Any) -> Any:
+        """The window of `x`."""
+        h, w, rows, columns = self.window(x)
+        top, left = (h - rows) // 2, (w - columns) // 2
+        return f.crop(x, self.widths((top, h - rows - top), (left, w - columns - left)))
+
+
+@register_layer
+class Resizing(ToSize):
+    """Resize images (batch, h, w, channels) to (batch, height, width, channels).
+
+    interpolation: "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5". crop_to_aspect_ratio: cut the largest
+    centred window of the wanted proportions first. pad_to_aspect_ratio: add cells of `fill_value` first.
+    antialias: widen the interpolation where images shrink. Raises ValueError for unknown words.
+
+        >>> Resizing(16, 16)(np.zeros((1, 32, 24, 3))).shape
+        (1, 16, 16, 3)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
+        if interpolation not in resampling.INTERPOLATIONS or fill_mode != "constant":
+            raise ValueError(
+                f"`interpolation` must be one of {', '.join(resampling.INTERPOLATIONS)} and `fill_mode` 'constant'. "
+                f"Received: interpolation={arguments.shown(interpolation)}, fill_mode={arguments.shown(fill_mode)}."
+            )
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise ValueError("Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.")
+        self.interpolation, self.fill_mode = interpolation, fill_mode
+        self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
+        self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
+        self.fill_value, self.antialias = arguments.number("fill_value", fill_value), bool(antialias)
+        self.data_format = arguments.data_format(data_format)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Crop or pad, then resize."""
+        if self.crop_to_aspect_ratio:
+            x = self.cropped(f, x)
+        elif self.pad_to_aspect_ratio:
+            h, w, _, _ = self.window(x)
+            rows = (max(h, int(w * self.height / self.width)) - h) // 2
+            columns = (max(w, int(h * self.width / self.height)) - w) // 2
+            x = f.pad(x, self.widths((rows, rows), (columns, columns)), self.fill_value)
+        size = (self.height, self.width)
+        return f.resize(x, size, self.interpolation, self.antialias, self.data_format)
+
+
+@register_layer
+class CenterCrop(ToSize):
+    """The centre of images, (batch, height, width, channels); images that are smaller are cropped and resized.
+
+    >>> CenterCrop(4, 5)(np.zeros((1, 7, 9, 3))).shape
+    (1, 4, 5, 3)
+    """
+
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
+        self.data_format = arguments.data_format(data_format)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Crop, or crop and resize."""
+        h, w, _, _ = self.window(x)
+        if h < self.height or w < self.width:
+            return f.resize(
+                self.cropped(f, x), (self.height, self.width), "bilinear", data_format=self.data_format
+            )
+        top, left = (h - self.height) // 2, (w - self.width) // 2
+        return f.crop(x, self.widths((top, h - self.height - top), (left, w - self.width - left)))

@@ -1,0 +1,156 @@
+"""What layers with height and width (or length alone) share: the order of axes, and lines as images of one row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import activations, arguments, constraints, initializers, regularizers, shapes
+from .base import Layer
+
+
+class SpatialLayer(Layer):
+    """A layer whose input is (batch, *spatial, channels), or channels first. `spatial` is 1 or 2."""
+
+    spatial = 2
+    data_format = "channels_last"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.rank = cls.spatial + 2
+
+    def image(self, f: Any, x: Any) -> Any:
+        """`x` with a height: a line becomes an image of one row."""
+        if self.spatial == 2:
+            return x
+        if self.data_format == "channels_last":
+            return f.reshape(x, (-1, 1, *x.shape[1:]))
+        return f.reshape(x, (-1, x.shape[1], 1, x.shape[2]))
+
+    def restored(self, f: Any, y: Any) -> Any:
+        """The inverse of image()."""
+        if self.spatial == 2:
+            return y
+        first = 2 if self.data_format == "channels_last" else 1
+        return f.reshape(y, (-1, y.shape[first], y.shape[3]))
+
+    def on_image(self, values: Any, row: Any = 1) -> Any:
+        """One entry per axis of image(): that of the added row is `row`."""
+        return tuple(values) if self.spatial == 2 else (row, *values)
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis of the channels: -1 or 1."""
+        return -1 if self.data_format == "channels_last" else 1
+
+    def channels_of(self, shape: Any) -> int:
+        """Number of channels of an input shape. Raises ValueError where it is not known."""
+        if shape[self.channel_axis] is None:
+            raise ValueError(
+                f"The channel dimension of the inputs of layer '{self.name}' must be defined. "
+                f"Received: input_shape={shape}."
+            )
+        return int(shape[self.channel_axis])
+
+    def last(self, shape: Any) -> Any:
+        """An input shape, checked, with the channels last."""
+        shape = tuple(shape)
+        self.check_shape(shape)
+        return shapes.channels_last(shape, self.data_format)
+
+    def first_again(self, shape: Any) -> Any:
+        """A shape with the channels last in the layer's own order."""
+        return shapes.from_channels_last(shape, self.data_format)
+
+
+class WeightedWindow(SpatialLayer):
+    """A layer that slides kernels: their geometry, and how each of its weights is made."""
+
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str
+
+    def set_window(
+        self,
+        kernel_size: Any,
+        strides: Any,
+        padding: Any,
+        data_format: Any,
+        dilation_rate: Any,
+        both: bool = False,
+    ) -> None:
+        """Check and keep the geometry. `both`: strides and dilation may be above 1 together."""
+        self.kernel_size = arguments.integers("kernel_size", kernel_size, self.spatial)
+        self.strides = arguments.steps("strides", strides, self.spatial)
+        self.dilation_rate = arguments.steps("dilation_rate", dilation_rate, self.spatial)
+        words = ("valid", "same", "causal") if self.allows_causal else ("valid", "same")
+        self.padding = arguments.padding_word(padding, words)
+        self.data_format = arguments.data_format(data_format)
+        if not both and max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
+                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
+            )
+
+    allows_causal = False
+
+    def set_weight(self, name: str, initializer: Any, regularizer: Any, constraint: Any) -> None:
+        """Keep how weight `name` is made, in attributes of Keras's names."""
+        setattr(self, f"{name}_initializer", initializers.get(initializer))
+        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{name}_constraint", constraints.get(constraint))
+
+    def set_bias(
+        self, activation: Any, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any
+    ) -> None:
+        """Keep activation and bias."""
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.set_weight("bias", initializer, regularizer, constraint)
+
+    def make_weight(self, name: str, shape: Any, kind: str = "") -> Any:
+        """Add weight `name`, made as `kind` (default: its own name) says."""
+        kind = kind or name
+        return self.add_weight(
+            shape=shape,
+            initializer=getattr(self, f"{kind}_initializer"),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+            name=name,
+        )
+
+    def make_bias(self, size: int) -> Any:
+        """Add the bias, or None."""
+        return self.make_weight("bias", (size,)) if self.use_bias else None
+
+    def kernel_on_image(self, kernel: Any) -> Any:
+        """A kernel for image(): that of a line gets one row."""
+        return kernel.value if self.spatial == 2 else kernel.value[None]
+
+    def window_words(self) -> dict[str, Any]:
+        """The geometry in the words of f.conv2d."""
+        padding: Any = self.padding
+        if padding == "causal":
+            padding = (
+                (0, 0),
+                shapes.axis_padding(1, self.kernel_size[0], self.strides[0], self.dilation_rate[0], "causal"),
+            )
+        return {
+            "strides": self.on_image(self.strides),
+            "padding": padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.on_image(self.dilation_rate),
+        }
+
+    def window_shape(self, input_shape: Any, filters: int) -> Any:
+        """The output shape. Raises ValueError in Keras's words where the kernel does not fit."""
+        shape = self.last(input_shape)
+        outputs = shapes.window_outputs(
+            shape,
+            self.kernel_size,
+            self.strides,
+            self.dilation_rate,
+            self.padding if self.padding != "causal" else self.window_words()["padding"][1:],
+            (*self.kernel_size, shape[-1] or 0, filters),
+        )
+        return self.first_again((shape[0], *outputs, filters))

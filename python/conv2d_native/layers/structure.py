@@ -1,0 +1,38 @@
+"""Nested lists, tuples and dicts of values: flattening and mapping, dicts in the order of their keys as in Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def flatten(structure: Any) -> list[Any]:
+    """Return the leaves of nested lists, tuples and dicts (by sorted keys) from left to right."""
+    return list(_leaves(structure))
+
+
+def _leaves(structure: Any) -> Iterator[Any]:
+    if isinstance(structure, dict):
+        for key in sorted(structure):
+            yield from _leaves(structure[key])
+    elif isinstance(structure, (list, tuple)):
+        for item in structure:
+            yield from _leaves(item)
+    else:
+        yield structure
+
+
+def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Return the same structure with function(leaf) in place of every leaf; dicts are visited by sorted keys."""
+    if isinstance(structure, dict):
+        mapped = {key: map_structure(function, structure[key]) for key in sorted(structure)}
+        return {key: mapped[key] for key in structure}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(map_structure(function, item) for item in structure)
+    return function(structure)
+
+
+def pack(structure: Any, leaves: list[Any]) -> Any:
+    """Return `structure` with its leaves, in the order of flatten(), replaced by `leaves`."""
+    rest = iter(leaves)
+    return map_structure(lambda _: next(rest), structure)

@@ -1,0 +1,156 @@
+"""Symbolic tensors: what `Input(...)` returns and what layers return when they are called on it.
+
+A call on symbolic tensors computes nothing. It records a Node on the layer: the arguments as given, the
+tensors among them, and the tensors that it makes. A Model is cut out of these nodes. Shapes are tuples
+with None for what is known later: the batch, and height and width of fully convolutional networks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .structure import flatten, map_structure
+
+Shape = tuple[int | None, ...]
+
+
+class KerasTensor:
+    """A value that a model will compute: `shape` with None where it varies, `node` that makes it, `index` there."""
+
+    __slots__ = ("dtype", "index", "name", "node", "shape")
+    __array_ufunc__ = (
+        None  # NumPy leaves arithmetic between its arrays and these tensors to the methods below
+    )
+
+    def __init__(self, shape: Any, name: str = "tensor", dtype: str = "float32") -> None:
+        self.shape: Shape = tuple(shape)
+        self.name, self.dtype = name, dtype
+        self.node: Node | None = None
+        self.index = 0
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions, the batch included."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{self!r} has no values yet: make a Model of it and call that on arrays.")
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} has no values yet and cannot be used as a condition.")
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} cannot be iterated over.")
+
+    def __add__(self, other: Any) -> KerasTensor:
+        return _operate("Add", self, other)
+
+    def __radd__(self, other: Any) -> KerasTensor:
+        return _operate("Add", other, self)
+
+    def __sub__(self, other: Any) -> KerasTensor:
+        return _operate("Subtract", self, other)
+
+    def __rsub__(self, other: Any) -> KerasTensor:
+        return _operate("Subtract", other, self)
+
+    def __mul__(self, other: Any) -> KerasTensor:
+        return _operate("Multiply", self, other)
+
+    def __rmul__(self, other: Any) -> KerasTensor:
+        return _operate("Multiply", other, self)
+
+    def __truediv__(self, other: Any) -> KerasTensor:
+        return _operate("TrueDivide", self, other)
+
+    def __rtruediv__(self, other: Any) -> KerasTensor:
+        return _operate("TrueDivide", other, self)
+
+    def __pow__(self, other: Any) -> KerasTensor:
+        return _operate("Power", self, other)
+
+    def __rpow__(self, other: Any) -> KerasTensor:
+        return _operate("Power", other, self)
+
+    def __neg__(self) -> KerasTensor:
+        return _operate("Negative", self)
+
+    def __abs__(self) -> KerasTensor:
+        return _operate("Absolute", self)
+
+    def __getitem__(self, key: Any) -> KerasTensor:
+        return _operate("GetItem", self, key)
+
+
+class Node:
+    """One call of a layer: arguments with symbolic tensors among them, and the tensors that come out."""
+
+    def __init__(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        self.layer, self.args, self.kwargs = layer, args, kwargs
+        self.inputs: list[KerasTensor] = symbolic_leaves((args, kwargs))
+        self.output_structure = outputs
+        self.outputs: list[KerasTensor] = flatten(outputs)
+        for index, tensor in enumerate(self.outputs):
+            tensor.node, tensor.index = self, index
+        inbound_nodes(layer).append(self)
+
+
+def inbound_nodes(layer: Any) -> list[Node]:
+    """The nodes that calls of `layer` have recorded, oldest first."""
+    nodes: list[Node] = layer.__dict__.setdefault("_inbound_nodes", [])
+    return nodes
+
+
+def symbolic_leaves(structure: Any) -> list[KerasTensor]:
+    """The symbolic tensors among the leaves of `structure`."""
+    return [leaf for leaf in flatten(structure) if isinstance(leaf, KerasTensor)]
+
+
+def is_symbolic(*args: Any, **kwargs: Any) -> bool:
+    """Whether any argument is or holds a symbolic tensor."""
+    return any(isinstance(leaf, KerasTensor) for leaf in flatten((args, kwargs)))
+
+
+def is_shape(value: Any) -> bool:
+    """Whether `value` is one shape rather than a list or dict of shapes."""
+    return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, int) for n in value)
+
+
+def map_shapes(function: Any, shapes: Any) -> Any:
+    """Apply `function` to every shape in a structure of shapes."""
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, value) for key, value in shapes.items()}
+    return [map_shapes(function, value) for value in shapes]
+
+
+def call_symbolic(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record a call of `layer` on symbolic tensors and return the tensors that it makes.
+
+    Builds the layer if it is not built. `training` and `mask` belong to training and are not recorded.
+    """
+    if kwargs.get("training"):
+        raise ValueError(
+            f"Layer '{layer.name}' is called with training=True. Only inference is computed here."
+        )
+    kwargs = {name: value for name, value in kwargs.items() if name not in ("training", "mask")}
+    first = args[0] if args else next(iter(kwargs.values()))
+    shapes = map_structure(lambda t: t.shape if isinstance(t, KerasTensor) else None, first)
+    if not layer.built:
+        layer.build(shapes)
+        layer.built = True
+    made = layer.compute_output_shape(shapes)
+    outputs = map_shapes(lambda shape: KerasTensor(shape, name=layer.name), made)
+    Node(layer, args, kwargs, outputs)
+    return outputs
+
+
+def _operate(class_name: str, *args: Any) -> KerasTensor:
+    from .operations import Operation
+
+    made: KerasTensor = Operation(class_name)(*args)
+    return made

@@ -1,0 +1,129 @@
+"""Layers around another layer, and a gain per channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import arguments, initializers
+from .base import Layer
+from .registry import make_layer, register_layer
+from .variable import Variable
+
+
+class Wrapper(Layer):
+    """A layer around `layer`, which may be given as Keras's configuration."""
+
+    def __init__(self, layer: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer: Layer = make_layer(layer)
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        """The layer inside."""
+        return [self.layer]
+
+    def build(self, input_shape: Any) -> None:
+        """Build the layer inside."""
+        self.layer.build(input_shape)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Call the layer inside."""
+        return self.layer.call(f, x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """That of the layer inside."""
+        return self.layer.compute_output_shape(input_shape)
+
+
+@register_layer
+class TimeDistributed(Wrapper):
+    """Applies `layer` to every step of (batch, steps, ...) by itself.
+
+    >>> from conv2d_native.layers import Dense
+    >>> TimeDistributed(Dense(3))(np.zeros((2, 4, 5))).shape
+    (2, 4, 3)
+    """
+
+    def check_shape(self, shape: Any) -> None:
+        """At least 3 axes, with a known number of steps when arrays are computed."""
+        if not isinstance(shape, tuple) or len(shape) < 3:
+            raise ValueError(
+                f"Layer '{self.name}' takes inputs of at least 3 axes. Received: input_shape={shape}."
+            )
+
+    def build(self, input_shape: Any) -> None:
+        """Build the layer inside for one step."""
+        self.layer.build((input_shape[0], *input_shape[2:]))
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Steps become entries of the batch."""
+        steps = x.shape[1]
+        y = self.layer.call(f, f.reshape(x, (-1, *x.shape[2:])))
+        return f.reshape(y, (-1, steps, *y.shape[1:]))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, steps, ...)."""
+        shape = tuple(input_shape)
+        self.check_shape(shape)
+        inner = self.layer.compute_output_shape((shape[0], *shape[2:]))
+        return (shape[0], shape[1], *inner[1:])
+
+
+@register_layer
+class SpectralNormalization(Wrapper):
+    """Calls `layer`: its kernel was brought to spectral norm 1 in training. Weights: kernel, vector_u, bias.
+
+    >>> from conv2d_native.layers import Dense
+    >>> SpectralNormalization(Dense(3))(np.zeros((2, 5))).shape
+    (2, 3)
+    """
+
+    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        self.power_iterations = arguments.integer("power_iterations", power_iterations)
+
+    def build(self, input_shape: Any) -> None:
+        """Build the layer inside and create vector_u."""
+        self.layer.build(input_shape)
+        kernel = getattr(self.layer, "kernel", None)
+        if not isinstance(kernel, Variable):
+            raise ValueError(f"Layer '{self.layer.name}' inside '{self.name}' has no kernel.")
+        start = initializers.TruncatedNormal(stddev=0.02)
+        self.vector_u = self.add_weight((1, kernel.shape[-1]), start, trainable=False, name="vector_u")
+
+    @property
+    def weights(self) -> list[Variable]:
+        """kernel, vector_u, then the rest, as Keras lists them."""
+        inner = self.layer.weights
+        kernel = [v for v in inner if v is getattr(self.layer, "kernel", None)]
+        return [*kernel, *self._variables, *(v for v in inner if v not in kernel)]
+
+
+@register_layer
+class LayerScale(Layer):
+    """x * gamma along the last axis: a layer of keras.applications' ConvNeXt. Weight: gamma (projection_dim,).
+
+    >>> LayerScale(0.5, 2)(np.ones((1, 2))).tolist()
+    [[0.5, 0.5]]
+    """
+
+    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.init_values = arguments.number("init_values", init_values)
+        self.projection_dim = arguments.integer("projection_dim", projection_dim)
+        self._channels = {-1: self.projection_dim}
+
+    def build(self, input_shape: Any) -> None:
+        """Create `gamma`."""
+        start = initializers.Constant(self.init_values)
+        self.gamma = self.add_weight((self.projection_dim,), start, name="gamma")
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One scaling."""
+        return f.scale_shift(x, self.gamma, None)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Make a layer from what get_config (or Keras's) returned."""
+        return cls(**config)

@@ -1,0 +1,51 @@
+"""The native core as a process sees it: threads, instruction sets, and what was built.
+
+Importing this module loads the core; every module that computes imports it. It warns once where
+CONV2D_NATIVE_ISA asks for an instruction set that this machine or build does not have.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from . import _core, arguments
+
+if _message := _core.isa_warning():
+    warnings.warn(_message, RuntimeWarning, stacklevel=2)
+
+
+def set_num_threads(n: int) -> int:
+    """Compute on at most `n` threads from now on. Returns the effective number.
+
+    At first it is the number of CPUs that the process may use: affinity, container quota, OMP_NUM_THREADS. More
+    than that is never used. Results do not depend on the number of threads. Raises TypeError or ValueError where
+    `n` is not a positive integer.
+
+        >>> set_num_threads(1)
+        1
+    """
+    return _core.set_num_threads(min(arguments.integer("n", n, high=arguments.LARGEST_STEP), 2**31 - 1))
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that the next call uses.
+
+    >>> get_num_threads() >= 1
+    True
+    """
+    return _core.get_num_threads()
+
+
+def show_config() -> dict[str, Any]:
+    """Print and return version, compiler, instruction sets (built, active), threads and OpenMP.
+
+    >>> config = show_config()  # doctest: +ELLIPSIS
+    version      ...
+    >>> config["isa_active"] in config["isa_built"]
+    True
+    """
+    config = dict(_core.config())
+    for key, value in config.items():
+        print(f"{key:12s} {', '.join(value) if isinstance(value, (list, tuple)) else value}")
+    return config

@@ -1,0 +1,122 @@
+"""What `predict` takes and gives: arrays, lists and dicts of arrays, iterables of batches; a progress bar."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+
+_BAR_AFTER_SECONDS = 1.0
+
+
+def is_batches(x: Any) -> bool:
+    """Whether `x` yields batches one after the other: a generator, a data loader, any iterator or iterable."""
+    if isinstance(x, (np.ndarray, list, tuple, Mapping, str, bytes, memoryview)):
+        return False
+    if any(hasattr(x, word) for word in ("__array__", "__dlpack__", "__array_interface__", "__buffer__")):
+        return False
+    return hasattr(x, "__next__") or hasattr(x, "__iter__")
+
+
+def features(batch: Any) -> Any:
+    """The input of a batch: of a tuple (x, labels, ...), as data loaders give it, the first."""
+    return batch[0] if isinstance(batch, tuple) and batch else batch
+
+
+def arrange(x: Any, names: Sequence[str], by_key: bool, ranks: Sequence[int]) -> list[Any]:
+    """The inputs as a list in the order of `names`, whose entries have `ranks` axes, the batch included.
+
+    `by_key`: the model's inputs are a dict. A dict is accepted for every model, a list for those without keys.
+    """
+    if isinstance(x, Mapping):
+        missing = [name for name in names if name not in x]
+        if missing:
+            raise ValueError(
+                f"`x` must have an entry for every input: {', '.join(names)}. Received: keys {sorted(map(str, x))}."
+            )
+        return [x[name] for name in names]
+    if by_key:
+        raise TypeError(
+            f"`x` must be a dict with the keys {', '.join(names)}. Received: x={arguments.shown(x)}."
+        )
+    if len(names) == 1:
+        wrapped = isinstance(x, (list, tuple)) and len(x) == 1 and getattr(x[0], "ndim", None) == ranks[0]
+        return [x[0] if wrapped else x]
+    if not isinstance(x, (list, tuple)) or len(x) != len(names):
+        raise ValueError(
+            f"`x` must be a list of {len(names)} arrays ({', '.join(names)}). Received: x={arguments.shown(x)}."
+        )
+    return list(x)
+
+
+def as_array(name: str, x: Any) -> np.ndarray:
+    """`x` as an ndarray of any real dtype: batches of it are converted one by one."""
+    return x if type(x) is np.ndarray else arguments.array(name, x)
+
+
+def fit_shape(name: str, x: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+    """`x` where it agrees with `shape` (None: any size), with a last axis of 1 added or dropped as Keras does."""
+    if x.ndim == len(shape) - 1 and shape[-1] == 1:
+        x = x[..., np.newaxis]
+    elif x.ndim == len(shape) + 1 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.ndim != len(shape) or any(n is not None and m != n for m, n in zip(x.shape, shape, strict=True)):
+        raise ValueError(f"`{name}` must have shape {tuple(shape)}. Received: {name} of shape {x.shape}.")
+    arguments.no_empty_axes(name, x.shape)
+    return x
+
+
+def batch_count(names: Sequence[str], arrays: Sequence[np.ndarray]) -> int:
+    """The number of images, which all inputs must share."""
+    if len({len(array) for array in arrays}) > 1:
+        counts = ", ".join(f"{name} {len(array)}" for name, array in zip(names, arrays, strict=True))
+        raise ValueError(f"All inputs must have the same batch. Received: {counts}.")
+    return len(arrays[0])
+
+
+def concatenated(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Outputs of several batches, one array per output."""
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+class Progress:
+    """A bar on standard error that appears once the work has lasted a second.
+
+    `verbose`: "auto" shows it on a terminal, 1 always, 0 never. `total` may be unknown (None).
+    """
+
+    def __init__(self, total: int | None, verbose: Any) -> None:
+        if verbose not in (0, 1, 2, "auto"):
+            raise ValueError(
+                f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={arguments.shown(verbose)}."
+            )
+        self._wanted = sys.stderr is not None and (sys.stderr.isatty() if verbose == "auto" else verbose == 1)
+        self._total, self._done = total, 0
+        self._bar: Any = None
+        self._start = time.monotonic()
+
+    def advance(self, images: int) -> None:
+        """Count `images` more as done."""
+        self._done += images
+        if self._bar is not None:
+            self._bar.update(images)
+        elif self._wanted and time.monotonic() - self._start > _BAR_AFTER_SECONDS:
+            from tqdm import tqdm  # type: ignore[import-untyped]
+
+            self._bar = tqdm(total=self._total, initial=self._done, unit="image", file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def pieces(count: int, size: int) -> Iterator[slice]:
+    """Slices of `size` that cover range(count); the last may be shorter."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))

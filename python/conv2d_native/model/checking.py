@@ -1,0 +1,111 @@
+"""check_model: says before deployment what of a model file would fail, and why, without stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ModelFormatError
+from ..formats import read_model
+from .configuration import MODEL_CLASSES, deserialize
+from .network import Model
+from .summary import count_parameters
+from .weights import assign_weights
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a layer, or with the file where `layer` is empty."""
+
+    layer: str
+    class_name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.layer or 'file'} ({self.class_name or 'model'}): {self.reason}"
+
+
+@dataclass
+class Report:
+    """What check_model found. True where the model will run; `print` it for words."""
+
+    source: str
+    keras_version: str = ""
+    layers: dict[str, int] = field(default_factory=dict)  # class name -> how many
+    parameters: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return not self.problems
+
+    @property
+    def ok(self) -> bool:
+        """Whether the model will run."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        written = f", written by Keras {self.keras_version}" if self.keras_version else ""
+        counts = ", ".join(
+            f"{n} {name}" for name, n in sorted(self.layers.items(), key=lambda item: -item[1])
+        )
+        lines = [f"{self.source}{written}: {sum(self.layers.values())} layers ({counts or 'none'})"]
+        if self.ok:
+            return "\n".join(
+                [*lines, f"ok: every layer is computed here; {self.parameters:,} parameters are there"]
+            )
+        lines.append(f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''}:")
+        return "\n".join([*lines, *(f"  {problem}" for problem in self.problems)])
+
+
+def check_model(source: Any, custom_objects: Mapping[str, Any] | None = None) -> Report:
+    """Open a model file as load_model does and report every layer that would fail, and missing weights.
+
+    Raises OSError only; faults of the file are in the report.
+
+        report = check_model("model.keras")
+        if not report:
+            print(report)
+    """
+    report = Report(str(source)[:200] if isinstance(source, (str, bytes)) else type(source).__name__)
+    if isinstance(source, bytes):
+        report.source = f"{len(source)} bytes"
+    try:
+        spec = read_model(source)
+    except ModelFormatError as error:
+        report.problems.append(Problem("", "", str(error)))
+        return report
+    report.source, report.keras_version = spec.source, spec.keras_version
+    for entry in _layers(spec.config):
+        class_name = str(entry.get("class_name"))
+        report.layers[class_name] = report.layers.get(class_name, 0) + 1
+        if class_name not in MODEL_CLASSES:
+            try:
+                deserialize(entry, custom_objects)
+            except ModelFormatError as error:
+                name = str((entry.get("config") or {}).get("name") or entry.get("name") or "")
+                report.problems.append(Problem(name, class_name, str(error)))
+    if report.ok:
+        _check_whole(spec, custom_objects, report)
+    return report
+
+
+def _check_whole(spec: Any, custom_objects: Mapping[str, Any] | None, report: Report) -> None:
+    try:
+        model = deserialize(spec.config, custom_objects)
+        if not isinstance(model, Model):
+            raise ModelFormatError("the file holds a layer, not a model.")
+        if spec.weights is not None:
+            assign_weights(model, spec.weights)
+        report.parameters = count_parameters(model.weights)
+    except (ModelFormatError, RecursionError) as error:
+        report.problems.append(Problem("", "", str(error)))
+
+
+def _layers(entry: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The layers of a configuration, those of nested models too."""
+    inner = (entry.get("config") or {}).get("layers")
+    for child in inner if isinstance(inner, list) and depth < 100 else ():
+        if isinstance(child, Mapping) and isinstance(child.get("config"), Mapping):
+            yield child
+            yield from _layers(child, depth + 1)

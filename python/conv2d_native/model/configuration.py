@@ -1,0 +1,195 @@
+"""Layers and models from Keras's configurations and back: plain data in a closed table of classes.
+
+Nothing is imported by name and no code is taken from a configuration. What the table does not hold comes from
+`custom_objects`, or is refused with UnsupportedLayerError.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..arguments import shown
+from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
+from ..layers.base import Layer
+from ..layers.function_layer import FunctionLayer
+from ..layers.operation_table import OPERATIONS
+from ..layers.operations import Operation, is_operation
+from ..layers.registry import layer_class
+
+_MODULES = {
+    "Sequential": "keras",
+    "Functional": "keras.src.models.functional",
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext",
+}
+MODEL_CLASSES = ("Sequential", "Functional", "Model")
+
+
+def class_name_of(layer: Any) -> str:
+    """The name under which Keras keeps the class of `layer`."""
+    if isinstance(layer, (Operation, FunctionLayer)):
+        return layer.class_name
+    name = type(layer).__name__
+    return "Functional" if name == "Model" else name
+
+
+def serialize(layer: Any) -> dict[str, Any]:
+    """Keras's description of a layer, an operation or a model: module, class, configuration."""
+    name = class_name_of(layer)
+    module: str | None
+    registered: str | None
+    if isinstance(layer, Operation):
+        module, registered = f"keras.src.ops.{layer.module}", name
+    elif layer_class(name) is None:
+        module, registered = None, f"Custom>{name}"
+    else:
+        module = _MODULES.get(name, "keras.layers")
+        registered = name if module.startswith("keras.src") else None
+    return {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
+
+
+def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make the layer, operation or model that `entry` describes.
+
+    Raises UnsupportedLayerError for a class that is in no table, ModelFormatError for a configuration that its
+    class does not take; both name class and layer.
+    """
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
+        raise ModelFormatError(f"A layer is a dict with 'class_name' and 'config'. Found: {shown(entry)}.")
+    class_name, config = entry["class_name"], entry.get("config")
+    if not isinstance(config, Mapping):
+        raise ModelFormatError(f"Layer of class {shown(class_name)} has no 'config'. Found: {shown(config)}.")
+    name = str(config.get("name") or entry.get("name") or class_name)
+    try:
+        return _made(entry, class_name, dict(config), name, custom_objects or {})
+    except (UnsupportedLayerError, UnsafeModelError):
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
+        kind = UnsupportedLayerError if isinstance(error, NotImplementedError) else ModelFormatError
+        message = str(error)
+        if message.startswith("Layer '"):
+            raise kind(message) from error
+        raise kind(f"Layer '{name[:100]}' ({class_name[:100]}): {message}") from error
+
+
+def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:
+    chosen = _custom(entry, class_name, name, custom)
+    if chosen is not None:
+        return _from_custom(chosen, class_name, config, name)
+    if class_name in ("TFOpLambda", "SlicingOpLambda"):
+        function = str(config.get("function") or "__operators__.getitem")
+        if function in custom:
+            return _from_custom(custom[function], class_name, config, name)
+        return Operation.from_tensorflow(function, name)
+    if is_operation(entry.get("module"), class_name, config):
+        return Operation(class_name, config, name)
+    found = layer_class(class_name)
+    if found is None and class_name in OPERATIONS:
+        return Operation(class_name, config, name)
+    if found is None:
+        kind = UnsafeModelError if class_name == "Lambda" else UnsupportedLayerError
+        raise kind(_unsupported(class_name, name))
+    if class_name in MODEL_CLASSES:
+        return found.from_config(config, custom_objects=custom)
+    if "custom_objects" in inspect.signature(found.from_config).parameters:
+        return found.from_config(config, custom_objects=custom)
+    return found.from_config(config)
+
+
+def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
+    registered = entry.get("registered_name")
+    for key in (registered, str(registered).rpartition(">")[2], class_name, name):
+        if key and key in custom and not (key == name and class_name not in ("Lambda", "TFOpLambda")):
+            return custom[key]
+    return None
+
+
+def _from_custom(chosen: Any, class_name: str, config: dict[str, Any], name: str) -> Any:
+    if inspect.isclass(chosen) and issubclass(chosen, Layer):
+        return chosen.from_config(config)
+    if callable(chosen) and not inspect.isclass(chosen):
+        return FunctionLayer(chosen, class_name, name=name)
+    raise TypeError(
+        f"`custom_objects` must hold layer classes and functions. Received: {class_name}={shown(chosen)}."
+    )
+
+
+def _unsupported(class_name: str, name: str) -> str:
+    given = f"load_model(..., custom_objects={{{class_name[:100]!r}: ...}})"
+    if class_name == "Lambda":
+        return (
+            f"Layer '{name[:100]}' is a Lambda: it holds Python code, which is never run from a file. Give the "
+            f"function yourself: {given} or {{{name[:100]!r}: function}}, a NumPy function of the batch."
+        )
+    return (
+        f"Layer '{name[:100]}' of class {class_name[:100]!r} is not computed here. Give a layer class or a NumPy "
+        f"function of the batch for it: {given}."
+    )
+
+
+def custom_objects_of(model: Any) -> dict[str, Any]:
+    """The layer classes and functions in `model` that no table holds, by the names that `deserialize` asks for."""
+    found: dict[str, Any] = {}
+    for layer in model.operations:
+        if isinstance(layer, FunctionLayer):
+            found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
+        elif hasattr(layer, "operations"):
+            found |= custom_objects_of(layer)
+        elif isinstance(layer, Layer) and layer_class(type(layer).__name__) is not type(layer):
+            found[type(layer).__name__] = type(layer)
+    return found
+
+
+def revive(value: Any, tensors: Any, depth: int = 0) -> Any:
+    """The arguments of a call as they were: tensors, slices, tuples, constants.
+
+    `tensors(layer_name, node_index, tensor_index)` returns the symbolic tensor that a reference means.
+    """
+    if depth > 32:
+        raise ModelFormatError("The arguments of a call are nested more than 32 deep.")
+    if isinstance(value, list):
+        return [revive(item, tensors, depth + 1) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    class_name, config = value.get("class_name"), value.get("config")
+    if class_name == "__keras_tensor__" and isinstance(config, Mapping):
+        return tensors(*history(config))
+    if class_name == "__slice__" and isinstance(config, Mapping):
+        parts = [config.get(word) for word in ("start", "stop", "step")]
+        return slice(*(revive(part, tensors, depth + 1) for part in parts))
+    if set(value) == {"start", "stop", "step"}:
+        return slice(*(revive(value[word], tensors, depth + 1) for word in ("start", "stop", "step")))
+    if class_name == "__tuple__":
+        return tuple(revive(item, tensors, depth + 1) for item in value.get("items") or config or [])
+    if class_name == "__ellipsis__" or value.get("type") == "Ellipsis":
+        return Ellipsis
+    if class_name in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
+        return np.asarray(config.get("value"), np.float32)
+    if class_name == "DTypePolicy" and isinstance(config, Mapping):
+        return config.get("name")
+    if class_name in ("__lambda__", "function", "__typespec__"):
+        raise UnsafeModelError("A call takes a function as its argument: code is never taken from a file.")
+    return {key: revive(item, tensors, depth + 1) for key, item in value.items()}
+
+
+def history(config: Mapping[str, Any]) -> tuple[str, int, int]:
+    """(layer name, node index, tensor index) of a tensor in a configuration."""
+    found = config.get("keras_history")
+    return reference(found)
+
+
+def reference(found: Any) -> tuple[str, int, int]:
+    """The same out of a list [name, node index, tensor index]."""
+    if (
+        not isinstance(found, (list, tuple))
+        or len(found) < 3
+        or not isinstance(found[0], str)
+        or not all(isinstance(n, int) and 0 <= n < 2**31 for n in found[1:3])
+    ):
+        raise ModelFormatError(f"A tensor is given as [layer, node, index]. Found: {shown(found)}.")
+    return found[0], found[1], found[2]

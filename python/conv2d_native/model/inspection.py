@@ -1,0 +1,88 @@
+"""What a model tells about itself: summary, explanation, profile, picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import arguments
+from ..functional import Explanation
+from ..graph import is_exact
+from .picture import save_picture, to_dot
+from .profiling import Profile
+from .summary import readable_bytes, summarize
+
+
+class Inspection:
+    """The part of Model that looks inside it."""
+
+    name: str
+    built: bool
+    inputs: list[Any]
+    _arrays: Callable[[Any], list[Any]]
+    _program: Callable[[Any], Any]
+    _program_for: Callable[[Any], Any]
+    _programs: Any
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print layers, output shapes, parameters, and the memory that one image takes while it is computed.
+
+        print_fn: gets the table as one text instead. expand_nested: list the layers of nested models too.
+        """
+        memory = None
+        if self.built and all(n is not None for tensor in self.inputs for n in tensor.shape[1:]):
+            executable = self._executable(self._known_shapes(), 1)
+            memory = f"Memory for one image: {readable_bytes(executable.arena_bytes)}"
+        summarize(self, line_length, print_fn, expand_nested, show_trainable, memory)
+
+    def explain(self, x: Any = None, optimize: bool = True) -> Explanation:
+        """What every step of the compiled graph runs: operation, problem, algorithm; after fusion.
+
+        x: a batch, whose shapes count; default one image of the model's own shape, or the shapes met last.
+        optimize: False shows the graph as the layers describe it, nothing fused.
+        Raises ValueError where the image shape is not known yet.
+        """
+        arrays = None if x is None else self._arrays(x)
+        shapes = self._known_shapes() if arrays is None else tuple(a.shape[1:] for a in arrays)
+        executable = self._executable(shapes, len(arrays[0]) if arrays else 1, optimize)
+        return Explanation(f"{self.name} for images of {', '.join(map(str, shapes))}", executable.nodes)
+
+    def profile(self, x: Any, repeats: int = 5) -> Profile:
+        """Run a batch `repeats` times and return the time of every step: `print` it, or save_trace(path).
+
+        Steps are separated by barriers here, so that the sum is a little above the time of a plain call.
+        """
+        arrays = [arguments.array("x", array) for array in self._arrays(x)]
+        executable = self._program(arrays).executable(len(arrays[0]), is_exact())
+        executable.profile(arrays, 1)
+        nodes = executable.profile(arrays, arguments.integer("repeats", repeats))
+        return Profile(f"{self.name}, batch of {len(arrays[0])}, mean of {repeats} calls", nodes)
+
+    def to_dot(self) -> str:
+        """The graph in DOT, Graphviz's language."""
+        return to_dot(self)
+
+    def save_picture(self, path: Any) -> None:
+        """Write the graph as a picture: .dot, or .svg, .png and .pdf where Graphviz's `dot` is installed."""
+        save_picture(self, path)
+
+    def _known_shapes(self) -> tuple[tuple[int, ...], ...]:
+        if self.built:
+            shapes: tuple[Any, ...] = tuple(tensor.shape[1:] for tensor in self.inputs)
+            if all(n is not None for shape in shapes for n in shape):
+                return shapes
+            if self._programs:
+                return next(reversed(self._programs))
+        raise ValueError(f"Model '{self.name}' takes images of any size: give `x`, or call predict first.")
+
+    def _executable(self, shapes: tuple[tuple[int, ...], ...], n: int, optimize: bool = True) -> Any:
+        program = self._program_for(shapes)
+        if optimize:
+            return program.executable(n, is_exact())
+        return program.builder.core.compile([y.id for y in program.outputs], n, is_exact(), False)

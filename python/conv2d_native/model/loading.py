@@ -1,0 +1,86 @@
+"""Models out of files and out of live Keras models: load_model, model_from_json, from_keras."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from ..arguments import shown
+from ..errors import ModelFormatError
+from ..formats import read_model
+from .configuration import deserialize
+from .network import Model
+from .weights import assign_weights
+
+
+def load_model(
+    source: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """Open a model that Keras saved: `.keras` (Keras 2.12 on) or a whole-model `.h5` (Keras 2 and 3).
+
+    source: path, bytes or binary file object. custom_objects: layer classes or NumPy functions for classes that
+    this package does not have, by class name; Lambda layers also by their own name. compile, safe_mode: Keras's
+    words, without effect: nothing is trained, and a file's code is never run, in any mode.
+    Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights,
+    UnsupportedLayerError for layers that are not computed here, UnsafeModelError for files that ask for code.
+
+        model = load_model("resnet50.keras")
+        probabilities = model.predict(images)
+    """
+    spec = read_model(source)
+    try:
+        model = deserialize(spec.config, custom_objects)
+    except ModelFormatError as error:
+        raise type(error)(_located(spec.source, error)) from error
+    except RecursionError:
+        raise ModelFormatError(f"{spec.source}: models are nested too deeply.") from None
+    if not isinstance(model, Model):
+        raise ModelFormatError(
+            f"{spec.source}: holds a layer of class {spec.config['class_name']!r}, not a model."
+        )
+    if spec.weights is not None:
+        if not model.built:
+            raise ModelFormatError(
+                f"{spec.source}: the model was saved before its input shape was known: its weights have no shapes."
+            )
+        assign_weights(model, spec.weights)
+    return model
+
+
+def _located(source: str, error: Exception) -> str:
+    text = str(error)
+    return text if text.startswith(source) else f"{source}: {text}"
+
+
+def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make a model, with new weights, from Keras's `model.to_json()`: text, bytes or the parsed dict.
+
+    Raises what load_model raises. `load_weights` reads its weights.
+    """
+    if isinstance(text, Mapping):
+        text = json.dumps(text)
+    if not isinstance(text, (str, bytes)):
+        raise TypeError(f"`text` must be the text of a configuration. Received: {shown(text)}.")
+    spec = read_model(text.encode() if isinstance(text, str) else text)
+    return deserialize(spec.config, custom_objects)
+
+
+def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Take over a live Keras model: its layers and a copy of its weights.
+
+    keras_model: a model of keras or tf.keras. It is saved to memory in Keras's own format and opened from there.
+    Raises TypeError for what is no Keras model, and what load_model raises.
+    """
+    if not (
+        hasattr(keras_model, "save") and hasattr(keras_model, "get_config") and hasattr(keras_model, "layers")
+    ):
+        raise TypeError(f"`keras_model` must be a Keras model. Received: {shown(keras_model)}.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.keras")
+        keras_model.save(path)
+        with open(path, "rb") as file:
+            return load_model(io.BytesIO(file.read()), custom_objects)

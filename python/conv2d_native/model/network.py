@@ -1,0 +1,372 @@
+"""Model: a network of layers between symbolic inputs and outputs; `predict` computes it as one compiled graph."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..formats import read_weights, write_keras
+from ..graph import Traced
+from ..layers.base import Layer, unique_name, weights_epoch
+from ..layers.function_layer import FunctionLayer
+from ..layers.registry import register_layer
+from ..layers.structure import flatten, map_structure, pack
+from ..layers.symbolic import KerasTensor, Node, Shape, is_shape, is_symbolic, map_shapes
+from ..locks import fork_safe_lock
+from .batches import (
+    Progress,
+    arrange,
+    as_array,
+    batch_count,
+    concatenated,
+    features,
+    fit_shape,
+    is_batches,
+    pieces,
+)
+from .configuration import class_name_of, custom_objects_of, deserialize, serialize
+from .inspection import Inspection
+from .topology import map_graph
+from .weights import assign_weights, layers_with_weights
+from .wiring import connect, graph_config
+
+IMAGE_SHAPES_KEPT = 8
+_LOCK = fork_safe_lock()
+
+
+@register_layer("Functional")
+class Model(Inspection, Layer):
+    """A network from `inputs` to `outputs`, which layers called on `Input(...)` have made.
+
+    `inputs` and `outputs` are symbolic tensors, or lists or dicts of them; predict takes and returns arrays in the
+    same structure. A model is a layer: it can be called on symbolic tensors and be part of other models.
+
+        >>> x = Input((32, 32, 3))
+        >>> y = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, activation="relu")(x))
+        >>> Model(x, y).predict(np.zeros((5, 32, 32, 3))).shape
+        (5, 8)
+
+    Raises ValueError where an output cannot be computed from the inputs.
+    """
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        **refused: Any,
+    ) -> None:
+        if name is None and type(self) is Model:
+            name = unique_name("functional")
+        super().__init__(name=name, trainable=trainable, **refused)
+        self._programs: OrderedDict[Any, Traced] = OrderedDict()
+        self._compiled_for: list[np.ndarray] = []  # the weights that programs hold
+        self._programs_epoch = -1
+        self._choices: dict[str, str] = {}  # algorithms, from autotune
+        if inputs is not None or outputs is not None:
+            self._connect(inputs, outputs)
+
+    def _connect(self, inputs: Any, outputs: Any) -> None:
+        for word, structure in (("inputs", inputs), ("outputs", outputs)):
+            leaves = flatten(structure)
+            if not leaves or not all(isinstance(leaf, KerasTensor) for leaf in leaves):
+                raise ValueError(
+                    f"`{word}` must be symbolic tensors, from Input(...) and calls of layers. "
+                    f"Received: {word}={arguments.shown(structure)}."
+                )
+        self._input_structure, self._output_structure = inputs, outputs
+        self.inputs: list[KerasTensor] = flatten(inputs)
+        self.outputs: list[KerasTensor] = flatten(outputs)
+        self._nodes, self.operations = map_graph(self.inputs, self.outputs)
+        self.built = True
+
+    # -- what it is made of ------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers in Keras's order, without operations such as `x * 2`."""
+        return [layer for layer in self.operations if isinstance(layer, Layer)]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs in the order of `inputs`: the keys of a dict, else the names of the layers."""
+        if isinstance(self._input_structure, dict):
+            return sorted(self._input_structure)
+        return [tensor.name for tensor in self.inputs]
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the input with None where it varies; the structure of the inputs where there are several."""
+        return map_structure(lambda tensor: tensor.shape, self._input_structure)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, or the structure of shapes where there are several."""
+        return map_structure(lambda tensor: tensor.shape, self._output_structure)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none."""
+        if (name is None) == (index is None):
+            raise ValueError("Give `name` or `index` of the layer, one of the two.")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"`index` must be below {len(self.layers)}. Received: index={index}.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No layer is called {name!r}. There are: {', '.join(x.name for x in self.layers)[:500]}."
+        )
+
+    @property
+    def weights(self) -> list[Any]:
+        """The variables of all layers, in Keras's order; those of a shared layer once."""
+        found = {id(variable): variable for layer in self.layers for variable in layer.weights}
+        return list(found.values())
+
+    # -- as a layer --------------------------------------------------------------------------------------------
+
+    def call(self, f: Any, inputs: Any) -> Any:
+        """Compute with the operations of `f`, layer by layer."""
+        values = dict(zip(map(id, self.inputs), flatten(inputs), strict=True))
+        for node in self._nodes:
+            if all(id(tensor) in values for tensor in node.outputs):
+                continue
+            fill = _filler(values)
+            made = node.layer.call(f, *map_structure(fill, node.args), **map_structure(fill, node.kwargs))
+            _label(f, made, node.layer.name)
+            values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+        return pack(self._output_structure, [values[id(tensor)] for tensor in self.outputs])
+
+    def build(self, input_shape: Any) -> None:
+        """A model made of symbolic tensors is built already."""
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for `input_shape`, or the structure of shapes where there are several outputs."""
+        given = flatten(map_shapes(_Held, input_shape))
+        values = {id(t): KerasTensor(s.shape) for t, s in zip(self.inputs, given, strict=True)}
+        if all(values[id(t)].shape == t.shape for t in self.inputs):
+            return self.output_shape
+        for node in self._nodes:
+            if node.inputs and not all(id(tensor) in values for tensor in node.outputs):
+                values.update(zip(map(id, node.outputs), _shapes_of_call(node, values), strict=True))
+        return map_structure(lambda t: values[id(t)].shape, self._output_structure)
+
+    # -- computing ---------------------------------------------------------------------------------------------
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None
+    ) -> Any:
+        """Return the network's output for all images of `x`, computed in batches.
+
+        x: array (n, h, w, c), any real dtype; a list or dict of arrays for several inputs; or an iterable of batches.
+        batch_size: images per batch, default 32. It bounds memory; it does not change a bit of the result.
+        verbose: "auto" shows a progress bar on a terminal when the work lasts; 1 also elsewhere, 0 never.
+        steps: the number of batches to take, of an iterable that does not end for instance.
+        Returns float32 arrays in the structure of the model's outputs. Ctrl-C stops between batches.
+        """
+        size = 32 if batch_size is None else arguments.integer("batch_size", batch_size)
+        if steps is not None:
+            arguments.integer("steps", steps)
+        if is_batches(x):
+            return self._predict_batches(x, verbose, steps)
+        arrays = self._arrays(x)
+        count = len(arrays[0]) if steps is None else min(len(arrays[0]), size * steps)
+        program = self._program(arrays)
+        if count <= size:
+            return self._packed(program.run([arguments.array("x", a[:count]) for a in arrays]))
+        made = [np.empty((count, *y.shape[1:]), np.float32) for y in program.outputs]
+        progress = Progress(count, verbose)
+        try:
+            for piece in pieces(count, size):
+                batch = [arguments.array("x", a[piece]) for a in arrays]
+                program.run(batch, [out[piece] for out in made])
+                progress.advance(piece.stop - piece.start)
+        finally:
+            progress.close()
+        return self._packed(made)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the network's output for one batch."""
+        return self._packed(self._run(self._arrays(x)))
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute one batch of arrays, or record a call on symbolic tensors."""
+        if is_symbolic(x, *args, **kwargs):
+            return super().__call__(x, *args, **kwargs)
+        if args or any(kwargs.get(word) for word in kwargs):
+            raise TypeError(f"A model takes `x` alone. Received: {arguments.shown((*args, kwargs))}.")
+        return self.predict_on_batch(x)
+
+    def _predict_batches(self, x: Iterable[Any], verbose: Any, steps: int | None) -> Any:
+        total = steps if steps is not None or not hasattr(x, "__len__") else len(x)  # type: ignore[arg-type]
+        progress = Progress(total, verbose)
+        parts: list[list[np.ndarray]] = []
+        try:
+            for batch in x:
+                parts.append(self._run(self._arrays(features(batch))))
+                progress.advance(1)
+                if steps is not None and len(parts) >= steps:
+                    break
+        finally:
+            progress.close()
+        if not parts:
+            raise ValueError("`x` must hold at least one batch. Received: an iterable without any.")
+        return self._packed(concatenated(parts))
+
+    def _arrays(self, x: Any) -> list[np.ndarray]:
+        """The inputs as arrays of any real dtype, their shapes checked."""
+        names = self.input_names
+        words = names if len(names) > 1 else ["x"]
+        given = arrange(x, names, isinstance(self._input_structure, dict), [t.ndim for t in self.inputs])
+        arrays = [
+            fit_shape(name, as_array(name, value), tensor.shape)
+            for name, value, tensor in zip(words, given, self.inputs, strict=True)
+        ]
+        batch_count(names, arrays)
+        return arrays
+
+    def _run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return self._program(arrays).run([arguments.array("x", array) for array in arrays])
+
+    def _packed(self, outputs: list[np.ndarray]) -> Any:
+        structure = self._output_structure
+        return outputs[0] if isinstance(structure, KerasTensor) else pack(structure, outputs)
+
+    def _program(self, arrays: Sequence[np.ndarray]) -> Traced:
+        """The program for the image shapes of `arrays`, traced when they are met for the first time."""
+        return self._program_for(tuple(array.shape[1:] for array in arrays))
+
+    def _program_for(self, shapes: tuple[tuple[int, ...], ...]) -> Traced:
+        if weights_epoch() != self._programs_epoch:
+            self._drop_outdated()
+        program = self._programs.get(shapes)
+        if program is None:
+            with _LOCK:
+                program = self._programs.get(shapes)
+                if program is None:
+                    share = next(reversed(self._programs.values()), None)
+                    program = self._new_program(shapes, self._choices, share)
+                    self._programs[shapes] = program
+                    if len(self._programs) > IMAGE_SHAPES_KEPT:
+                        self._programs.popitem(last=False)
+        return program
+
+    def _new_program(
+        self, shapes: tuple[tuple[int, ...], ...], choices: dict[str, str], share: Any = None
+    ) -> Traced:
+        places = [KerasTensor((1, *shape)) for shape in shapes]
+        return Traced(self._trace, places, [place.shape for place in places], share, choices)
+
+    def _drop_outdated(self) -> None:
+        """Somewhere weights changed: drop what was compiled if they are this model's."""
+        with _LOCK:
+            epoch, values = weights_epoch(), [variable.value for variable in self.weights]
+            same = len(values) == len(self._compiled_for)
+            if not (same and all(a is b for a, b in zip(values, self._compiled_for, strict=True))):
+                self._programs.clear()
+            self._compiled_for, self._programs_epoch = values, epoch
+
+    def _trace(self, f: Any, inputs: list[Any]) -> list[Any]:
+        for value, tensor in zip(inputs, self.inputs, strict=True):
+            _label(f, value, tensor.name)
+        return flatten(self.call(f, pack(self._input_structure, inputs)))
+
+    # -- as data -----------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration: layers, the calls between them, inputs and outputs."""
+        return graph_config(self)
+
+    def to_json(self) -> str:
+        """Return the configuration as text; `model_from_json` reads it, and so does Keras."""
+        return json.dumps(serialize(self))
+
+    def save(self, path: Any) -> None:
+        """Write the model as a `.keras` file, which Keras 3 opens and load_model reads. A binary file object will do.
+
+        Raises ValueError where the model is not built or holds functions, OSError where the file cannot be written.
+        """
+        if not self.built:
+            raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
+        functions = [layer.name for layer in self.layers if isinstance(layer, FunctionLayer)]
+        if functions:
+            raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
+        weights = {
+            place: [variable.value for variable in layer._variables]
+            for place, layer in layers_with_weights(self)
+        }
+        write_keras(path, serialize(self), weights)
+
+    def load_weights(self, source: Any) -> None:
+        """Take the weights of `source`: `.weights.h5`, a legacy weights file, a whole model file, as path or bytes.
+
+        Raises OSError and ModelFormatError, which names what is missing.
+        """
+        if not self.built:
+            raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
+        assign_weights(self, read_weights(source, serialize(self)))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
+        """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
+        inputs, outputs = connect(config, custom_objects)
+        return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
+
+    def __reduce__(self) -> Any:
+        parts = (class_name_of(self), self.get_config(), self.get_weights(), custom_objects_of(self))
+        return rebuilt, parts, {"_choices": self._choices}
+
+
+def rebuilt(
+    class_name: str, config: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]
+) -> Any:
+    """What pickle calls to make a model again."""
+    model = deserialize({"class_name": class_name, "config": config}, custom)
+    model.set_weights(weights)
+    return model
+
+
+class _Held:
+    """A shape as one leaf of a structure."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+
+def _label(f: Any, made: Any, name: str) -> None:
+    """Name the steps of a graph after their layers. A value that a layer passes on keeps its maker's name."""
+    core, named = (
+        getattr(f, "core", None),
+        vars(f).setdefault("named_values", set()) if hasattr(f, "core") else set(),
+    )
+    for tensor in flatten(made):
+        if core is not None and tensor.id not in named:
+            named.add(tensor.id)
+            core.label(tensor.id, name)
+
+
+def _filler(values: dict[int, Any]) -> Callable[[Any], Any]:
+    return lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
+
+
+def _shapes_of_call(node: Node, values: dict[int, KerasTensor]) -> list[KerasTensor]:
+    """What a node makes when its inputs have the shapes of `values`; nothing is recorded."""
+    args = map_structure(_filler(values), node.args)
+    kwargs = map_structure(_filler(values), node.kwargs)
+    if not isinstance(node.layer, Layer):
+        return flatten(node.layer.symbolic_result(args, kwargs))
+    shapes = map_structure(lambda t: t.shape if isinstance(t, KerasTensor) else None, args[0])
+    made = node.layer.compute_output_shape(shapes)
+    return (
+        [KerasTensor(made)]
+        if is_shape(made)
+        else [KerasTensor(s.shape) for s in flatten(map_shapes(_Held, made))]
+    )

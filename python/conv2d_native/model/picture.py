@@ -1,0 +1,64 @@
+"""A model as a picture: the graph in DOT, Graphviz's language, and as SVG or PNG where its program `dot` is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from ..layers.symbolic import inbound_nodes
+from .configuration import class_name_of
+from .summary import count_parameters
+
+
+def to_dot(model: Any, shapes: bool = True) -> str:
+    """The model's graph in DOT: a box per layer with class, output shape and parameters; an arrow per tensor."""
+    own = {id(node) for node in model._nodes}
+    names = {id(layer): f"n{i}" for i, layer in enumerate(model.operations)}
+    lines = [
+        f"digraph {_quoted(model.name)} {{",
+        '  node [shape=box, style="rounded,filled", fillcolor="#eef3fa", fontname="Helvetica", fontsize=10];',
+        '  edge [color="#666666", arrowsize=0.7];',
+    ]
+    for layer in model.operations:
+        nodes = [node for node in inbound_nodes(layer) if id(node) in own]
+        parts = [f"{layer.name}", class_name_of(layer)]
+        if shapes and nodes:
+            parts.append(" ".join(str(tuple(tensor.shape)) for tensor in nodes[0].outputs))
+        count = count_parameters(layer.weights)
+        if count:
+            parts.append(f"{count:,} parameters")
+        lines.append(f"  {names[id(layer)]} [label={_quoted(chr(10).join(parts))}];")
+    for node in model._nodes:
+        for tensor in node.inputs:
+            lines.append(f"  {names[id(tensor.node.layer)]} -> {names[id(node.layer)]};")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def save_picture(model: Any, path: str | PathLike[str], shapes: bool = True) -> None:
+    """Write the picture to `path`: .dot anywhere; .svg, .png and .pdf need Graphviz's program `dot`.
+
+    Raises ValueError for other endings, OSError where `dot` is not installed or fails.
+    """
+    target = Path(fspath(path))
+    kind = target.suffix.lower().removeprefix(".")
+    text = to_dot(model, shapes)
+    if kind in ("dot", "gv"):
+        target.write_text(text, encoding="utf-8")
+        return
+    if kind not in ("svg", "png", "pdf"):
+        raise ValueError(f"`path` must end in .dot, .svg, .png or .pdf. Received: path={str(path)!r}.")
+    program = shutil.which("dot")
+    if program is None:
+        raise OSError("Graphviz's program `dot` is not installed: write a .dot file, or install graphviz.")
+    command = [program, f"-T{kind}", "-o", str(target)]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise OSError(f"`dot` failed: {done.stderr.decode(errors='replace').strip()[:300]}")
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,167 @@
+"""Sequential: a stack of layers, each taking what the one before it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .. import arguments
+from ..errors import ModelFormatError
+from ..layers.base import Layer
+from ..layers.input_layer import InputLayer
+from ..layers.registry import register_layer
+from ..layers.symbolic import KerasTensor, is_shape
+from .configuration import deserialize, serialize
+from .network import Model
+
+
+@register_layer
+class Sequential(Model):
+    """A stack of layers. It is built when its input shape is known: from `input_shape=` of the first layer,
+    from an `Input(...)` in front, from `build(shape)`, or from the first array that it is called on.
+
+        >>> model = Sequential([layers.Conv2D(8, 3, input_shape=(32, 32, 3)), layers.Flatten(), layers.Dense(10)])
+        >>> model.predict(np.zeros((5, 32, 32, 3))).shape
+        (5, 10)
+
+    Raises TypeError for what is no layer, ValueError for two layers of one name or shapes that do not fit.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **refused: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, **refused)
+        self._stack: list[Any] = []
+        self._names: set[str] = set()  # of all layers that ever stood in the stack
+        self.inputs, self.outputs, self._nodes, self.operations = [], [], [], []
+        for layer in layers or ():
+            self._push(layer)
+        self._build_if_known()
+
+    def add(self, layer: Any) -> None:
+        """Put `layer`, or the `Input(...)` of the network, on top of the stack."""
+        self._push(layer)
+        if not self.built:
+            self._build_if_known()
+            return
+        try:
+            self._connect(self._input_structure, self._stack[-1](self._output_structure))
+        except Exception:
+            self._stack.pop()
+            raise
+        self._programs.clear()
+
+    def pop(self) -> Any:
+        """Take the last layer off the stack and return it."""
+        if not self._stack:
+            raise ValueError("The stack holds no layers.")
+        layer = self._stack.pop()
+        self._build_if_known()
+        return layer
+
+    def _push(self, layer: Any) -> None:
+        if isinstance(layer, KerasTensor) and layer.node is not None:
+            layer = layer.node.layer
+        if not isinstance(layer, Layer):
+            raise TypeError(f"Only layers can be added to a Sequential. Received: {arguments.shown(layer)}.")
+        if layer.name in self._names and any(o is not layer and o.name == layer.name for o in self._stack):
+            raise ValueError(f"Layers of a model need different names. Used twice: {layer.name}.")
+        if isinstance(layer, InputLayer) and self._stack:
+            raise ValueError(
+                f"An input layer stands first in a Sequential. Received: {layer.name} after others."
+            )
+        self._names.add(layer.name)
+        shape = getattr(layer, "input_shape_argument", None)
+        if not self._stack and shape is not None:
+            self._stack.append(InputLayer(shape=shape))
+        self._stack.append(layer)
+
+    def _build_if_known(self) -> None:
+        self.built = False
+        self.inputs, self.outputs, self._nodes, self.operations = [], [], [], []
+        self._programs.clear()
+        first = self._stack[0] if self._stack else None
+        if isinstance(first, InputLayer) and len(self._stack) > 1:
+            self.build(first.batch_shape)
+        elif isinstance(first, Model) and first.built and is_shape(first.input_shape):
+            self.build(first.input_shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the weights for inputs of `input_shape`, the batch (None) included."""
+        if self.built:
+            return
+        if not self._stack:
+            raise ValueError(f"Sequential '{self.name}' has no layers. Call add(layer).")
+        if input_shape is None or not is_shape(input_shape):
+            raise ValueError(
+                "`input_shape` must be a tuple with None for the batch. "
+                f"Received: input_shape={arguments.shown(input_shape)}."
+            )
+        if not isinstance(self._stack[0], InputLayer):
+            self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))
+        elif tuple(self._stack[0].batch_shape) != tuple(input_shape):
+            raise ValueError(
+                f"Sequential '{self.name}' takes inputs of shape {self._stack[0].batch_shape}. "
+                f"Received: input_shape={tuple(input_shape)}."
+            )
+        x = self._stack[0].output
+        inputs = x
+        for layer in self._stack[1:]:
+            x = layer(x)
+        self._connect(inputs, x)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers that were added, without the input layer."""
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    def call(self, f: Any, inputs: Any) -> Any:
+        """Compute with the operations of `f`, layer by layer."""
+        for layer in self.layers:
+            inputs = layer.call(f, inputs)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for `input_shape`."""
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration: the layers, and the input shape where it is known."""
+        config: dict[str, Any] = {"name": self.name, "trainable": bool(self.trainable)}
+        config["layers"] = [serialize(layer) for layer in self._stack]
+        if self.built:
+            config["build_input_shape"] = list(self._stack[0].batch_shape)
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Sequential:
+        """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
+        entries = config.get("layers")
+        if not isinstance(entries, list):
+            raise ModelFormatError(
+                f"A Sequential model has a list of 'layers'. Found: {arguments.shown(entries)}."
+            )
+        made = [deserialize(entry, custom_objects) for entry in entries]
+        model = cls(made, trainable=config.get("trainable", True), name=config.get("name"))
+        shape = config.get("build_input_shape")
+        if made and not model.built and isinstance(shape, (tuple, list)) and is_shape(shape):
+            model.build(tuple(shape))
+        return model
+
+    def _arrays(self, x: Any) -> Any:
+        if not self.built:
+            array = arguments.array("x", x)
+            if array.ndim < 2:
+                raise ValueError(
+                    f"`x` must have the batch as its first axis. Received: x of shape {array.shape}."
+                )
+            self.build((None, *array.shape[1:]))
+        return super()._arrays(x)

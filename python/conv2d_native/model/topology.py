@@ -1,0 +1,78 @@
+"""The calls between a model's inputs and outputs, in the order that Keras gives them.
+
+Keras numbers and saves layers by depth (calls to the farthest output), then by the order in which a walk from
+the outputs meets them. Files name weights by that order, so it is kept here: keras/src/ops/function.py,
+map_graph. The walk keeps its own stack: deep networks do not exhaust Python's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..layers.symbolic import KerasTensor, Node
+
+
+def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], list[Any]]:
+    """Return (nodes in an order that can be computed, layers in Keras's order).
+
+    Raises ValueError where an output cannot be reached from `inputs`, or where two layers have one name.
+    """
+    nodes, positions = _walk(inputs, outputs)
+    member = {id(node) for node in nodes}
+    depths: dict[int, int] = {}
+    layer_depths: dict[int, int] = {}
+    layers = {id(node.layer): node.layer for node in nodes}
+    for node in reversed(nodes):
+        depth = max(depths.get(id(node), 0), layer_depths.get(id(node.layer), 0))
+        layer_depths[id(node.layer)] = depths[id(node)] = depth
+        for tensor in node.inputs:
+            parent = tensor.node
+            if parent is not None and id(parent) in member:
+                depths[id(parent)] = max(depth + 1, depths.get(id(parent), 0))
+    for tensor in inputs:
+        assert tensor.node is not None
+        layer = tensor.node.layer
+        if id(layer) not in layers and not tensor.node.inputs:
+            layers[id(layer)], layer_depths[id(layer)], positions[id(layer)] = layer, 0, -1
+            nodes.append(tensor.node)
+    order = sorted(layers, key=lambda key: (-layer_depths[key], positions[key]))
+    _check_names([layers[key].name for key in order])
+    return nodes, [layers[key] for key in order]
+
+
+def _walk(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], dict[int, int]]:
+    """Nodes in post-order of a depth-first walk from the outputs, and the order in which layers were met."""
+    given = {id(tensor) for tensor in inputs}
+    finished: set[int] = set()
+    nodes: list[Node] = []
+    positions: dict[int, int] = {}
+    for output in outputs:
+        stack: list[tuple[KerasTensor, bool]] = [(output, False)]
+        while stack:
+            tensor, done = stack.pop()
+            node = tensor.node
+            if node is None:
+                raise ValueError(f"{tensor!r} comes from no layer and is no input of the model.")
+            if done:
+                if id(node) not in finished:
+                    finished.add(id(node))
+                    nodes.append(node)
+                continue
+            if id(node) in finished:
+                continue
+            positions.setdefault(id(node.layer), len(positions))
+            stack.append((tensor, True))
+            if id(tensor) not in given:
+                if not node.inputs:
+                    raise ValueError(
+                        f"The model's outputs need '{node.layer.name}', which is not among its inputs."
+                    )
+                stack.extend((parent, False) for parent in reversed(node.inputs))
+    return nodes, positions
+
+
+def _check_names(names: list[str]) -> None:
+    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    if twice:
+        raise ValueError(f"Layers of a model need different names. Used twice: {', '.join(sorted(twice))}.")

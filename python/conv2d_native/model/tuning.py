@@ -1,0 +1,89 @@
+"""autotune: time the algorithms on this machine, and keep the fastest of each convolution with the model.
+
+The planner chooses by a cost model of nominal cycles; here every algorithm that can compute a convolution runs in its
+place in the compiled model, with what is fused into it, on the images that the user gives. As without tuning, the
+choice holds for every batch and number of threads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Any
+
+from .. import _core, arguments
+from ..functional import Explanation
+from .network import Model
+
+_PASSES = 3
+_WORTHWHILE = 0.97  # a choice must take less than this share of the planner's time
+
+
+def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
+    """Choose the algorithms of `model` by timing them on the batch `x`. Returns a table of what was found.
+
+    repeats: runs of each of three passes; the fastest pass counts. The choices belong to the model's image size,
+    replace those of an earlier tuning, and are kept by pickle and deepcopy, not in model files: another machine may be
+    served better by others. Results keep to the accuracy that docs/accuracy.md states; within `with exact():` only
+    direct algorithms are used, tuned or not.
+    Raises TypeError where `model` is no Model, ValueError for images that do not fit and empty batches.
+
+        >>> model = Sequential([layers.Conv2D(8, 3, input_shape=(12, 12, 8))])
+        >>> len(autotune(model, np.zeros((1, 12, 12, 8)), repeats=1))
+        1
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"`model` must be a Model or Sequential. Received: model={arguments.shown(model)}.")
+    repeats = arguments.integer("repeats", repeats)
+    arrays = [arguments.array("x", array) for array in model._arrays(x)]
+    if not len(arrays[0]):
+        raise ValueError(f"`x` must hold at least one image. Received: x of shape {arrays[0].shape}.")
+    program = model._new_program(tuple(array.shape[1:] for array in arrays), {})
+    outputs, n = program.outputs, len(arrays[0])
+
+    def timed(choices: dict[str, str]) -> dict[tuple[str, str], float]:
+        """Milliseconds of one node by (problem of one image, algorithm)."""
+        executable = program.builder.compile(outputs, n, choices=choices)
+        executable.profile(arrays, 1)
+        best: dict[tuple[str, str], float] = {}
+        for _ in range(_PASSES):
+            times = defaultdict(list)
+            for node in executable.profile(arrays, repeats):
+                if node["op"] == "conv":
+                    times[_of_one_image(node["problem"]), node["algorithm"]].append(node["ms"])
+            for key, ms in times.items():
+                mean = sum(ms) / len(ms)
+                best[key] = min(best.get(key, mean), mean)
+        return best
+
+    planned = timed({})
+    able: dict[str, list[str]] = {problem: _algorithms(problem) for problem, _ in planned}
+    found = dict(planned)
+    for name in dict.fromkeys(name for names in able.values() for name in names):
+        for key, ms in timed({problem: name for problem, names in able.items() if name in names}).items():
+            found[key] = min(found.get(key, ms), ms)
+    choices, rows = {}, []
+    for problem, algorithm in planned:
+        ms = found[problem, algorithm]
+        name, least = min(
+            ((other[1], t) for other, t in found.items() if other[0] == problem), key=lambda pair: pair[1]
+        )
+        if least >= _WORTHWHILE * ms:
+            name, least = algorithm, ms
+        else:
+            choices[problem] = name
+        rows.append(
+            {"problem": problem, "planned": algorithm, "planned_ms": ms, "chosen": name, "chosen_ms": least}
+        )
+    model._choices = choices
+    model._programs.clear()
+    return Explanation(f"{model.name}: {len(choices)} of {len(rows)} convolutions changed", rows)
+
+
+def _of_one_image(problem: str) -> str:
+    return re.sub(r"^n\d+", "n1", problem)
+
+
+def _algorithms(problem: str) -> list[str]:
+    rows = _core.explain(_core.ConvProblem.parse(problem))
+    return [row["name"] for row in rows if row["reason"] is None and row["name"] != "reference"]

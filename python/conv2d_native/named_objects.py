@@ -1,0 +1,106 @@
+"""Small configurable objects (initializers, regularizers, constraints) and the tables that find them by name.
+
+A table answers to class names and snake_case names, to Keras 3's serialized form {"module", "class_name",
+"config", "registered_name"}, to the older {"class_name", "config"}, and to classes and objects. Nothing is
+imported by name: what is not in the table is refused.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+
+class Configurable:
+    """An object made of its configuration alone: `type(obj).from_config(obj.get_config())` is its equal."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON data."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Configurable:
+        """Make an object from what get_config() returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def to_snake_case(name: str) -> str:
+    """Keras's rule for class names: GlorotUniform -> glorot_uniform, L1L2 -> l1l2."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def plain(value: Any) -> Any:
+    """Turn NumPy scalars, arrays and tuples into JSON data."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
+class Table:
+    """The classes of one kind by name; `kind` is Keras's module: "initializers", "regularizers" and so on."""
+
+    def __init__(
+        self, kind: str, classes: tuple[type[Configurable], ...], aliases: Mapping[str, type[Configurable]]
+    ) -> None:
+        self.kind = kind
+        self.singular = kind.removesuffix("s")
+        self.classes = {cls.__name__: cls for cls in classes}
+        self.by_name = self.classes | {to_snake_case(cls.__name__): cls for cls in classes} | dict(aliases)
+
+    def find(self, name: Any) -> type[Configurable]:
+        if not isinstance(name, str) or name not in self.by_name:
+            raise ValueError(
+                f"Unknown {self.singular}: {str(name)[:200]!r}. Known: {', '.join(self.classes)}."
+            )
+        return self.by_name[name]
+
+    def deserialize(self, config: Mapping[str, Any]) -> Any:
+        if not isinstance(config, Mapping) or "class_name" not in config:
+            raise ValueError(
+                f"A serialized {self.singular} is a dict with 'class_name' and 'config'. "
+                f"Received: {str(config)[:200]}"
+            )
+        cls, arguments = self.find(config["class_name"]), config.get("config") or {}
+        if not isinstance(arguments, Mapping):
+            raise ValueError(
+                f"'config' of {self.singular} {cls.__name__} must be a dict. Received: {str(arguments)[:200]}"
+            )
+        try:
+            return cls.from_config(arguments)
+        except TypeError as error:
+            raise ValueError(f"Wrong 'config' of {self.singular} {cls.__name__}: {error}") from None
+
+    def serialize(self, value: Any) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        if self.classes.get(type(value).__name__) is not type(value):
+            raise ValueError(f"Only the {self.kind} of this package can be serialized. Received: {value!r}")
+        config = {name: plain(item) for name, item in value.get_config().items()}
+        return {
+            "module": f"keras.{self.kind}",
+            "class_name": type(value).__name__,
+            "config": config,
+            "registered_name": None,
+        }
+
+    def get(self, identifier: Any) -> Callable[..., Any] | None:
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            return self.find(identifier)()  # type: ignore[return-value]
+        if isinstance(identifier, Mapping):
+            return self.deserialize(identifier)
+        if inspect.isclass(identifier) and issubclass(identifier, Configurable):
+            return identifier()  # type: ignore[return-value]
+        if callable(identifier) and not inspect.isclass(identifier):
+            return identifier
+        raise ValueError(f"Could not interpret {self.singular} identifier: {str(identifier)[:200]}")

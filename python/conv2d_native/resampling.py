@@ -1,0 +1,61 @@
+"""Interpolation weights of image resizing: half-pixel centres, one dense matrix per axis.
+
+Weights of taps outside the image are dropped and the rest brought to sum 1, as TensorFlow does. Cubic: Keys,
+Cubic convolution interpolation, 1981, with a = -0.5; its positions are rounded to 1/1024 of a cell because
+TensorFlow reads cubic weights from a table of that many entries. With antialiasing (which does not round) the
+kernel is stretched by size / out where the image shrinks.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+_CUBIC_STEPS = 1024
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+_RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
+
+
+def _kernel(interpolation: str, t: np.ndarray) -> np.ndarray:
+    t = np.abs(t)
+    if interpolation == "bilinear":
+        return np.maximum(1 - t, 0)
+    if interpolation == "bicubic":
+        near, far = (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2
+        return np.where(t < 1, near, np.where(t < 2, far, 0))
+    radius = _RADIUS[interpolation]
+    return np.where(t < radius, np.sinc(t) * np.sinc(t / radius), 0)
+
+
+@lru_cache(maxsize=64)
+def matrix(size: int, out: int, interpolation: str, antialias: bool = False) -> np.ndarray:
+    """(out, size) float32: row i holds the weights of the cells that make output i."""
+    centres = (np.arange(out) + 0.5) * (size / out)
+    if interpolation == "nearest":
+        weights = np.zeros((out, size))
+        weights[np.arange(out), np.minimum(centres.astype(int), size - 1)] = 1
+    else:
+        position = centres - 0.5
+        stretch = max(size / out, 1.0) if antialias else 1.0
+        if interpolation == "bicubic" and not antialias:
+            whole = np.floor(position)
+            position = whole + np.rint((position - whole) * _CUBIC_STEPS) / _CUBIC_STEPS
+        weights = _kernel(interpolation, (np.arange(size) - position[:, None]) / stretch)
+        weights /= weights.sum(axis=1, keepdims=True)
+    made = weights.astype(np.float32)
+    made.flags.writeable = False
+    return made
+
+
+def resize(x: np.ndarray, size: tuple[int, int], interpolation: str, antialias: bool = False) -> np.ndarray:
+    """Resize (n, h, w, c) to (n, *size, c)."""
+    n, h, w, c = x.shape
+    rows, cols = matrix(h, size[0], interpolation, antialias), matrix(w, size[1], interpolation, antialias)
+    tall = (rows @ x.reshape(n, h, w * c)).reshape(n, size[0], w, c)
+    return cols @ tall
+
+
+def adaptive_bounds(size: int, out: int) -> list[tuple[int, int]]:
+    """The cells [start, end) that each of `out` outputs of adaptive pooling covers."""
+    return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
