@@ -1,0 +1,145 @@
+// libFuzzer: bytes become a problem (as text, or as numbers, small or wild), a graph around it, and its
+// arrays. Whatever is accepted is computed by every algorithm on a random instruction set, on buffers of
+// exactly the stated sizes, under AddressSanitizer. Refusals must be std::invalid_argument or std::bad_alloc.
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "graph/executable.h"
+#include "runtime/isa.h"
+
+using namespace conv2d;
+
+namespace {
+
+struct Bytes {
+  const uint8_t* data;
+  size_t left;
+  int64_t take(int count) {
+    int64_t value = 0;
+    for (; count > 0 && left > 0; --count, --left) value = value * 256 + *data++;
+    return value;
+  }
+  // Mostly small; sometimes any 64-bit number.
+  int64_t number(int64_t most) {
+    const int64_t tag = take(1);
+    if (tag < 248) return tag % (most + 1);
+    return tag < 252 ? -take(1) : static_cast<int64_t>(static_cast<uint64_t>(take(8)) * 0x9E3779B97F4A7C15u);
+  }
+};
+
+// A heap block of its own for each array, so that the sanitizer sees its ends.
+struct Values {
+  explicit Values(int64_t count, Bytes* bytes) : floats(new float[static_cast<size_t>(count)]) {
+    const int64_t kind = bytes->take(1);
+    for (int64_t i = 0; i < count; ++i) {
+      floats[i] = static_cast<float>((i * 37 + kind) % 23 - 11);
+      if (kind == 251 && i % 17 == 0) floats[i] = NAN;
+      if (kind == 252 && i % 19 == 0) floats[i] = 3e38f;
+    }
+  }
+  std::unique_ptr<float[]> floats;
+};
+
+void compute(const ConvProblem& p, Bytes* bytes) {
+  const double work = p.flops() + p.x_bytes() + p.y_bytes() + p.kernel_bytes();
+  if (!(work < 2e6)) return;
+  const std::vector<const Kernels*> isas = supported_isas();
+  const Kernels& kernels = *isas[static_cast<size_t>(bytes->take(1)) % isas.size()];
+  const auto kernel = std::make_shared<const Values>(p.kh * p.kw * p.group_c() * p.oc, bytes);
+  const Values x(p.n * p.h * p.w * p.c, bytes), bias(p.oc, bytes);
+  const auto weights =
+      std::make_shared<const ConvWeights>(kernel, kernel->floats.get(), std::vector<float>{},
+                                          std::vector<float>(bias.floats.get(), bias.floats.get() + p.oc));
+  const int workers = 1 + static_cast<int>(bytes->take(1) % 3);
+  for (const ConvAlgorithm& algorithm : conv_algorithms()) {
+    ConvProblem one = p;
+    one.n = 1;
+    one.finish();
+    if (!algorithm.why_not(one, kernels).empty()) continue;
+    const std::unique_ptr<ConvPlan> plan = plan_conv(p, weights, kernels, {algorithm.name, false, false});
+    const Values y(p.n * p.oh * p.ow * p.oc, bytes), residual(p.n * p.oh * p.ow * p.oc, bytes);
+    ConvIo io;
+    io.x = x.floats.get(), io.x_stride = p.c, io.y = y.floats.get(), io.y_stride = p.oc;
+    io.residual = residual.floats.get(), io.residual_stride = p.oc;
+    const std::unique_ptr<char[]> plain(new char[plan->scratch_bytes(workers) + kAlignment]);
+    char* scratch =
+        plain.get() + (kAlignment - reinterpret_cast<uintptr_t>(plain.get()) % kAlignment) % kAlignment;
+    parallel_run(workers, [&](const Worker& worker) { plan->run(io, scratch, worker); });
+  }
+}
+
+void graph_of(const ConvProblem& p, Bytes* bytes) {
+  Graph g;
+  const Shape kernel_shape{p.kh, p.kw, p.group_c(), p.oc};
+  if (!(1.0 * p.kh * p.kw * p.c * p.oc < 1e5) || !(1.0 * p.h * p.w * p.c < 1e5)) return;
+  const auto kernel = std::make_shared<const Values>(element_count(kernel_shape), bytes);
+  int v = g.add_conv(g.add_input({1, p.h, p.w, p.c}), {kernel, kernel->floats.get(), kernel_shape}, {}, p);
+  PoolProblem pool;
+  pool.kh = bytes->number(4), pool.kw = bytes->number(4), pool.sh = bytes->number(3),
+  pool.sw = bytes->number(3);
+  pool.pad = {bytes->number(3), bytes->number(3), bytes->number(3), bytes->number(3)};
+  for (int64_t steps = bytes->take(1) % 5; steps > 0; --steps) {
+    const Shape shape = g.at(v).shape;
+    switch (bytes->take(1) % 7) {
+      case 0:
+        v = g.add_pool(v, pool);
+        break;
+      case 1:
+        v = g.add_pad(v, {0, bytes->number(3), bytes->number(3), 0}, {0, -bytes->number(3), 1, 0}, 1.0f);
+        break;
+      case 2:
+        v = g.add_concat({v, v}, static_cast<int>(bytes->number(4)));
+        break;
+      case 3:
+        v = g.add_reshape(v, {1, bytes->number(64), bytes->number(64)});
+        break;
+      case 4:
+        v = g.add_transpose(v, {0, 2, 1, static_cast<int>(bytes->number(4))});
+        break;
+      case 5:
+        v = g.add_resize(v, ResizeKind::kBilinear, bytes->number(9), bytes->number(9));
+        break;
+      default:
+        v = g.add_binary(BinaryKind::kAdd, v, g.add_affine(v, {}, {}, parse_activation("relu")));
+    }
+  }
+  const int64_t n = bytes->number(3);
+  if (n < 0 || !(1.0 * element_count(g.at(v).shape) * n < 1e6)) return;
+  const Executable e(g, {v}, n, std::make_shared<WeightStore>(), active_isa(), CompileOptions{});
+  const Values x(n * p.h * p.w * p.c, bytes), y(n * element_count(g.at(v).shape), bytes);
+  e.run({x.floats.get()}, {y.floats.get()});
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Bytes bytes{data, size};
+  set_num_threads(2, true);
+  try {
+    ConvProblem p;
+    if (bytes.take(1) % 4 == 0) {
+      const size_t length = std::min<size_t>(bytes.left, 80);
+      const std::string text(reinterpret_cast<const char*>(bytes.data), length);
+      p = parse_conv_problem(text);
+      if (!(parse_conv_problem(to_string(p)) == p)) __builtin_trap();
+    } else {
+      p.n = bytes.number(2), p.h = bytes.number(16), p.w = bytes.number(34), p.c = bytes.number(36);
+      p.kh = bytes.number(7), p.kw = bytes.number(7), p.sh = bytes.number(3), p.sw = bytes.number(3);
+      p.dh = bytes.number(3), p.dw = bytes.number(3), p.oc = bytes.number(70);
+      p.pad = {bytes.number(4), bytes.number(4), bytes.number(4), bytes.number(4)};
+      const int64_t grouping = bytes.take(1);
+      p.groups = grouping < 128 ? 1 : grouping < 200 ? p.c : bytes.number(8);
+      if (grouping >= 128 && grouping < 180) p.oc = p.c;
+      p.finish();
+    }
+    if (bytes.take(1) % 2 == 0) {
+      compute(p, &bytes);
+    } else {
+      graph_of(p, &bytes);
+    }
+  } catch (const std::invalid_argument&) {
+  } catch (const std::bad_alloc&) {
+  }
+  return 0;
+}

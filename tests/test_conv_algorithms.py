@@ -1,0 +1,146 @@
+"""Every algorithm of the table on every instruction set: accuracy, same bits on any threads and in any batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+import oracle
+from conv2d_native import _core
+from problems import LAYERS, ODD, ConvProblem, same
+
+GATES = {"gauss": (8, 1e-6), "positive": (20, 1e-6), "integer": (0, 0)}
+TRANSFORMED = ("winograd",)  # measured by tests of their own: their errors are those of a tile
+
+SLOW_FLOPS = 3e6
+
+SHAPED = (
+    same(1, 7, 7, 1024, 48, 1, 1),
+    same(1, 9, 8, 512, 70, 1, 1, stride=2),
+    same(3, 1, 1, 700, 130, 1, 1, activation="relu"),
+    same(1, 1, 1, 2048, 65, 1, 1),
+    same(1, 3, 130, 3, 8, 3, 3, activation="relu"),
+    same(2, 20, 33, 4, 5, 5, 5, stride=2),
+    same(1, 6, 6, 300, 33, 3, 3, dilation=2),
+    same(1, 19, 18, 3, 64, 7, 7, stride=2, activation="relu"),
+    *(
+        same(1, 15, 17, c, c, k, k, stride=s, groups=c)
+        for c, k, s in ((20, 7, 1), (130, 3, 2), (16, 7, 2), (3, 4, 3))
+    ),
+    same(1, 15, 17, 33, 33, 3, 3, dilation=2, groups=33, activation="relu"),
+    same(2, 5, 9, 256, 256, 5, 5, groups=256),
+    same(1, 5, 9, 6, 150, 3, 3, stride=2, groups=6, activation="relu"),
+    same(1, 9, 9, 7, 14, 3, 3, dilation=3, groups=7),
+    "n1h12w12c8_k2x3s4d1p1_oc8g8_relu",
+    *(same(1, 9, 17, g * c, g * c, 3, 3, groups=g) for g, c in ((5, 16), (3, 8), (7, 4), (2, 32))),
+    same(2, 7, 9, 128, 128, 3, 3, stride=2, groups=32, activation="relu"),
+    same(1, 13, 15, 24, 24, 5, 5, dilation=2, groups=3),
+    same(1, 6, 5, 32, 64, 3, 3, groups=4),
+)
+
+
+def small(text: str) -> str:
+    """The layer with at most two images of at most 11 rows and 15 columns."""
+    p = ConvProblem.parse(text)
+    return str(replace(p, n=min(p.n, 2), h=min(p.h, 11), w=min(p.w, 15)))
+
+
+PROBLEMS = tuple(dict.fromkeys((*ODD, *SHAPED, *map(small, LAYERS.values()))))
+
+
+def candidates(text: str) -> list[str]:
+    """All that can; large problems are too slow for the plain loops."""
+    rows = _core.explain(_core.ConvProblem.parse(text))
+    slow = ConvProblem.parse(text).flops > SLOW_FLOPS
+    return [
+        row["name"] for row in rows if row["reason"] is None and not (slow and row["name"] == "reference")
+    ]
+
+
+def run(text: str, algorithm: str, x, kernel, bias, **arguments):
+    return _core.ConvPlan(_core.ConvProblem.parse(text), kernel, bias, algorithm)(x, **arguments)
+
+
+@pytest.fixture(params=_core.isa_names())
+def isa(request):
+    before = _core.active_isa()
+    _core.use_isa(request.param)
+    yield request.param
+    _core.use_isa(before)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = _core.get_num_threads()
+    _core.set_num_threads(1)
+    yield
+    _core.set_num_threads(before)
+
+
+@cache
+def case(text: str, kind: str):
+    """The problem without its activation: arrays, float64 result and scale."""
+    problem = ConvProblem.parse(text)
+    arrays = problem.data(kind)
+    return arrays, *replace(problem, activation=None).reference(*arrays)
+
+
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("text", PROBLEMS)
+def test_accuracy(text, kind, isa):
+    problem = ConvProblem.parse(text)
+    (x, kernel, bias), linear, scale = case(text, kind)
+    plain = str(replace(problem, activation=None))
+    for algorithm in candidates(text):
+        if algorithm.startswith(TRANSFORMED):
+            continue
+        got = run(plain, algorithm, x, kernel, bias, scratch_value=np.nan)
+        ratio, relative = oracle.error_ratio(got, linear, scale), oracle.relative_l2(got, linear)
+        assert ratio <= GATES[kind][0], f"{algorithm}: {ratio:.1f} units"
+        assert relative <= GATES[kind][1], f"{algorithm}: {relative:.1e}"
+        if problem.activation == "relu":
+            active = run(text, algorithm, x, kernel, bias, scratch_value=np.nan)
+            np.testing.assert_array_equal(active, np.maximum(got, 0), algorithm)
+        elif problem.activation is not None:
+            active = run(text, algorithm, x, kernel, bias, scratch_value=np.nan)
+            np.testing.assert_allclose(
+                active, oracle.activate(got, problem.activation), 2e-6, 1e-6, err_msg=algorithm
+            )
+
+
+@pytest.mark.parametrize("text", PROBLEMS)
+def test_threads_and_batch_change_no_bit(text, isa):
+    problem = ConvProblem.parse(text)
+    x, kernel, bias = problem.data()
+    x = np.concatenate([x, x[::-1] * np.float32(0.5)])
+    batch, one = str(replace(problem, n=2 * problem.n)), str(replace(problem, n=1))
+    for algorithm in candidates(text):
+        _core.set_num_threads(2)
+        got = run(batch, algorithm, x, kernel, bias, scratch_value=np.nan)
+        _core.set_num_threads(1)
+        np.testing.assert_array_equal(got, run(batch, algorithm, x, kernel, bias), algorithm)
+        for i in range(0, len(x), max(1, len(x) // 3)):
+            np.testing.assert_array_equal(got[i : i + 1], run(one, algorithm, x[i : i + 1], kernel, bias))
+
+
+@pytest.mark.parametrize("text", [t for t in PROBLEMS if ConvProblem.parse(t).activation in (None, "relu")])
+def test_residual_is_added_before_the_activation(text, isa):
+    problem = ConvProblem.parse(text)
+    (x, kernel, bias), linear, scale = case(text, "gauss")
+    residual = np.random.default_rng(1).standard_normal(problem.output_shape, dtype=np.float32)
+    expected = linear + residual
+    for algorithm in candidates(text):
+        if algorithm.startswith(TRANSFORMED):
+            continue
+        got = run(text, algorithm, x, kernel, bias, residual=residual, scratch_value=np.nan)
+        if problem.activation:
+            expected = np.maximum(expected, 0)
+        assert oracle.error_ratio(got, expected, scale + abs(residual)) <= 8, algorithm
+
+
+def test_every_algorithm_meets_a_problem():
+    met = {name for text in PROBLEMS for name in candidates(text)}
+    assert met == {row["name"] for row in _core.explain(_core.ConvProblem.parse(PROBLEMS[0]))}

@@ -1,0 +1,237 @@
+"""Row F14 for the readers: files of at most 1 MiB whose structures repeat; each is dealt with in 2 s and 256 MiB."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from conv2d_native.formats.hdf5_write import ATTRIBUTES, _attribute, _message, _Writer, write_hdf5
+from hostile_files import CONFIG, HAS_MODELS, KERNEL, SOUND_WEIGHTS, Member, parts, zip_bytes
+from test_faults_files import in_a_process
+
+LIMIT = 1 << 20
+LAYERS = 9_000
+CODE = "from hostile_files import read_each; read_each(path)"
+
+
+def dense_layers(count: int, **config) -> dict:
+    entries = [
+        {"class_name": "Dense", "config": {"name": f"d{i}", "units": 3} | config} for i in range(count)
+    ]
+    return CONFIG | {"config": CONFIG["config"] | {"layers": [CONFIG["config"]["layers"][0], *entries]}}
+
+
+def packed(config: dict | bytes, weights: bytes) -> bytes:
+    made = zip_bytes(Member(m.name, m.data, method=8) for m in parts(config, weights))
+    return made if len(made) <= LIMIT else zip_bytes(parts(config, weights))
+
+
+def written(build: Callable[[_Writer], tuple[int, int, int]]) -> bytes:
+    """An HDF5 file whose root group is what `build` places."""
+    target = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Writer, "group", lambda writer, tree: build(writer))
+        write_hdf5(target, {})
+    return target.getvalue()
+
+
+def linking(writer: _Writer, targets: dict[str, int], attributes: bytes = b"") -> tuple[int, int, int]:
+    """A group whose names lead to headers that are already placed."""
+    names = sorted(targets, key=str.encode)
+    heap_data, offsets = b"\0" * 8, []
+    for name in names:
+        offsets.append(len(heap_data))
+        heap_data += name.encode() + b"\0" * (8 - len(name.encode()) % 8)
+    data = writer.place(heap_data)
+    heap = writer.place(struct.pack("<4sB3x3Q", b"HEAP", 0, len(heap_data), 1, data))
+    root = writer.tree([(targets[name], bytes(24)) for name in names], offsets)
+    messages = [_message(17, struct.pack("<QQ", root, heap))]
+    return writer.header([*messages, attributes] if attributes else messages), root, heap
+
+
+def snake(i: int) -> str:
+    return f"dense_{i}" if i else "dense"
+
+
+def one_group_for_all(writer: _Writer) -> tuple[int, int, int]:
+    """Every layer's `vars` is the same group of thousands of links."""
+    array = writer.array(KERNEL)
+    crowd, _, _ = linking(writer, {str(i): array for i in range(8000)}, _attribute("name", "x" * 60_000))
+    layer, _, _ = linking(writer, {"vars": crowd})
+    layers, _, _ = linking(writer, {snake(i): layer for i in range(LAYERS)})
+    return linking(writer, {"layers": layers})
+
+
+def one_table_for_all(writer: _Writer) -> tuple[int, int, int]:
+    """Thousands of group headers that share one table of thousands of links."""
+    array = writer.array(KERNEL)
+    _, root, heap = linking(writer, {str(i): array for i in range(5000)})
+    shared = _message(17, struct.pack("<QQ", root, heap))
+    layer, _, _ = linking(writer, {"vars": writer.header([shared])})
+    other = {snake(i): linking(writer, {"vars": writer.header([shared])})[0] for i in range(300)}
+    layers, _, _ = linking(writer, {snake(i): layer for i in range(LAYERS)} | other)
+    return linking(writer, {"layers": layers})
+
+
+def many_attributes(writer: _Writer) -> tuple[int, int, int]:
+    """Headers of thousands of attributes, asked for again and again."""
+    bodies = b"".join(_attribute(f"weight_names{i}", "a") for i in range(6000))
+    names, _, _ = linking(writer, {})
+    crowd = writer.header([_message(17, struct.pack("<QQ", *linking(writer, {})[1:])), *([bodies])])
+    count = 6001
+    head = writer.pieces[-2]
+    assert isinstance(head, bytes)
+    writer.pieces[-2] = head[:2] + struct.pack("<H", count) + head[4:]
+    layers, _, _ = linking(writer, {f"d{i}": crowd for i in range(LAYERS)} | {"x": names})
+    return linking(writer, {"model_weights": layers})
+
+
+def shared_names(writer: _Writer) -> tuple[int, int, int]:
+    """Every layer of a legacy file has the same attribute of thousands of weight names."""
+    array = writer.array(KERNEL)
+    strings = b"".join(f"d/{i:05}".encode() for i in range(8000))
+    label = b"weight_names\0"
+    kind, space = struct.pack("<4BI", 0x13, 0, 0, 0, 7), struct.pack("<BBB5xQ", 1, 1, 0, 8000)
+    head = struct.pack("<BxHHH", 1, len(label), len(kind), len(space))
+    body = _message(12, head + label + b"\0\0\0" + kind + space + strings)
+    layer, _, _ = linking(writer, {"kernel": array}, body)
+    layers, _, _ = linking(writer, {f"d{i}": layer for i in range(LAYERS)})
+    return linking(writer, {"model_weights": layers})
+
+
+def deep_continuations(writer: _Writer) -> tuple[int, int, int]:
+    """A header that continues in itself."""
+    here = writer.end
+    block = struct.pack("<HHB3xQQ", 16, 16, 0, here, 24 * 200)
+    return writer.header([block * 200]), 0, 0
+
+
+@pytest.mark.parametrize(
+    "build", [one_group_for_all, one_table_for_all, many_attributes, shared_names, deep_continuations]
+)
+def test_f14_structures_that_are_shared(build, tmp_path):
+    data = packed(dense_layers(LAYERS), written(build))
+    assert len(data) <= LIMIT
+    assert "ModelFormatError" in in_a_process(CODE, data, tmp_path)
+
+
+def test_f14_one_array_for_all(tmp_path):
+    """Thousands of layers whose kernels are one and the same 400 kB."""
+
+    def build(writer: _Writer) -> tuple[int, int, int]:
+        layer, _, _ = linking(
+            writer, {"vars": linking(writer, {"0": writer.array(np.ones((4, 25_000), "f4"))})[0]}
+        )
+        layers, _, _ = linking(writer, {snake(i): layer for i in range(LAYERS)})
+        return linking(writer, {"layers": layers})
+
+    code = CODE.replace("read_each(path)", "read_each(path, ['kernel'], [(4, 25_000)])")
+    data = packed(dense_layers(LAYERS), written(build))
+    assert "ModelFormatError" in in_a_process(code, data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + "{}," * 690_000 + "{}]",
+        "[" + '{"a":{}},' * 230_000 + "{}]",
+        "{" + ",".join(f'"{i}":0' for i in range(220_000)) + "}",
+        '"' + "\\u00e9" * 340_000 + '"',
+        "[" + "1e1," * 500_000 + "0]",
+        "[" * 390 + "0," * 900_000 + "0" + "]" * 390,
+    ],
+    ids=["objects", "nested objects", "keys", "escapes", "numbers", "depth"],
+)
+def test_f14_json(text, tmp_path):
+    for key in ("x", "kernel_initializer", "layer", "function"):
+        config = json.dumps(CONFIG).replace('"units": 3', f'"units": 3, "{key}": {text}')
+        data = packed(config.encode(), b"")
+        assert len(data) <= LIMIT
+        in_a_process(CODE, data, tmp_path)
+
+
+def test_f14_wrappers_in_wrappers(tmp_path):
+    inner = json.dumps({"class_name": "Dense", "config": {"name": "i", "x": [0] * 400_000}})
+    for _ in range(60):
+        inner = '{"class_name": "TimeDistributed", "config": {"name": "t", "layer": ' + inner + "}}"
+    config = json.dumps(dense_layers(1)).replace('"units": 3', f'"units": 3, "layer": {inner}')
+    in_a_process(CODE, packed(config.encode(), b""), tmp_path)
+
+
+def test_f14_long_names(tmp_path):
+    nested = dense_layers(LAYERS)["config"] | {"name": "n" * 600_000}
+    config = CONFIG | {
+        "config": CONFIG["config"] | {"layers": [{"class_name": "Sequential", "config": nested}]}
+    }
+    target = io.BytesIO()
+    write_hdf5(
+        target,
+        {"layers": {"sequential": {"layers": {snake(i): {} for i in range(10)}}}, ATTRIBUTES: {"a": "b"}},
+    )
+    in_a_process(CODE, packed(config, target.getvalue()), tmp_path)
+
+
+def tensor(*place) -> dict:
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": list(place)}}
+
+
+def relu(name: str, *places: tuple) -> dict:
+    nodes = [{"args": [tensor(*place)], "kwargs": {}} for place in places]
+    config = {"name": name, "trainable": True, "dtype": "float32"}
+    return {"class_name": "ReLU", "name": name, "config": config, "inbound_nodes": nodes}
+
+
+def functional(layers: list[dict], *end) -> dict:
+    source = {"name": "x", "batch_shape": [None, 4], "dtype": "float32"}
+    first = {"class_name": "InputLayer", "name": "x", "config": source, "inbound_nodes": []}
+    config = {
+        "name": "m",
+        "layers": [first, *layers],
+        "input_layers": ["x", 0, 0],
+        "output_layers": list(end),
+    }
+    return {"module": "keras", "class_name": "Functional", "config": config}
+
+
+def nested(depth: int) -> dict:
+    """A model that calls a model twice that calls a model twice ..."""
+    inner = relu("b")
+    for _ in range(depth):
+        nodes = [{"args": [tensor(*place)], "kwargs": {}} for place in (("x", 0, 0), ("b", 0, 0))]
+        inner = inner | {"name": "b", "config": inner["config"] | {"name": "b"}, "inbound_nodes": nodes}
+        inner = functional([inner], "b", 1, 0)
+    return inner
+
+
+def concatenations(depth: int) -> dict:
+    layers = []
+    for i in range(depth):
+        place = (f"c{i - 1}" if i else "x", 0, 0)
+        config = {"name": f"c{i}", "trainable": True, "dtype": "float32", "axis": -1}
+        node = {"args": [[tensor(*place), tensor(*place)]], "kwargs": {}}
+        layers.append(
+            {"class_name": "Concatenate", "name": f"c{i}", "config": config, "inbound_nodes": [node]}
+        )
+    return functional(layers, f"c{depth - 1}", 0, 0)
+
+
+CHAIN = [relu(f"r{i}", (f"r{i - 1}" if i else "x", 0, 0)) for i in range(4000)]
+GRAPHS = {
+    "many layers": CONFIG | {"config": CONFIG["config"] | {"layers": [
+        CONFIG["config"]["layers"][0], *({"class_name": "ReLU", "config": {"name": f"r{i}"}} for i in range(9500))]}},
+    "one layer called often": functional([relu("r", ("x", 0, 0), *(("r", i, 0) for i in range(6000)))], "r", 6000, 0),
+    "layers in reverse": functional(CHAIN[::-1], "r3999", 0, 0),
+    "models that double": nested(60),
+    "tensors that double": concatenations(60),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not HAS_MODELS, reason="load_model is not there")
+@pytest.mark.parametrize("name", GRAPHS)
+def test_f14_graphs(name, tmp_path):
+    in_a_process("load(path)", packed(GRAPHS[name], SOUND_WEIGHTS), tmp_path)

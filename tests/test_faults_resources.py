@@ -1,0 +1,216 @@
+"""Rows F of the fault list: memory, threads, descriptors and stacks that run out, and what a call leaves behind.
+
+Row F1 has a file and a build of its own (test_faults_allocation.py), F9, F10 and F14 are with the files.
+"""
+
+import resource
+import shutil
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import _core
+from subprocess_case import run_case
+
+MODEL = """
+import conv2d_native as cn
+model = cn.Sequential([
+    cn.layers.Conv2D(16, 3, padding="same", activation="relu", input_shape=(24, 24, 8)),
+    cn.layers.BatchNormalization(),
+    cn.layers.MaxPooling2D(2),
+    cn.layers.GlobalAveragePooling2D(),
+    cn.layers.Dense(10, activation="softmax"),
+])
+x = data(4)
+"""
+STATE = """
+import gc
+def resident():
+    gc.collect(); return int(open("/proc/self/statm").read().split()[1]) * 4096
+def state():
+    return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+"""
+
+
+@pytest.mark.parametrize("room_mib", [1, 8, 40, 120])
+def test_f2_little_address_space(room_mib):
+    """Just above what the package takes: the result, or MemoryError; then, with the limit lifted, the result."""
+    run_case(
+        MODEL
+        + f"""
+import resource
+want = model.predict(x, verbose=0)
+size = int(open("/proc/self/statm").read().split()[0]) * 4096
+soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (size + ({room_mib} << 20), hard))
+got = None
+try:
+    got = model.predict(np.ones((600, 24, 24, 8), np.float32), verbose=0, batch_size=600)
+    big = compiled(64, 64, 64).run([data(64, 64)])
+except MemoryError as error:
+    assert str(error) or True
+resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+assert got is None or got.shape == (600, 10)
+assert np.array_equal(model.predict(x, verbose=0), want)
+"""
+    )
+
+
+LIMIT_THREADS = """
+import resource
+resource.setrlimit(resource.RLIMIT_NPROC, ({0}, {0}))
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+@pytest.mark.parametrize("spare", [0, 1, 2, 3, 5])
+def test_f3_no_threads_to_be_had(spare):
+    """The user may start `spare` more threads: right numbers on fewer, never an exit."""
+    run_case(
+        f"""
+import resource
+mine = 0
+for pid in os.listdir("/proc"):
+    if pid.isdigit():
+        try:
+            if os.stat("/proc/" + pid).st_uid == os.getuid(): mine += len(os.listdir("/proc/" + pid + "/task"))
+        except OSError: pass
+_core.set_num_threads(4, True)
+e, x = compiled(), data()
+resource.setrlimit(resource.RLIMIT_NPROC, (mine + {spare}, mine + {spare}))
+got = e.run([x])
+for _ in range(50): same(e.run([x]), got)
+failed = 0
+def work(): same(e.run([x]), got)
+for _ in range(20):
+    try: t = threading.Thread(target=work); t.start(); t.join()
+    except RuntimeError: failed += 1
+_core.set_num_threads(1)
+same(e.run([x]), got)
+""",
+        command=["setpriv", "--reuid=64321", "--clear-groups"],
+        options=["-B"],
+    )
+
+
+def test_f3_threads_refused_for_want_of_memory():
+    run_case("""
+import resource
+e, x = compiled(), data()
+_core.set_num_threads(1); got = e.run([x])
+_core.set_num_threads(8, True)
+size = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (size + (6 << 20), resource.RLIM_INFINITY))
+for _ in range(20): same(e.run([x]), got)
+""")
+
+
+@pytest.mark.parametrize("size", [(10**6, 10**6), (2**20, 2**20), (300_000, 300_000)])
+def test_f4_output_beyond_memory(size):
+    """Refused at once, with the size in words."""
+    g = _core.Graph()
+    x = g.input((1, 4, 4, 1))
+    with pytest.raises(MemoryError, match=r"[\d.e+]+ GiB are needed, [\d.]+ GiB are there"):
+        g.compile([g.resize(x, "nearest", size)], 1)
+
+
+def test_f4_batch_beyond_memory():
+    g = _core.Graph()
+    e = g.input((1, 1024, 1024, 64))
+    with pytest.raises(MemoryError, match="GiB are needed"):
+        g.compile([g.activation(e, "relu")], 10_000)
+
+
+def test_f4_function_beyond_memory():
+    x = np.zeros((1, 64, 64, 1), np.float32)
+    with pytest.raises(MemoryError, match="GiB"):
+        cn.conv2d(np.broadcast_to(x, (100_000, 64, 64, 1)), np.zeros((1, 1, 1, 5000), np.float32))
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["f6 good calls", "f7 failing calls"])
+def test_f6_f7_memory_stays_flat(good):
+    """20,000 calls here; 100,000 are a command of .ci/longer."""
+    action = (
+        "model.predict(x, verbose=0) if i % 10 == 0 else layer(x)"
+        if good
+        else "refused(lambda: layer(wrong)); refused(lambda: cn.conv2d(x, bad)); refused(lambda: model(wrong))"
+    )
+    run_case(
+        MODEL
+        + STATE
+        + f"""
+layer = cn.layers.Conv2D(4, 3); layer(x)
+wrong, bad = np.zeros((2, 5, 5, 3), np.float32), np.zeros((3, 3, 5, 2), np.float32)
+def refused(call):
+    try: call()
+    except ValueError: return
+    raise AssertionError("accepted")
+for i in range(2000): {action}
+before = resident(), state()
+for i in range(int(os.environ.get("CONV2D_SOAK", "20000"))): {action}
+after = resident(), state()
+assert after[0] - before[0] <= 1 << 20, (before, after)
+assert after[1] == before[1], (before, after)
+""",
+        seconds=3000,
+    )
+
+
+def test_f8_many_tiny_images():
+    """Memory is that of the output and a part of the batch, not of every intermediate result."""
+    run_case(
+        """
+g = _core.Graph()
+v = g.input((1, 6, 6, 4))
+for i in range(6):
+    k = np.full((3, 3, 4 if i == 0 else 32, 32), 0.01, np.float32)
+    v = g.conv2d(v, k, padding=((1, 1), (1, 1)), activation="relu")
+n = 100_000
+e = g.compile([g.reduce(v, "mean", [1, 2])], n)
+assert e.arena_bytes < n * 6 * 6 * 32 * 4 / 2, e.arena_bytes
+"""
+    )
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_f11_nothing_spins_after_a_call(threads):
+    """Processor time of an idle process after calls: 1 ms a call at most."""
+    out = run_case(f"""
+_core.set_num_threads({threads}, True)
+e, x = compiled(8, 48, 64), data(8, 48)
+e.run([x])
+spent = []
+for _ in range(15):
+    e.run([x])
+    start = time.process_time(); time.sleep(0.03); spent.append(time.process_time() - start)
+print(sorted(spent)[7] * 1e3)
+""")
+    assert float(out) <= 1.0, f"{out} ms of processor time while idle"
+
+
+def test_f12_small_main_stack():
+    soft = 128 << 10
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, soft))
+
+    run_case(MODEL + "model.predict(x, verbose=0)", preexec=limit, env={"OMP_STACKSIZE": "64k"})
+
+
+def test_f13_huge_pages_do_not_matter():
+    """Without them (prctl PR_SET_THP_DISABLE) the numbers are the same."""
+    program = """
+import ctypes, hashlib
+if %d: assert ctypes.CDLL(None).prctl(41, 1, 0, 0, 0) == 0
+print(hashlib.sha256(compiled(4, 96, 64).run([data(4, 96)])[0].tobytes()).hexdigest())
+"""
+    assert run_case(program % 0) == run_case(program % 1)
+
+
+def test_f5_no_algorithm_needs_memory_by_the_batch():
+    """Scratch memory depends on threads and tiles: the arena of one convolution holds no copy of the batch."""
+    for n in (1, 64):
+        g = _core.Graph()
+        e = g.compile([g.conv2d(g.input((1, 56, 56, 64)), np.zeros((3, 3, 64, 64), np.float32))], n)
+        assert e.arena_bytes < 1 << 20

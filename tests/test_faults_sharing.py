@@ -1,0 +1,222 @@
+"""Rows E of the fault list on models: forks, threads, pickles, shared arrays, interrupts, servers."""
+
+import concurrent.futures
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from subprocess_case import run_case
+
+MODEL = """
+import conv2d_native as cn
+def make(seed=0):
+    model = cn.Sequential([
+        cn.layers.Conv2D(16, 3, padding="same", activation="relu", input_shape=(24, 24, 8)),
+        cn.layers.DepthwiseConv2D(3, padding="same"),
+        cn.layers.BatchNormalization(),
+        cn.layers.MaxPooling2D(2),
+        cn.layers.GlobalAveragePooling2D(),
+        cn.layers.Dense(10, activation="softmax"),
+    ])
+    rng = np.random.default_rng(seed)
+    model.set_weights([(rng.random(w.shape) / 4).astype(np.float32) for w in model.get_weights()])
+    return model
+model, x = make(), data(4)
+"""
+namespace: dict = {}
+exec("import numpy as np\n" + MODEL.split("model, x =")[0], namespace)
+make = namespace["make"]
+X = np.random.default_rng(1).standard_normal((4, 24, 24, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["preloaded and warm", "preloaded"])
+def test_e1_servers_fork_their_workers(warm):
+    """The way of gunicorn with preload: load in the parent, fork, predict in every worker and in the parent."""
+    run_case(
+        MODEL
+        + f"""
+import signal
+want = make().predict(x, verbose=0)
+if {warm}: model.predict(x, verbose=0)
+children = []
+for _ in range(8):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        for _ in range(20): assert np.array_equal(model.predict(x, verbose=0), want)
+        os._exit(0)
+    children.append(child)
+assert np.array_equal(model.predict(x, verbose=0), want)
+assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+"""
+    )
+
+
+def test_e2_fork_while_models_are_built_and_called():
+    run_case(
+        MODEL
+        + """
+import signal
+want = model.predict(x, verbose=0)
+stop, errors = False, []
+def work():
+    try:
+        while not stop: assert np.array_equal(make().predict(x, verbose=0), want)
+    except BaseException as error: errors.append(error)
+workers = [threading.Thread(target=work) for _ in range(3)]
+for t in workers: t.start()
+for i in range(60):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        assert np.array_equal(make().predict(x, verbose=0), want)
+        assert np.array_equal(model.predict(x[:2], verbose=0), want[:2])
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert status == 0, (i, status)
+stop = True
+for t in workers: t.join()
+assert not errors, errors[0]
+""",
+        seconds=110,
+    )
+
+
+def test_e8_set_weights_while_others_predict():
+    """Old or new weights, never a mix."""
+    model, other = make(0), make(1)
+    old, new = model.get_weights(), other.get_weights()
+    allowed = [model.predict(X, verbose=0), other.predict(X, verbose=0)]
+    stop, wrong = threading.Event(), []
+
+    def work():
+        while not stop.is_set():
+            got = model(X)
+            if not any(np.array_equal(got, answer) for answer in allowed):
+                wrong.append(got)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for i in range(40):
+        model.set_weights(old if i % 2 else new)
+        model(X)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_e10_thread_pools():
+    model = make()
+    want = model.predict(X, verbose=0)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for got in pool.map(lambda _: model.predict(X, verbose=0), range(200)):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_e11_pickle(protocol):
+    model = make()
+    want = model.predict(X, verbose=0)
+    text = pickle.dumps(model, protocol)
+    np.testing.assert_array_equal(pickle.loads(text).predict(X, verbose=0), want)
+    np.testing.assert_array_equal(copy.deepcopy(model).predict(X, verbose=0), want)
+    assert b"conv2d_native._core" not in text and b"Executable" not in text
+
+
+def test_e11_cloudpickle():
+    cloudpickle = pytest.importorskip("cloudpickle")
+    model = make()
+    again = cloudpickle.loads(cloudpickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+@pytest.mark.parametrize("isa", ["scalar", "sse2", "avx2"])
+def test_e12_pickle_read_on_another_instruction_set(isa, tmp_path):
+    path = tmp_path / "model.pickle"
+    path.write_bytes(pickle.dumps(make()))
+    np.save(tmp_path / "want.npy", make().predict(X, verbose=0))
+    np.save(tmp_path / "x.npy", X)
+    run_case(
+        f"""
+import pickle
+model = pickle.load(open({str(path)!r}, "rb"))
+x, want = np.load({str(tmp_path / "x.npy")!r}), np.load({str(tmp_path / "want.npy")!r})
+assert np.abs(model.predict(x, verbose=0) - want).max() < 1e-5
+""",
+        env={"CONV2D_NATIVE_ISA": isa},
+        options=["-W", "ignore::ResourceWarning"],
+        stderr=None,
+    )
+
+
+def test_e12_a_state_that_does_not_fit_is_a_value_error():
+    function, (class_name, config, weights, custom) = make().__reduce__()
+    with pytest.raises(ValueError):
+        function(class_name, config, weights[:-1], custom)
+    with pytest.raises(ValueError):
+        function(class_name, config, [w[..., :-1] for w in weights], custom)
+    with pytest.raises(ValueError):
+        function("NoSuchClass", config, weights, custom)
+
+
+def test_e14_read_only_inputs_and_weights(tmp_path):
+    """As Ray, Dask and np.memmap hand them over: accepted, and never written."""
+    model = make()
+    want = model.predict(X, verbose=0)
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(model.predict(frozen, verbose=0), want)
+    np.save(tmp_path / "x.npy", X)
+    np.testing.assert_array_equal(model.predict(np.load(tmp_path / "x.npy", mmap_mode="r"), verbose=0), want)
+    weights = model.get_weights()
+    for weight in weights:
+        weight.flags.writeable = False
+    other = make(3)
+    other.set_weights(weights)
+    np.testing.assert_array_equal(other.predict(X, verbose=0), want)
+    np.testing.assert_array_equal(frozen, X)
+
+
+def test_e15_interrupted_predict():
+    out = run_case(
+        """
+import signal
+import conv2d_native as cn
+signal.signal(signal.SIGINT, signal.default_int_handler)
+model = cn.Sequential([cn.layers.Conv2D(64, 3, padding="same", activation="relu", input_shape=(128, 128, 32))]
+    + [cn.layers.Conv2D(64, 3, padding="same", activation="relu") for _ in range(3)]
+    + [cn.layers.GlobalAveragePooling2D()])
+x = np.ones((800, 128, 128, 32), np.float32)
+want, late = model.predict(x[:2], verbose=0), []
+for batch in (32, 800):
+    def press():
+        time.sleep(0.4); late.append(time.perf_counter()); os.kill(os.getpid(), signal.SIGINT)
+    thread = threading.Thread(target=press); thread.start()
+    try:
+        model.predict(x, verbose=0, batch_size=batch); print("ended")
+    except KeyboardInterrupt:
+        late[-1] = time.perf_counter() - late[-1]
+    thread.join()
+    assert np.array_equal(model.predict(x[:2], verbose=0), want)
+print(max(late))
+""",
+        seconds=100,
+    )
+    assert "ended" not in out and float(out.split()[-1]) < 0.2, out
+
+
+def test_e13_no_pickle_in_the_package():
+    """Pickle runs code: the package never reads one. (R15 gates the loaders as a whole.)"""
+    import ast
+    from pathlib import Path
+
+    for path in Path(cn.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            assert not {"pickle", "marshal", "shelve", "dill"} & {n.split(".")[0] for n in names}, path

@@ -1,0 +1,101 @@
+"""What write_keras writes: read back by this package; by Keras itself in with_keras."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from answers import MODEL_ANSWERS, MODELS
+from conv2d_native.formats import layer_paths, read_model, write_keras
+from conv2d_native.formats.extent import Budget, from_buffer
+from conv2d_native.formats.hdf5 import Hdf5
+from conv2d_native.formats.hdf5_write import ATTRIBUTES, write_hdf5
+
+
+def all_weights(spec):
+    """Layer path -> arrays, of a .keras file."""
+    file, made = spec.weights._file, {}
+
+    def collect(entry, path):
+        group, _ = spec.weights._finder.find(path)
+        stored = [name for name in file.names((*group, "vars")) or [] if name.isdecimal()]
+        names = [str(i) for i in range(len(stored))]
+        shapes = [file.dataset((*group, "vars", name)).shape for name in names]
+        if names:
+            labels = ["mean", "variance", "count"] if entry["class_name"] == "Normalization" else names
+            made[path] = spec.weights.get(path, labels, shapes)
+        for name, child in layer_paths.children(entry).items():
+            collect(child, (*path, name))
+
+    collect(spec.config, ())
+    return made
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_survives_a_round_trip(name, tmp_path):
+    spec = read_model(MODEL_ANSWERS[name + ".keras"].tobytes())
+    weights = all_weights(spec)
+    write_keras(tmp_path / "model.keras", spec.config, weights)
+    again = read_model(tmp_path / "model.keras")
+    assert again.config == spec.config and [p.name for p in tmp_path.iterdir()] == ["model.keras"]
+    found = all_weights(again)
+    assert found.keys() == weights.keys()
+    for path, arrays in weights.items():
+        for mine, theirs in zip(found[path], arrays, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_parts_are_what_keras_names_them():
+    spec = read_model(MODEL_ANSWERS["sequential.keras"].tobytes())
+    target = io.BytesIO()
+    write_keras(target, spec.config, all_weights(spec))
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == ["metadata.json", "config.json", "model.weights.h5"]
+        assert archive.testzip() is None
+        assert json.loads(archive.read("config.json")) == spec.config
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"old")
+    spec = read_model(MODEL_ANSWERS["sequential.keras"].tobytes())
+    with pytest.raises(ValueError, match="does not have"):
+        write_keras(path, spec.config, {("nobody",): [np.ones(3)]})
+    with pytest.raises(ValueError, match="hard_sigmoid"):
+        write_keras(path, {"config": {"name": "x", "layers": []}, "activation": "hard_sigmoid_keras2"}, {})
+    assert path.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(FileNotFoundError):
+        write_keras(tmp_path / "no" / "model.keras", spec.config, {})
+
+
+def hdf5(tree) -> Hdf5:
+    target = io.BytesIO()
+    write_hdf5(target, tree)
+    data = target.getvalue()
+    return Hdf5(from_buffer("made", data), Budget(len(data)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 256, 257, 8192, 8193])
+def test_groups_of_any_size(count):
+    tree = {f"layer_{i}": {ATTRIBUTES: {"name": f"lä{i}"}} for i in range(count)}
+    file = hdf5({"layers": tree})
+    assert sorted(file.names(("layers",))) == sorted(tree)
+    assert all(
+        file.strings(("layers", name), "name") == [part[ATTRIBUTES]["name"]] for name, part in tree.items()
+    )
+
+
+def test_arrays_of_any_shape():
+    tree = {
+        str(i): np.arange(np.prod(s), dtype=np.float32).reshape(s)
+        for i, s in enumerate([(), (0, 3), (5,), (2, 3, 4)])
+    }
+    file = hdf5(tree | {"strided": np.arange(12.0).reshape(3, 4).T, "count": np.int32(7)})
+    for name, values in tree.items():
+        np.testing.assert_array_equal(file.dataset((name,)).read(values.shape), values)
+    np.testing.assert_array_equal(file.dataset(("strided",)).read((4, 3)), np.arange(12.0).reshape(3, 4).T)
+    assert file.dataset(("count",)).read((), integers=True) == 7

@@ -1,0 +1,275 @@
+"""The compiled graph against float64 NumPy: fusion, slices, padding, shared weights, batches, host steps."""
+
+import numpy as np
+import pytest
+
+import oracle
+from conv2d_native import _core
+from error_measure import relative_l2
+
+RNG = np.random.default_rng(0)
+
+
+def array(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def ops(executable):
+    return [node["op"] for node in executable.nodes]
+
+
+def close(got, expected):
+    assert got.shape == expected.shape and got.dtype == np.float32
+    assert relative_l2(got, expected) < 2e-6
+
+
+def network():
+    """conv + affine + relu, a residual, a concatenation of both, pooling, dense, softmax."""
+    k1, b1, k2, w = array(3, 3, 16, 32) / 12, array(32), array(1, 1, 32, 16) / 6, array(48, 10) / 7
+    scale, shift = array(32), array(32)
+    g = _core.Graph()
+    x = g.input((1, 14, 14, 16))
+    a = g.activation(g.scale_shift(g.conv2d(x, k1, b1, padding=((1, 1), (1, 1))), scale, shift), "relu")
+    s = g.activation(g.binary("add", g.conv2d(a, k2, None), x), "relu")
+    p = g.pool(g.concat([s, a], 3), "max", (2, 2), (2, 2))
+    q = g.reduce(p, "mean", [1, 2])
+    outputs = [g.softmax(g.dense(q, w, None)), q, s]
+
+    def reference(v):
+        va = np.maximum(oracle.conv2d(v, k1, b1, padding="same") * scale + shift, 0)
+        vs = np.maximum(oracle.conv2d(va, k2) + v, 0)
+        vq = oracle.max_pool2d(np.concatenate([vs, va], 3)).mean((1, 2))
+        return [oracle.softmax(vq @ w), vq, vs]
+
+    return g, outputs, reference
+
+
+@pytest.mark.parametrize("optimize", [True, False])
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_network(n, optimize):
+    g, outputs, reference = network()
+    executable = g.compile(outputs, n, optimize=optimize)
+    x = array(n, 14, 14, 16)
+    for got, expected in zip(executable.run([x]), reference(x), strict=True):
+        close(got, expected)
+    assert ("affine" in ops(executable)) is not optimize
+
+
+def test_any_batch_gives_the_same_bits():
+    g, outputs, _ = network()
+    x = array(5, 14, 14, 16)
+    whole = g.compile(outputs, 5).run([x])
+    one = g.compile(outputs, 1)
+    for i in range(5):
+        for many, single in zip(whole, one.run([x[i : i + 1]]), strict=True):
+            np.testing.assert_array_equal(many[i : i + 1], single)
+
+
+def test_concatenations_are_written_in_place():
+    kernel = array(1, 1, 8, 8)
+    g = _core.Graph()
+    x = g.input((1, 6, 5, 8))
+    first = g.concat([g.conv2d(x, kernel), g.conv2d(x, kernel, activation="relu")], 3)
+    second = g.concat([first, g.pool(x, "max", (1, 1), (1, 1))], 3)
+    executable = g.compile([g.activation(second, "sigmoid")], 2)
+    assert ops(executable) == ["conv", "conv", "pool", "affine"]
+    v = array(2, 6, 5, 8)
+    y = oracle.conv2d(v, kernel)
+    close(executable.run([v])[0], oracle.sigmoid(np.concatenate([y, np.maximum(y, 0), v], 3)))
+
+
+def test_zero_padding_moves_into_the_convolution():
+    kernel = array(3, 3, 4, 6)
+    g = _core.Graph()
+    x = g.input((1, 7, 8, 4))
+    y = g.conv2d(g.pad(x, [(0, 0), (2, 1), (0, 3), (0, 0)]), kernel)
+    executable = g.compile([y], 1)
+    assert ops(executable) == ["conv"]
+    v = array(1, 7, 8, 4)
+    close(executable.run([v])[0], oracle.conv2d(v, kernel, padding=((2, 1), (0, 3))))
+
+
+def test_a_transformation_of_the_input_moves_into_the_convolution():
+    scale, shift, gate, kernel = array(8), array(8), array(2, 1, 1, 8), array(1, 1, 8, 6)
+    g = _core.Graph()
+    x, z = g.input((1, 5, 4, 8)), g.input((1, 1, 1, 8))
+    normed = g.conv2d(g.activation(g.scale_shift(x, scale, shift), "relu"), kernel)
+    gated = g.conv2d(g.binary("multiply", x, z), kernel)
+    executable = g.compile([normed, gated], 2)
+    assert ops(executable) == ["conv", "conv"]
+    v = array(2, 5, 4, 8)
+    got = executable.run([v, gate])
+    close(got[0], oracle.conv2d(np.maximum(v * scale.astype(np.float64) + shift, 0), kernel))
+    close(got[1], oracle.conv2d(v * gate.astype(np.float64), kernel))
+
+
+def test_shapes_move_without_a_copy_or_with_one():
+    g = _core.Graph()
+    x = g.input((1, 4, 5, 6))
+    y = g.transpose(g.reshape(g.pad(x, [(0, 0), (-1, 0), (0, -2), (1, 2)], 0.5), (1, 9, 9)), (0, 2, 1))
+    v = array(3, 4, 5, 6)
+    expected = np.pad(v[:, 1:, :-2], ((0, 0), (0, 0), (0, 0), (1, 2)), constant_values=0.5)
+    executable = g.compile([y, x, g.reshape(x, (1, 120))], 3)
+    got = executable.run([v])
+    np.testing.assert_array_equal(got[0], expected.reshape(3, 9, 9).transpose(0, 2, 1))
+    np.testing.assert_array_equal(got[1], v)
+    np.testing.assert_array_equal(got[2], v.reshape(3, 120))
+
+
+@pytest.mark.parametrize("kind", ["add", "subtract", "multiply", "divide", "maximum", "minimum"])
+@pytest.mark.parametrize("shape", [(1, 4, 5, 6), (1, 1, 1, 6), (1, 4, 1, 1), (1, 1, 5, 6)])
+def test_binary_operations_broadcast(kind, shape):
+    g = _core.Graph()
+    x, z = g.input((1, 4, 5, 6)), g.input(shape)
+    constant = g.constant(array(6))
+    outputs = [g.binary(kind, x, z), g.binary(kind, z, x), g.binary(kind, x, constant)]
+    a, b = array(2, 4, 5, 6), array(2, *shape[1:])
+    got = g.compile(outputs, 2).run([a, b])
+    ufunc = getattr(np, kind)
+    close(got[0], ufunc(a, b))
+    close(got[1], ufunc(b, a))
+
+
+def test_a_host_step_stands_between_native_ones():
+    g = _core.Graph()
+    x = g.input((1, 3, 3, 2))
+    y = g.activation(
+        g.host([g.activation(x, "relu")], lambda v: np.cumsum(v, axis=1), (1, 3, 3, 2)), "sigmoid"
+    )
+    executable = g.compile([y], 2)
+    v = array(2, 3, 3, 2)
+    close(executable.run([v])[0], oracle.sigmoid(np.cumsum(np.maximum(v, 0), axis=1)))
+
+
+def test_an_error_of_a_host_step_leaves_the_executable_well():
+    def fail_once(v, calls=[]):  # noqa: B006
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("once")
+        return v
+
+    g = _core.Graph()
+    executable = g.compile([g.host([g.input((1, 4))], fail_once, (1, 4))], 1)
+    x = array(1, 4)
+    with pytest.raises(RuntimeError, match="once"):
+        executable.run([x])
+    np.testing.assert_array_equal(executable.run([x])[0], x)
+
+
+def test_packed_weights_are_shared_between_image_sizes():
+    kernel = array(3, 3, 8, 8)
+
+    def compiled(size, share):
+        g = _core.Graph(share=share)
+        executable = g.compile([g.conv2d(g.input((1, size, size, 8)), kernel)], 1)
+        return g, executable
+
+    g, _ = compiled(9, None)
+    before = g.packed_bytes()
+    compiled(10, g)
+    assert before > 0 and g.packed_bytes() == before
+
+
+def test_wrong_arrays_are_named():
+    g = _core.Graph()
+    executable = g.compile([g.activation(g.input((1, 3)), "relu")], 2)
+    with pytest.raises(ValueError, match=r"`x` must be a C-contiguous float32 array of shape \(2, 3\)"):
+        executable.run([array(1, 3)])
+    with pytest.raises(ValueError, match="`out` must be"):
+        executable.run([array(2, 3)], [np.zeros((2, 3))])
+    for wrong in (lambda: g.binary("add", 0, 99), lambda: g.reshape(0, (4,)), lambda: g.concat([], 1)):
+        with pytest.raises(ValueError):
+            wrong()
+
+
+TRANSPOSED = [
+    {"strides": s, "padding": p, "dilation_rate": d, "output_padding": o}
+    for s, p, d, o in (
+        (1, "valid", 1, None),
+        (2, "same", 1, None),
+        (2, "valid", 1, None),
+        ((3, 2), "same", 1, None),
+        (2, "same", 1, 0),
+        (2, "valid", 1, 1),
+        (1, "same", 2, None),
+        (4, "valid", 1, None),
+    )
+]
+
+
+@pytest.mark.parametrize("kernel_size", [(1, 1), (2, 2), (3, 3), (4, 3), (5, 2)])
+@pytest.mark.parametrize("arguments", TRANSPOSED, ids=str)
+def test_transposed_convolution(arguments, kernel_size):
+    x, kernel, bias = array(2, 4, 5, 6), array(*kernel_size, 7, 6), array(7)
+    expected = oracle.conv2d_transpose(x, kernel, bias, **arguments)
+    strides, dilation = oracle.pair(arguments["strides"]), oracle.pair(arguments["dilation_rate"])
+    extents = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation, strict=True)]
+    full = [(n - 1) * s + e for n, s, e in zip(x.shape[1:3], strides, extents, strict=True)]
+    same = arguments["padding"] == "same"
+    size = expected.shape[1:3]
+    cut = tuple(max(f - o, 0) // 2 if same else 0 for f, o in zip(full, size, strict=True))
+    g = _core.Graph()
+    y = g.conv2d_transpose(g.input((1, 4, 5, 6)), kernel, bias, strides, cut, dilation, size)
+    close(g.compile([g.activation(y, "relu")], 2).run([x])[0], np.maximum(expected, 0))
+
+
+def test_zeros_move_into_max_pooling_where_they_cannot_win():
+    g = _core.Graph()
+    x = g.input((1, 9, 8, 5))
+    widths = [(0, 0), (1, 1), (1, 2), (0, 0)]
+    after_relu = g.pool(g.pad(g.activation(x, "relu"), widths), "max", (3, 3), (2, 2))
+    after_nothing = g.pool(g.pad(x, widths), "max", (3, 3), (2, 2))
+    executable = g.compile([after_relu, after_nothing], 2)
+    assert ops(executable).count("pad") == 1
+    v = array(2, 9, 8, 5)
+    for got, source in zip(executable.run([v]), (np.maximum(v, 0), v), strict=True):
+        np.testing.assert_array_equal(got, oracle.max_pool2d(np.pad(source, widths), 3, 2).astype(np.float32))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("expands", [True, False])
+@pytest.mark.parametrize("projects", [True, False])
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_depthwise_convolution_and_its_neighbours_are_streamed(stride, expands, projects, n):
+    c, wide, size = (16, 96, 97) if expands else (96, 96, 97)
+    k1, b1, k2, b2, k3 = (
+        array(1, 1, c, wide) / 4,
+        array(wide),
+        array(3, 3, 1, wide) / 3,
+        array(wide),
+        array(1, 1, wide, 24),
+    )
+    scale, shift = array(c), array(c)
+    g = _core.Graph()
+    x = g.input((1, size, size, c))
+    y = g.activation(g.scale_shift(x, scale, shift), "relu") if expands else x
+    if expands:
+        y = g.conv2d(y, k1, b1, activation="relu6")
+    y = g.conv2d(y, k2, b2, (stride, stride), ((1, 1), (0, 2)), groups=wide, activation="relu")
+    if projects:
+        y = g.conv2d(y, k3 / 10)
+    if projects:
+        y = g.binary("add", y, g.pool(y, "max", (1, 1), (1, 1)))
+    executable = g.compile([y], n)
+    if (expands and stride == 2) or (projects and stride == 1):
+        assert "stream" in ops(executable)
+    v = array(n, size, size, c)
+    got = executable.run([v])[0]
+    plain = g.compile([y], n, optimize=False).run([v])[0]
+    assert relative_l2(got, plain.astype(np.float64)) < 2e-6
+    one = g.compile([y], 1)
+    for i in range(n):
+        np.testing.assert_array_equal(one.run([v[i : i + 1]])[0], got[i : i + 1])
+
+
+def test_a_stream_adds_the_residual():
+    k1, k2, k3 = array(1, 1, 16, 160) / 4, array(3, 3, 1, 160) / 3, array(1, 1, 160, 16) / 12
+    g = _core.Graph()
+    x = g.input((1, 60, 61, 16))
+    y = g.conv2d(g.conv2d(x, k1, activation="relu6"), k2, padding=((1, 1), (1, 1)), groups=160)
+    executable = g.compile([g.activation(g.binary("add", x, g.conv2d(y, k3)), "relu")], 2)
+    assert ops(executable)[-1] == "stream"
+    v = array(2, 60, 61, 16)
+    wide = np.clip(oracle.conv2d(v, k1), 0, 6)
+    deep = oracle.conv2d(wide, k2, padding="same", groups=160)
+    close(executable.run([v])[0], np.maximum(v + oracle.conv2d(deep, k3), 0))

@@ -1,0 +1,39 @@
+"""Files that Keras 2.13 wrote: .keras with its own group names, legacy .h5, .json with .weights.h5, against its
+answers.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conv2d_native.model import load_model, model_from_json
+
+FILES = Path(__file__).resolve().parent / "golden" / "keras_2_13.zip"
+
+
+def stored(name: str) -> bytes:
+    with zipfile.ZipFile(FILES) as archive:
+        return archive.read(name)
+
+
+@pytest.mark.parametrize("name", ["sequential", "functional"])
+@pytest.mark.parametrize("form", [".keras", ".h5", ".json"])
+def test_keras_2_answers(name, form):
+    if form == ".json":
+        model = model_from_json(stored(name + form))
+        model.load_weights(stored(name + ".weights.h5"))
+    else:
+        model = load_model(stored(name + form))
+    facts = np.load(io.BytesIO(stored(name + ".npz")))
+    y = model.predict(facts["x"], verbose=0)
+    assert np.abs(y - facts["y"]).max() <= 1e-5 * np.abs(facts["y"]).max()
+
+
+def test_hard_sigmoid_is_that_of_keras_2():
+    model = load_model(stored("sequential.keras"))
+    assert model.layers[0].get_config()["activation"] == "hard_sigmoid_keras2"

@@ -1,0 +1,237 @@
+"""Models through files: saving and opening, custom objects, Keras 2's dialects, faults that name their layer."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+from conv2d_native.formats import write_keras
+from conv2d_native.model.configuration import serialize
+from conv2d_native.model.weights import layers_with_weights
+
+RNG = np.random.default_rng(6)
+
+
+def network():
+    x = cn.Input((10, 9, 3))
+    stem = cn.Sequential([L.Conv2D(4, 3, padding="same"), L.BatchNormalization(), L.ReLU(6.0)], name="stem")
+    conv = L.Conv2D(4, 1, name="twice")
+    y = conv(stem(x)) * 0.5 + conv(conv(stem(x)))[:, ::-1]
+    y = L.Concatenate()([y, L.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(x)])
+    inner_x = cn.Input((10, 9, 10))
+    inner = cn.Model(inner_x, [L.GlobalMaxPooling2D()(inner_x), inner_x / 2.0], name="inner")
+    top, rest = inner(y)
+    steps = L.TimeDistributed(L.Dense(2, name="each"))(rest)
+    model = cn.Model(x, {"top": L.Dense(3, activation="softmax")(top), "steps": steps}, name="network")
+    model.set_weights([RNG.uniform(0.1, 1, w.shape) for w in model.get_weights()])
+    return model
+
+
+def test_save_and_open(tmp_path):
+    model, x = network(), RNG.random((3, 10, 9, 3), np.float32)
+    expected = model(x)
+    model.save(tmp_path / "model.keras")
+    held = io.BytesIO()
+    model.save(held)
+    for source in (
+        tmp_path / "model.keras",
+        str(tmp_path / "model.keras"),
+        held.getvalue(),
+        io.BytesIO(held.getvalue()),
+    ):
+        opened = cn.load_model(source)
+        got = opened.predict(x, verbose=0)
+        for key in expected:
+            np.testing.assert_array_equal(got[key], expected[key])
+    assert [w.shape for w in opened.get_weights()] == [w.shape for w in model.get_weights()]
+    assert [layer.name for layer in opened.layers] == [layer.name for layer in model.layers]
+
+
+def test_configuration_and_weights_apart(tmp_path):
+    model, x = network(), RNG.random((3, 10, 9, 3), np.float32)
+    model.save(tmp_path / "model.keras")
+    again = cn.model_from_json(model.to_json())
+    assert np.abs(again(x)["top"] - model(x)["top"]).max() > 1e-4
+    again.load_weights(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(x)["steps"], model(x)["steps"])
+
+
+def with_layer(class_name, **config):
+    """A file of Input, a layer of `class_name`, Dense; and the weights of the Dense."""
+    entries = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}},
+        {"class_name": class_name, "config": {"name": "odd", **config}},
+        {"class_name": "Dense", "config": {"name": "dense", "units": 2}},
+    ]
+    kernel, bias = RNG.standard_normal((4, 2)).astype(np.float32), np.float32([1, 2])
+    held = io.BytesIO()
+    tree = {"class_name": "Sequential", "module": "keras", "config": {"name": "s", "layers": entries}}
+    write_keras(held, tree, {("dense",): [kernel, bias]})
+    return held.getvalue(), kernel, bias
+
+
+class Shift(cn.layers.Layer):
+    def __init__(self, by=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.by = by
+
+    def call(self, f, x):
+        return f.add(x, self.by)
+
+
+def test_custom_objects():
+    data, kernel, bias = with_layer("Shift", by=2.5)
+    x = RNG.random((3, 4), np.float32)
+    model = cn.load_model(data, custom_objects={"Shift": Shift})
+    np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
+    model = cn.load_model(data, custom_objects={"Shift": lambda x: np.sqrt(x)})
+    np.testing.assert_allclose(model(x), np.sqrt(x) @ kernel + bias, rtol=1e-5)
+    with pytest.raises(cn.UnsupportedLayerError, match=r"'odd' of class 'Shift'.*custom_objects"):
+        cn.load_model(data)
+    with pytest.raises(ValueError, match="layer classes and functions"):
+        cn.load_model(data, custom_objects={"Shift": 3})
+    with pytest.raises(ValueError, match="batch as its first axis"):
+        cn.load_model(data, custom_objects={"Shift": lambda x: x.sum()})
+
+
+def test_lambda_layers_need_their_function_from_the_user():
+    data, kernel, bias = with_layer("Lambda", function=["4wEAAAA", None, None], function_type="lambda")
+    with pytest.raises(cn.UnsafeModelError, match="'odd' is a Lambda"):
+        cn.load_model(data)
+    x = RNG.random((3, 4), np.float32)
+    for name in ("Lambda", "odd"):
+        model = cn.load_model(data, custom_objects={name: lambda x: x / 255})
+        np.testing.assert_allclose(model(x), x / 255 @ kernel + bias, rtol=1e-5)
+    with pytest.raises(ValueError, match="Functions cannot be written"):
+        model.save(io.BytesIO())
+
+
+def test_a_missing_weight_is_named():
+    model = network()
+    weights = {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(model)}
+    weights["stem", "batch_normalization_0"] = weights.pop(
+        next(path for path in weights if path[-1].startswith("batch_normalization"))
+    )
+    weights.pop(("stem", "batch_normalization_0"))
+    held = io.BytesIO()
+    write_keras(held, serialize(model), weights)
+    with pytest.raises(cn.ModelFormatError, match="batch_normalization"):
+        cn.load_model(held.getvalue())
+    report = cn.check_model(held.getvalue())
+    assert not report and "batch_normalization" in str(report)
+
+
+def keras2(layers, inputs, outputs):
+    """A functional model as Keras 2 writes it: no modules, lists for nodes."""
+    entries = []
+    for class_name, name, config, nodes in layers:
+        entry = {
+            "class_name": class_name,
+            "name": name,
+            "config": {"name": name, **config},
+            "inbound_nodes": nodes,
+        }
+        entries.append(entry)
+    config = {"name": "old", "layers": entries, "input_layers": inputs, "output_layers": outputs}
+    return {"class_name": "Functional", "config": config, "keras_version": "2.11.0", "backend": "tensorflow"}
+
+
+def node(*names, **kwargs):
+    return [[[name, 0, 0, kwargs if i == 0 else {}] for i, name in enumerate(names)]]
+
+
+OLD = {
+    "multiply": ("math.multiply", {"y": 2.0}, lambda x: x * 2),
+    "add": ("__operators__.add", {"y": 1.5}, lambda x: x + 1.5),
+    "subtract": ("math.subtract", {"y": 1.5}, lambda x: x - 1.5),
+    "truediv": ("math.truediv", {"y": 4.0}, lambda x: x / 4),
+    "relu": ("nn.relu", {}, lambda x: np.maximum(x, 0)),
+    "sigmoid": ("math.sigmoid", {}, lambda x: 1 / (1 + np.exp(-x))),
+    "mean": ("math.reduce_mean", {"axis": [1, 2], "keepdims": True}, lambda x: x.mean((1, 2), keepdims=True)),
+    "reshape": ("reshape", {"shape": [-1, 30]}, lambda x: x.reshape(-1, 30)),
+    "transpose": ("transpose", {"perm": [0, 2, 1, 3]}, lambda x: x.transpose(0, 2, 1, 3)),
+    "expand": ("expand_dims", {"axis": 1}, lambda x: x[:, None]),
+    "clip": ("clip_by_value", {"clip_value_min": 0.0, "clip_value_max": 0.5}, lambda x: x.clip(0, 0.5)),
+    "pad": ("compat.v1.pad", {"paddings": [[0, 0], [1, 1], [0, 2], [0, 0]]},
+            lambda x: np.pad(x, [[0, 0], [1, 1], [0, 2], [0, 0]])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_functions_of_tensorflow(name):
+    function, arguments, expected = OLD[name]
+    tree = keras2(
+        [
+            ("InputLayer", "x", {"batch_input_shape": [None, 5, 3, 2], "dtype": "float32"}, []),
+            (
+                "TFOpLambda",
+                "tf",
+                {"function": function, "trainable": True, "dtype": "float32"},
+                [["x", 0, 0, arguments]],
+            ),
+        ],
+        [["x", 0, 0]],
+        [["tf", 0, 0]],
+    )
+    model = cn.model_from_json(json.dumps(tree))
+    x = RNG.standard_normal((4, 5, 3, 2)).astype(np.float32)
+    np.testing.assert_allclose(model(x), expected(x), rtol=1e-5, atol=1e-6)
+
+
+def test_models_of_keras_2():
+    inner = keras2(
+        [
+            ("InputLayer", "inner_x", {"batch_input_shape": [None, 6, 6, 2]}, []),
+            ("Conv2D", "inner_conv", {"filters": 3, "kernel_size": [3, 3], "groups": 1}, node("inner_x")),
+        ],
+        [["inner_x", 0, 0]],
+        [["inner_conv", 0, 0]],
+    )["config"] | {"name": "inner"}
+    tree = keras2(
+        [
+            ("InputLayer", "x", {"batch_input_shape": [None, 6, 6, 2]}, []),
+            ("Model", "inner", inner, node("x")),
+            ("BatchNormalization", "bn", {"axis": [3]}, [[["inner", 1, 0, {}]]]),
+            ("LeakyReLU", "leaky", {"alpha": 0.1}, node("bn")),
+            ("Add", "add", {}, node("leaky", "bn")),
+            ("SlicingOpLambda", "cut", {"function": "__operators__.getitem", "trainable": True, "dtype": "float32"},
+             [["add", 0, 0, {"slice_spec": [{"start": None, "stop": None, "step": None},
+                                            {"start": 1, "stop": None, "step": None}]}]]),
+            ("DepthwiseConv2D", "dw", {"kernel_size": [3, 3], "groups": 1, "padding": "same"}, node("cut")),
+        ],
+        [["x", 0, 0]],
+        [["dw", 0, 0]],
+    )  # fmt: skip
+    model = cn.model_from_json(tree)
+    x = RNG.standard_normal((2, 6, 6, 2)).astype(np.float32)
+    h = model.get_layer("bn")(model.get_layer("inner")(x))
+    h = np.where(h > 0, h, h * np.float32(0.1)) + h
+    np.testing.assert_allclose(model(x), model.get_layer("dw")(h[:, 1:]), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda layers: layers[1].update(inbound_nodes=node("nobody")), "nobody"),
+        (lambda layers: layers[1].update(inbound_nodes=node("b")), "wait for each other"),
+        (lambda layers: layers[1].update(inbound_nodes=[[["x", 5, 0, {}]]]), "'x'"),
+        (lambda layers: layers[1]["config"].update(units=-3), r"'a' \(Dense\).*`units`"),
+        (lambda layers: layers[2].update(name="a"), "name"),
+    ],
+)
+def test_broken_graphs_are_refused(change, text):
+    tree = keras2(
+        [
+            ("InputLayer", "x", {"batch_input_shape": [None, 6]}, []),
+            ("Dense", "a", {"units": 3}, node("x")),
+            ("Dense", "b", {"units": 3}, node("a")),
+        ],
+        [["x", 0, 0]],
+        [["b", 0, 0]],
+    )
+    change(tree["config"]["layers"])
+    with pytest.raises(cn.ModelFormatError, match=text):
+        cn.model_from_json(tree)

@@ -1,0 +1,15 @@
+"""These tests build networks with Keras and compare with its answers. Without Keras they are not collected."""
+
+from importlib.util import find_spec
+
+import pytest
+
+INSTALLED = find_spec("keras") is not None and find_spec("tensorflow") is not None
+collect_ignore_glob = [] if INSTALLED else ["test_*.py"]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "with_keras" in item.path.parts:
+            item.add_marker(pytest.mark.keras)
+            item.add_marker(pytest.mark.timeout(600))

@@ -1,0 +1,164 @@
+"""Every operation node that Keras writes, opened and computed here; models written here, opened by Keras."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import conv2d_native as cn
+
+GATE = 1e-5
+CASES = {
+    "add": lambda x, y: x + y,
+    "add_number": lambda x, y: 1.5 + x,
+    "add_array": lambda x, y: x + np.array([1.0, 2.0, 3.0, 4.0], "float32"),
+    "subtract": lambda x, y: x - y,
+    "subtract_from": lambda x, y: 2.0 - x,
+    "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: x / (ops.absolute(y) + 1.0),
+    "divide_number": lambda x, y: 2.0 / (ops.absolute(x) + 3.0),
+    "power": lambda x, y: ops.absolute(x) ** 2.5,
+    "negative": lambda x, y: -x,
+    "maximum": lambda x, y: ops.maximum(x, y),
+    "minimum": lambda x, y: ops.minimum(x, 0.25),
+    "where": lambda x, y: ops.where(x > y, x, y),
+    "exp": lambda x, y: ops.exp(x),
+    "log": lambda x, y: ops.log(ops.absolute(x) + 1.0),
+    "sqrt": lambda x, y: ops.sqrt(ops.absolute(x)),
+    "rsqrt": lambda x, y: ops.rsqrt(ops.absolute(x) + 1.0),
+    "square": lambda x, y: ops.square(x),
+    "abs": lambda x, y: ops.abs(x),
+    "relu": lambda x, y: ops.relu(x),
+    "relu6": lambda x, y: ops.relu6(x * 10.0),
+    "sigmoid": lambda x, y: ops.sigmoid(x),
+    "silu": lambda x, y: ops.silu(x),
+    "tanh": lambda x, y: ops.tanh(x),
+    "elu": lambda x, y: ops.elu(x, alpha=0.7),
+    "gelu": lambda x, y: ops.gelu(x),
+    "gelu_exact": lambda x, y: ops.gelu(x, approximate=False),
+    "leaky_relu": lambda x, y: ops.leaky_relu(x, negative_slope=0.1),
+    "hard_sigmoid": lambda x, y: ops.hard_sigmoid(x),
+    "hard_silu": lambda x, y: ops.hard_silu(x),
+    "softplus": lambda x, y: ops.softplus(x),
+    "softmax": lambda x, y: ops.softmax(x),
+    "softmax_axis": lambda x, y: ops.softmax(x, axis=1),
+    "log_softmax": lambda x, y: ops.log_softmax(x),
+    "mean": lambda x, y: ops.mean(x, axis=(1, 2), keepdims=True) + y,
+    "mean_last": lambda x, y: ops.mean(x, axis=-1, keepdims=True),
+    "max": lambda x, y: ops.max(x, axis=2),
+    "min": lambda x, y: ops.min(x, axis=[1, 2]),
+    "sum": lambda x, y: ops.sum(x, axis=3),
+    "std": lambda x, y: ops.std(x, axis=(1, 2)),
+    "var": lambda x, y: ops.var(x, axis=1, keepdims=True),
+    "clip": lambda x, y: ops.clip(x, -0.3, 0.4),
+    "reshape": lambda x, y: ops.reshape(x, (-1, 12, 10)),
+    "transpose": lambda x, y: ops.transpose(x, (0, 3, 1, 2)),
+    "swapaxes": lambda x, y: ops.swapaxes(x, 1, 2),
+    "moveaxis": lambda x, y: ops.moveaxis(x, -1, 1),
+    "squeeze": lambda x, y: ops.squeeze(x[:, :1], axis=1),
+    "expand_dims": lambda x, y: ops.expand_dims(x, 1),
+    "concatenate": lambda x, y: ops.concatenate([x, y], axis=-1),
+    "stack": lambda x, y: ops.stack([x, y], axis=1),
+    "split": lambda x, y: ops.concatenate(ops.split(x, 2, axis=-1)[::-1], axis=1),
+    "split_at": lambda x, y: ops.split(x, [1, 3], axis=-1)[1],
+    "pad": lambda x, y: ops.pad(x, [[0, 0], [1, 2], [0, 1], [0, 0]], constant_values=2.0),
+    "pad_reflect": lambda x, y: ops.pad(x, [[0, 0], [1, 2], [1, 1], [0, 0]], mode="reflect"),
+    "slice": lambda x, y: x[:, 1:-1, ::2, 1],
+    "ellipsis": lambda x, y: x[..., ::-1],
+    "tile": lambda x, y: ops.tile(x, (1, 2, 1, 1)),
+    "repeat": lambda x, y: ops.repeat(x, 2, axis=1),
+    "flip": lambda x, y: ops.flip(x, axis=2),
+    "resize": lambda x, y: ops.image.resize(x, (10, 12), interpolation="bilinear"),
+    "resize_nearest": lambda x, y: ops.image.resize(x, (12, 10), interpolation="nearest"),
+    "max_pool": lambda x, y: ops.max_pool(x, 2, strides=1, padding="same"),
+    "average_pool": lambda x, y: ops.average_pool(x, 3, strides=2, padding="same"),
+    "normalize": lambda x, y: ops.normalize(x, axis=-1),
+    "cast": lambda x, y: ops.cast(x, "float32"),
+    "matmul": lambda x, y: ops.matmul(x, ops.transpose(y, (0, 1, 3, 2))),
+    "einsum": lambda x, y: ops.einsum("nhwc,nhwc->nhw", x, y),
+    "depth_to_space": lambda x, y: ops.depth_to_space(x, 2) if hasattr(ops, "depth_to_space") else x,
+}
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("name", CASES)
+def test_operation(name, suffix, tmp_path):
+    a, b = keras.Input((6, 5, 4)), keras.Input((6, 5, 4))
+    model = keras.Model([a, b], CASES[name](a, b))
+    path = tmp_path / f"model{suffix}"
+    model.save(path)
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 3, 6, 5, 4)).astype(np.float32)
+    expected = np.asarray(model([x, y]))
+    opened = cn.load_model(path)
+    got = opened.predict([x, y], verbose=0)
+    assert got.shape == expected.shape and tuple(opened.output_shape[1:]) == expected.shape[1:]
+    assert np.abs(got - expected).max() <= GATE * max(np.abs(expected).max(), 1)
+
+
+def sequential(k):
+    return k.Sequential(
+        [
+            k.layers.Conv2D(4, 3, activation="relu", input_shape=(12, 12, 3)),
+            k.layers.BatchNormalization(),
+            k.layers.MaxPooling2D(),
+            k.layers.Flatten(),
+            k.layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def functional(k):
+    x = k.Input((12, 12, 3))
+    block = k.Sequential([k.layers.Conv2D(3, 3, padding="same"), k.layers.BatchNormalization()], name="block")
+    conv = k.layers.Conv2D(3, 1)
+    y = k.layers.Add()([block(x), conv(x)]) * 0.5 + conv(conv(x))[:, :, ::-1]
+    y = k.layers.Concatenate()([y, k.layers.DepthwiseConv2D(3, padding="same")(x)])
+    inner_x = k.Input((12, 12, 6))
+    inner = k.Model(inner_x, [k.layers.GlobalAveragePooling2D()(inner_x), k.layers.MaxPooling2D(3)(inner_x)])
+    outputs = inner(y)
+    return k.Model(x, {"mean": outputs[0], "map": k.layers.Conv2D(2, 1)(outputs[1])})
+
+
+@pytest.mark.parametrize("make", [sequential, functional])
+def test_keras_opens_what_is_written_here(make, tmp_path):
+    model = make(cn)
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.uniform(0.1, 0.5, w.shape) for w in model.get_weights()])
+    x = rng.random((3, 12, 12, 3), np.float32)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    got, opened = model.predict(x, verbose=0), keras.models.load_model(path)
+    expected = opened(x)
+    for key in got if isinstance(got, dict) else [None]:
+        a, b = (got, expected) if key is None else (got[key], expected[key])
+        np.testing.assert_allclose(a, np.asarray(b), rtol=1e-4, atol=1e-5)
+    for mine, theirs in zip(model.get_weights(), opened.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("make", [sequential, functional])
+def test_a_live_model_is_taken_over(make):
+    model = make(keras)
+    x = np.random.default_rng(2).random((3, 12, 12, 3), np.float32)
+    got, expected = cn.from_keras(model).predict(x, verbose=0), model(x)
+    for key in got if isinstance(got, dict) else [None]:
+        a, b = (got, expected) if key is None else (got[key], expected[key])
+        np.testing.assert_allclose(a, np.asarray(b), rtol=1e-4, atol=1e-5)
+
+
+def test_weights_go_over_in_keras_order(tmp_path):
+    theirs, mine = functional(keras), functional(cn)
+    mine.set_weights(theirs.get_weights())
+    x = np.random.default_rng(2).random((3, 12, 12, 3), np.float32)
+    np.testing.assert_allclose(mine(x)["mean"], np.asarray(theirs(x)["mean"]), rtol=1e-4, atol=1e-5)
+    theirs.save_weights(tmp_path / "model.weights.h5")
+    again = functional(cn)
+    again.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(again(x)["map"], mine(x)["map"])
