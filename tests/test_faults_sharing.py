@@ -156,7 +156,7 @@ assert np.abs(model.predict(x, verbose=0) - want).max() < 1e-5
 
 
 def test_e12_a_state_that_does_not_fit_is_a_value_error():
-    function, (class_name, config, weights, custom) = make().__reduce__()
+    function, (class_name, config, weights, custom), _ = make().__reduce__()
     with pytest.raises(ValueError):
         function(class_name, config, weights[:-1], custom)
     with pytest.raises(ValueError):

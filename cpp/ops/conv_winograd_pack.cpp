@@ -62,7 +62,11 @@ Buffer pack_winograd(const ConvProblem& p, const ConvWeights& weights, const Win
   Buffer buffer(static_cast<size_t>(
       checked_multiply({4, checked_add(floats, 1, "the transformed kernel")}, "the transformed kernel")));
   const Matrix left(form.rows, static_cast<int>(p.kh)), right(form.columns, static_cast<int>(p.kw));
-  Row kernel[kMaxPoints * kMaxPoints], half[kMaxPoints * kMaxPoints], whole[kMaxPoints];
+  constexpr int64_t kMaxArea = kMaxPoints * kMaxPoints;
+  const Buffer scratch(sizeof(Row) * (2 * kMaxArea + kMaxPoints));
+  Row* const kernel = reinterpret_cast<Row*>(scratch.data());
+  Row* const half = kernel + kMaxArea;
+  Row* const whole = half + kMaxArea;
   float largest = 0.0f;
   bool finite = true;
   for (int64_t block = 0; block < p.groups * panels; ++block) {
