@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kDepth = 256;
 constexpr int64_t kBlockBytes = 600000, kMaxRuns = 8, kFarBytes = 1 << 20;
 // Where U outgrows the third-level cache, larger blocks read it less often.
-constexpr int64_t kLargeKernelBytes = 16 << 20, kLargeBlockBytes = 2600000;
+constexpr int64_t kLargeKernelBytes = 16 << 20, kLargeBlockBytes = 4500000;
 
 // Where the outputs of one tile lie along an axis: first, first + dilation, ...
 struct Span {
