@@ -88,7 +88,9 @@ QEMU = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
 def test_d4_d5_d6_other_cpus(cpu, wanted):
     """The network on an emulated CPU; asked for an instruction set that is not there, too: never SIGILL."""
     # Rows D4 (forced set missing), D5 (old CPUs), D6 (AVX without the system's support).
-    if subprocess.run([QEMU, "-cpu", cpu, sys.executable, "-c", "import numpy"], capture_output=True).returncode:
+    if subprocess.run(
+        [QEMU, "-cpu", cpu, sys.executable, "-c", "import numpy"], capture_output=True
+    ).returncode:
         pytest.skip("NumPy itself does not run on this CPU; .ci/deep runs the kernels there without it")
     program = "print(_core.active_isa())\n" + ANSWER
     out = run_case(
