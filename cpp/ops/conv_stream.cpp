@@ -7,7 +7,7 @@
 namespace conv2d {
 namespace {
 
-constexpr double kBandShare = 0.25; // of the second-level cache, for what lies between two stages
+constexpr double kBandShare = 0.25;  // of the second-level cache, for what lies between two stages
 constexpr double kMostRecomputed = 0.2;
 
 double row_bytes(const ConvProblem& p) { return 4.0 * p.ow * p.oc; }
