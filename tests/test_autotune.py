@@ -44,14 +44,14 @@ def test_a_choice_is_followed_and_kept(model):
     other = next(r["name"] for r in cn.explain(problem) if r["reason"] is None and not r["chosen"])
     planned = model(X)
     model._choices = {problem: other}
-    model._programs.clear()
+    model._forget()
     tuned = model(X)
     assert relative_l2(tuned, planned) < 1e-5
     for again in (model, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         np.testing.assert_array_equal(again(X), tuned)
         assert other in [node["algorithm"] for node in again.explain() if node["problem"] == problem]
     model._choices = {problem: "nonsense"}
-    model._programs.clear()
+    model._forget()
     np.testing.assert_array_equal(model(X), planned)
 
 
@@ -59,7 +59,7 @@ def test_exact_is_stronger_than_a_choice(model):
     model._choices = dict.fromkeys(
         [node["problem"] for node in model.explain() if node["op"] == "conv"], "winograd4"
     )
-    model._programs.clear()
+    model._forget()
     with cn.exact():
         assert not [node for node in model.explain() if "winograd" in str(node["algorithm"])]
 

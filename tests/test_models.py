@@ -180,6 +180,24 @@ def test_new_weights_are_used():
     np.testing.assert_array_equal(other.predict(x, verbose=0), after)
 
 
+def test_the_second_call_of_a_shape_is_one_native_call(monkeypatch):
+    model, x = small(), images()
+    expected = model.predict(x, verbose=0)
+    with cn.exact():
+        model(x)
+    monkeypatch.setattr(cn.Model, "_run", None)
+    for again in (model(x), model.predict(x, batch_size=len(x), verbose=0), model.predict_on_batch(x)):
+        np.testing.assert_array_equal(again, expected)
+    with cn.exact():
+        model(x)
+    for other in (x[:1], x.astype(np.float64), x[:, ::-1]):
+        with pytest.raises(TypeError, match="NoneType"):
+            model(other)
+    model.set_weights(model.get_weights())
+    with pytest.raises(TypeError, match="NoneType"):
+        model(x)
+
+
 @pytest.mark.parametrize("make", [small, branched])
 def test_configuration_round_trip(make):
     model, x = make(), images()

@@ -268,13 +268,21 @@ class Layer:
         Arrays: float32 C-contiguous ones are used in place, other real ones are converted. Returns float32. Raises
         ValueError for shapes that do not fit, TypeError for arrays that are not real.
         """
-        if type(x) is _NDARRAY and self._epoch == variable._epoch:
-            run = self._calls.get((x.shape, is_exact()))
-            if run is not None and x.dtype is FLOAT32 and not args and not kwargs:
-                flags = x.flags
-                if flags.c_contiguous and flags.aligned:
-                    return run(x)
-        return self._first_call(x, args, kwargs)
+        run = self._compiled_call(x)
+        return self._first_call(x, args, kwargs) if run is None or args or kwargs else run(x)
+
+    def _compiled_call(self, x: Any) -> Callable[..., Any] | None:
+        """The native call for `x`: None where its shape is new, weights have changed, or `x` must be converted."""
+        if type(x) is _NDARRAY and x.dtype is FLOAT32 and self._epoch == variable._epoch:
+            flags = x.flags
+            if flags.c_contiguous and flags.aligned:
+                return self._calls.get((x.shape, is_exact()))
+        return None
+
+    def _keep_call(self, shape: tuple[int, ...], run: Callable[..., Any]) -> None:
+        while len(self._calls) >= _CALLS:
+            self._calls.pop(next(iter(self._calls)), None)
+        self._calls[shape, is_exact()] = run
 
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves = flatten((x, args, list(kwargs.values())))
@@ -295,9 +303,7 @@ class Layer:
         traced = self._traced(structure, [array.shape for array in arrays])
         outputs = traced.run(arrays)
         if single and len(arrays[0]) and traced.structure is traced.outputs[0]:
-            while len(self._calls) >= _CALLS:
-                self._calls.pop(next(iter(self._calls)), None)
-            self._calls[arrays[0].shape, is_exact()] = traced.executable(len(arrays[0]), is_exact())
+            self._keep_call(arrays[0].shape, traced.executable(len(arrays[0]), is_exact()))
         return pack(traced.structure, outputs)
 
     def _traced(self, structure: Any, shapes: list[tuple[int, ...]]) -> Traced:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import arguments
 from ..formats import read_weights, write_keras
-from ..graph import Traced
+from ..graph import Traced, is_exact
 from ..layers.base import Layer, unique_name, weights_epoch
 from ..layers.function_layer import FunctionLayer
 from ..layers.registry import register_layer
@@ -65,9 +65,6 @@ class Model(Inspection, Layer):
         if name is None and type(self) is Model:
             name = unique_name("functional")
         super().__init__(name=name, trainable=trainable, **refused)
-        self._programs: OrderedDict[Any, Traced] = OrderedDict()
-        self._compiled_for: list[np.ndarray] = []  # the weights that programs hold
-        self._programs_epoch = -1
         self._choices: dict[str, str] = {}  # algorithms, from autotune
         if inputs is not None or outputs is not None:
             self._connect(inputs, outputs)
@@ -85,6 +82,12 @@ class Model(Inspection, Layer):
         self.outputs: list[KerasTensor] = flatten(outputs)
         self._nodes, self.operations = map_graph(self.inputs, self.outputs)
         self.built = True
+
+    def _forget(self) -> None:
+        """Drop everything that was compiled."""
+        super()._forget()
+        self._programs: OrderedDict[Any, Traced] = OrderedDict()
+        self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
 
     # -- what it is made of ------------------------------------------------------------------------------------
 
@@ -173,15 +176,18 @@ class Model(Inspection, Layer):
         Returns float32 arrays in the structure of the model's outputs. Ctrl-C stops between batches.
         """
         size = 32 if batch_size is None else arguments.integer("batch_size", batch_size)
+        run = self._compiled_call(x) if steps is None else None
+        if run is not None and len(x) <= size:
+            return run(x)
         if steps is not None:
             arguments.integer("steps", steps)
         if is_batches(x):
             return self._predict_batches(x, verbose, steps)
         arrays = self._arrays(x)
         count = len(arrays[0]) if steps is None else min(len(arrays[0]), size * steps)
-        program = self._program(arrays)
         if count <= size:
-            return self._packed(program.run([arguments.array("x", a[:count]) for a in arrays]))
+            return self._packed(self._run([a[:count] for a in arrays]))
+        program = self._program(arrays)
         made = [np.empty((count, *y.shape[1:]), np.float32) for y in program.outputs]
         progress = Progress(count, verbose)
         try:
@@ -195,12 +201,12 @@ class Model(Inspection, Layer):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the network's output for one batch."""
-        return self._packed(self._run(self._arrays(x)))
+        run = self._compiled_call(x)
+        return self._packed(self._run(self._arrays(x))) if run is None else run(x)
 
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Compute one batch of arrays, or record a call on symbolic tensors."""
+    def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if is_symbolic(x, *args, **kwargs):
-            return super().__call__(x, *args, **kwargs)
+            return super()._first_call(x, args, kwargs)
         if args or any(kwargs.get(word) for word in kwargs):
             raise TypeError(f"A model takes `x` alone. Received: {arguments.shown((*args, kwargs))}.")
         return self.predict_on_batch(x)
@@ -234,7 +240,17 @@ class Model(Inspection, Layer):
         return arrays
 
     def _run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return self._program(arrays).run([arguments.array("x", array) for array in arrays])
+        """The outputs for one batch. The next batch of its shape is one native call, where a plain array is taken."""
+        program = self._program(arrays)
+        made = program.run([arguments.array("x", array) for array in arrays])
+        if len(arrays) == 1 and len(arrays[0]) and not isinstance(self._input_structure, dict):
+            run = executable = program.executable(len(arrays[0]), is_exact())
+            if not isinstance(self._output_structure, KerasTensor):
+                run = lambda x: self._packed(executable.run([x]))  # noqa: E731
+            with _LOCK:
+                if program in self._programs.values():  # else the weights have changed meanwhile
+                    self._keep_call(arrays[0].shape, run)
+        return made
 
     def _packed(self, outputs: list[np.ndarray]) -> Any:
         structure = self._output_structure
@@ -245,7 +261,7 @@ class Model(Inspection, Layer):
         return self._program_for(tuple(array.shape[1:] for array in arrays))
 
     def _program_for(self, shapes: tuple[tuple[int, ...], ...]) -> Traced:
-        if weights_epoch() != self._programs_epoch:
+        if weights_epoch() != self._epoch or self._compiled_for is None:
             self._drop_outdated()
         program = self._programs.get(shapes)
         if program is None:
@@ -257,6 +273,7 @@ class Model(Inspection, Layer):
                     self._programs[shapes] = program
                     if len(self._programs) > IMAGE_SHAPES_KEPT:
                         self._programs.popitem(last=False)
+                        self._calls.clear()
         return program
 
     def _new_program(
@@ -269,10 +286,10 @@ class Model(Inspection, Layer):
         """Somewhere weights changed: drop what was compiled if they are this model's."""
         with _LOCK:
             epoch, values = weights_epoch(), [variable.value for variable in self.weights]
-            same = len(values) == len(self._compiled_for)
-            if not (same and all(a is b for a, b in zip(values, self._compiled_for, strict=True))):
-                self._programs.clear()
-            self._compiled_for, self._programs_epoch = values, epoch
+            known = self._compiled_for
+            if known is None or [*map(id, known)] != [*map(id, values)]:
+                self._forget()
+            self._compiled_for, self._epoch = values, epoch
 
     def _trace(self, f: Any, inputs: list[Any]) -> list[Any]:
         for value, tensor in zip(inputs, self.inputs, strict=True):

@@ -53,7 +53,7 @@ class Sequential(Model):
         except Exception:
             self._stack.pop()
             raise
-        self._programs.clear()
+        self._forget()
 
     def pop(self) -> Any:
         """Take the last layer off the stack and return it."""
@@ -83,7 +83,7 @@ class Sequential(Model):
     def _build_if_known(self) -> None:
         self.built = False
         self.inputs, self.outputs, self._nodes, self.operations = [], [], [], []
-        self._programs.clear()
+        self._forget()
         first = self._stack[0] if self._stack else None
         if isinstance(first, InputLayer) and len(self._stack) > 1:
             self.build(first.batch_shape)

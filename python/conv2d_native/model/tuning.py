@@ -76,7 +76,7 @@ def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
             {"problem": problem, "planned": algorithm, "planned_ms": ms, "chosen": name, "chosen_ms": least}
         )
     model._choices = choices
-    model._programs.clear()
+    model._forget()
     return Explanation(f"{model.name}: {len(choices)} of {len(rows)} convolutions changed", rows)
 
 
