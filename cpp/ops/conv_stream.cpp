@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kBandShare = 0.25;  // of the second-level cache, for what lies between two stages
 constexpr double kMostRecomputed = 0.2;
+constexpr int64_t kBandMultiple = 4;  // bands of an image, so that workers have as many where bands are few
 
 double row_bytes(const ConvProblem& p) { return 4.0 * p.ow * p.oc; }
 
@@ -42,7 +43,7 @@ int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages, const Mach
   }
   const int64_t most =
       std::clamp<int64_t>(static_cast<int64_t>(kBandShare * machine.l2_bytes / per_row), 1, last.oh);
-  return ceil_div(last.oh, ceil_div(last.oh, most));
+  return ceil_div(last.oh, round_up(ceil_div(last.oh, most), kBandMultiple));
 }
 
 bool StreamPlan::pays(const std::vector<ConvProblem>& stages, const Machine& machine) {
@@ -56,7 +57,9 @@ bool StreamPlan::pays(const std::vector<ConvProblem>& stages, const Machine& mac
     extra = std::max(extra, static_cast<double>((next.kh - 1) * next.dh + 1 - next.sh) /
                                 static_cast<double>(rows * next.sh));
   }
-  return between > machine.l2_bytes && weights * static_cast<double>(bands) < between &&
+  // The second-level caches of two cores hold the output of a depthwise stage up to twice that size anyway.
+  const double held = stages.size() == 2 && stages[0].is_depthwise() ? 2.0 : 1.0;
+  return between > held * machine.l2_bytes && weights * static_cast<double>(bands) < between &&
          extra <= kMostRecomputed;
 }
 
