@@ -30,9 +30,13 @@ def innermost_loops(lines: list[str]):
 
 
 def is_product(loop: list[str]) -> bool:
-    """At least 8 multiply-adds, two fifths of the loop; not a whole unrolled window, where a few moves cost little."""
+    """At least 8 multiply-adds, two fifths of the loop; not a whole unrolled window, where a few moves cost little.
+
+    Only products broadcast: their loops are unrolled over k, and long.
+    """
     count = sum("vfmadd" in line for line in loop)
-    return count >= 8 and 0.4 * len(loop) <= count and len(loop) <= 128
+    most = 256 if any("vbroadcastss" in line for line in loop) else 128
+    return count >= 8 and 0.4 * len(loop) <= count and len(loop) <= most
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="reads x86-64 code")

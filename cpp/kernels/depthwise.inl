@@ -58,7 +58,7 @@ CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int
 
 template <int kTaps, int kStep, int kRows, bool kBorder, bool kFull>
 CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t done, int64_t c,
-                                  int64_t count, float floor, float ceiling) {
+                                  int64_t count, bool clamped) {
   Vec sum[kRows][kDepthwisePixels];
   const Vec bias = load(t.bias + c);
 #pragma GCC unroll 2
@@ -88,7 +88,18 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
                                                                t.tap_stride, count, sum);
     }
   }
-  const Vec low = set(floor), high = set(ceiling);
+  // Read here, so that they take no register from the sums.
+  const Vec low = set(clamped ? t.activation->low() : -__builtin_inff());
+  const Vec high = set(clamped ? t.activation->high() : __builtin_inff());
+  if (kFull && !kBorder && t.residual[0] == nullptr && first >= done && first + kDepthwisePixels <= t.ow) {
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+      float* y = t.y[r] + first * t.y_stride + c;
+#pragma GCC unroll 8
+      for (int p = 0; p < kDepthwisePixels; ++p, y += t.y_stride) store(y, min(high, max(low, sum[r][p])));
+    }
+    return;
+  }
 #pragma GCC unroll 2
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
@@ -110,8 +121,6 @@ template <int kTaps, int kStep, int kRows>
 void depthwise_tiles(const DepthwiseRows& t) {
   const Activation& act = *t.activation;
   const bool clamped = act.is_clamp();
-  const float infinity = __builtin_inff();
-  const float floor = clamped ? act.low() : -infinity, ceiling = clamped ? act.high() : infinity;
   for (int64_t done = 0; done < t.ow;) {
     const int64_t last = t.ow - kDepthwisePixels;
     const int64_t first = done <= last || last < 0 ? done : last;
@@ -121,13 +130,13 @@ void depthwise_tiles(const DepthwiseRows& t) {
     int64_t c = 0;
     for (; c + kLanes <= t.channels; c += kLanes) {
       if (border) {
-        depthwise_tile<kTaps, kStep, kRows, true, true>(t, first, done, c, kLanes, floor, ceiling);
+        depthwise_tile<kTaps, kStep, kRows, true, true>(t, first, done, c, kLanes, clamped);
       } else {
-        depthwise_tile<kTaps, kStep, kRows, false, true>(t, first, done, c, kLanes, floor, ceiling);
+        depthwise_tile<kTaps, kStep, kRows, false, true>(t, first, done, c, kLanes, clamped);
       }
     }
     if (c < t.channels) {
-      depthwise_tile<kTaps, kStep, kRows, true, false>(t, first, done, c, t.channels - c, floor, ceiling);
+      depthwise_tile<kTaps, kStep, kRows, true, false>(t, first, done, c, t.channels - c, clamped);
     }
     done = first + kDepthwisePixels < t.ow ? first + kDepthwisePixels : t.ow;
   }

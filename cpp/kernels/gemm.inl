@@ -7,9 +7,11 @@ namespace conv2d {
 namespace {
 
 constexpr int kGemmVecs = kLanes == 1 ? 4 : 2;
-constexpr int kGemmRows = kRegisters == 32 ? (kLanes == 16 ? 14 : 12) : (kLanes == 8 ? 6 : (kLanes == 4 ? 6 : 3));
+constexpr int kGemmRows =
+    kRegisters == 32 ? (kLanes == 16 ? 14 : 12) : (kLanes == 8 ? 6 : (kLanes == 4 ? 6 : 3));
 constexpr int kGemmColumns = kGemmVecs * kLanes;
 constexpr int kFlatRows = kRegisters == 32 ? 4 : 2;
+constexpr int kFewColumns = kLanes / 2 < kMostFewColumns ? kLanes / 2 : kMostFewColumns;
 constexpr int kPrefetch = 16;  // steps of k ahead
 
 // f(m, v) for every vector of a tile, unrolled: the tile stays in registers.
@@ -42,7 +44,8 @@ CONV2D_INLINE void gemm_store(const GemmTile& t, Vec (&acc)[kRows][kVecs]) {
     for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], bias[v]); });
   }
   if (!t.accumulate && t.residual != nullptr) {
-    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.residual[m] + t.column, v)); });
+    for_tile<kRows, kVecs>(
+        [&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.residual[m] + t.column, v)); });
   }
   if (t.finish && t.low > -__builtin_inff()) {
     const Vec low = set(t.low);
@@ -74,6 +77,7 @@ void gemm_tile(const GemmTile& t) {
   const float* b = t.b;
   for (int64_t r = 0; r < t.runs; ++r) {
     const int64_t end = t.offsets[r] + t.depth;
+#pragma GCC unroll 4
     for (int64_t k = t.offsets[r]; k < end; ++k) {
       Vec column[kVecs];
 #pragma GCC unroll 8
@@ -96,6 +100,62 @@ void gemm_tile(const GemmTile& t) {
   } else {
     gemm_store<kRows, kVecs, false>(t, acc);
   }
+}
+
+// Few columns: vectors run over k, kRows * kColumns of them fill the lanes of one with their sums.
+template <int kColumns>
+void gemm_few(const GemmTile& t, int64_t rows) {
+  constexpr int kRows = kLanes / kColumns, kSums = kRows * kColumns;
+  Vec acc[kLanes];
+  const float* row[kRows];
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) acc[i] = zero();
+#pragma GCC unroll 16
+  for (int m = 0; m < kRows; ++m) row[m] = t.a[m < rows ? m : rows - 1];
+  const float* b = t.b;
+  for (int64_t r = 0; r < t.runs; ++r, b += t.depth) {
+    const auto step = [&](int64_t k, const auto& get) __attribute__((always_inline)) {
+      Vec column[kColumns];
+#pragma GCC unroll 4
+      for (int o = 0; o < kColumns; ++o) column[o] = get(b + o * t.b_step + k);
+#pragma GCC unroll 16
+      for (int m = 0; m < kRows; ++m) {
+        const Vec x = get(row[m] + t.offsets[r] + k);
+#pragma GCC unroll 4
+        for (int o = 0; o < kColumns; ++o) acc[m * kColumns + o] = fma(x, column[o], acc[m * kColumns + o]);
+      }
+    };
+    int64_t k = 0;
+    for (; k + kLanes <= t.depth; k += kLanes) step(k, [](const float* p) { return load(p); });
+    if (k < t.depth) step(k, [&](const float* p) { return load_first(p, t.depth - k); });
+  }
+  alignas(64) float sum[kLanes], term[kLanes] = {};
+  const auto each = [&](const auto& f) __attribute__((always_inline)) {
+    for (int64_t m = 0, i = 0; m < rows; ++m) {
+      for (int o = 0; o < kColumns; ++o, ++i) f(i, m, t.column + o);
+    }
+  };
+  if (t.accumulate) each([&](int64_t i, int64_t m, int64_t o) { term[i] = t.c[m][o]; });
+  if (!t.accumulate && t.bias != nullptr) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSums; ++i) term[i] = t.bias[t.column + i % kColumns];
+  }
+  if (!t.accumulate && t.residual != nullptr) {
+    each([&](int64_t i, int64_t m, int64_t o) { term[i] += t.residual[m][o]; });
+  }
+  Vec v = add(sum_each(acc), load(term));
+  if (t.finish) v = min(set(t.high), max(set(t.low), v));
+  if (rows == kRows && t.c[rows - 1] - t.c[0] == (rows - 1) * kColumns) {
+    return store_first(t.c[0] + t.column, v, kSums);
+  }
+  store(sum, v);
+  each([&](int64_t i, int64_t m, int64_t o) { t.c[m][o] = sum[i]; });
+}
+
+template <int kColumns>
+constexpr void (*gemm_few_or_null())(const GemmTile&, int64_t) {
+  if constexpr (kColumns <= kFewColumns) return gemm_few<kColumns>;
+  return nullptr;
 }
 
 // y[i] = x[i] * scale[i] + shift[i], relu, * gate[i]; null members are skipped.

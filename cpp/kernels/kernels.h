@@ -31,6 +31,8 @@ struct GemmTile {
 
 constexpr int kMaxGemmRows = 16;
 
+constexpr int kMostFewColumns = 4;
+
 struct GemmFamily {
   void (*rows[kMaxGemmRows + 1])(const GemmTile& tile);  // rows[m] computes m rows
 };
@@ -178,6 +180,10 @@ struct Kernels {
   int flat_rows;     // rows of the largest tile of gemm[2]
 
   GemmFamily gemm[3];
+
+  // gemm_few[columns], columns <= lanes / 2: tiles of 1 <= rows <= lanes / columns. Here b is [columns][runs
+  // * depth], its rows b_step apart.
+  void (*gemm_few[kMostFewColumns + 1])(const GemmTile& tile, int64_t rows);
 
   // y[i] = x[i] * scale[i] + shift[i], relu, * gate[i]; null members are skipped.
   void (*transform)(const float* x, float* y, int64_t count, const float* scale, const float* shift,

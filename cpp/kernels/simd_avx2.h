@@ -67,5 +67,16 @@ CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
 #define CONV2D_SPREAD(a, k) _mm256_permute_ps(a, (k)*0x55)
 CONV2D_INLINE Vec repeat_quarters(Vec a, int) { return a; }
 
+// Sums of neighbours, lanes of a before lanes of b within every half.
+CONV2D_INLINE Vec add_pairs(Vec a, Vec b) {
+  return add(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xDD));
+}
+CONV2D_INLINE Vec sum_four(const Vec* v) { return add_pairs(add_pairs(v[0], v[1]), add_pairs(v[2], v[3])); }
+// Lane l is the sum of all lanes of v[l].
+CONV2D_INLINE Vec sum_each(const Vec* v) {
+  const Vec low = sum_four(v), high = sum_four(v + 4);
+  return add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
+}
+
 }  // namespace
 }  // namespace conv2d

@@ -57,5 +57,19 @@ CONV2D_INLINE Vec repeat_quarters(Vec a, int part) {
   return part == 0 ? _mm512_shuffle_f32x4(a, a, 0xA0) : _mm512_shuffle_f32x4(a, a, 0xF5);
 }
 
+// Sums of neighbours: lanes of a before lanes of b within every quarter; quarters likewise.
+CONV2D_INLINE Vec add_pairs(Vec a, Vec b) {
+  return add(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xDD));
+}
+CONV2D_INLINE Vec add_quarters(Vec a, Vec b) {
+  return add(_mm512_maskz_shuffle_f32x4(0xFFFF, a, b, 0x88), _mm512_maskz_shuffle_f32x4(0xFFFF, a, b, 0xDD));
+}
+CONV2D_INLINE Vec sum_four(const Vec* v) { return add_pairs(add_pairs(v[0], v[1]), add_pairs(v[2], v[3])); }
+// Lane l is the sum of all lanes of v[l].
+CONV2D_INLINE Vec sum_each(const Vec* v) {
+  return add_quarters(add_quarters(sum_four(v), sum_four(v + 4)),
+                      add_quarters(sum_four(v + 8), sum_four(v + 12)));
+}
+
 }  // namespace
 }  // namespace conv2d

@@ -58,5 +58,10 @@ CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
   return mul(mul(a, power_of_two(half)), power_of_two(sub(n, half)));
 }
 
+// Lane l is the sum of all lanes of v[l].
+CONV2D_INLINE Vec sum_each(const Vec* v) {
+  return vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3]));
+}
+
 }  // namespace
 }  // namespace conv2d

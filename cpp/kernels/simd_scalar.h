@@ -47,5 +47,8 @@ CONV2D_INLINE Vec round_even(Vec a) { return __builtin_rintf(a); }
 // a * 2^n for integral n, also where 2^n alone would leave the range of normal numbers.
 CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) { return __builtin_ldexpf(a, static_cast<int>(n)); }
 
+// Lane l is the sum of all lanes of v[l].
+CONV2D_INLINE Vec sum_each(const Vec* v) { return v[0]; }
+
 }  // namespace
 }  // namespace conv2d

@@ -75,5 +75,11 @@ CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
   return mul(mul(a, power_of_two(half)), power_of_two(sub(n, half)));
 }
 
+CONV2D_INLINE Vec add_pairs(Vec a, Vec b) {
+  return add(_mm_shuffle_ps(a, b, 0x88), _mm_shuffle_ps(a, b, 0xDD));
+}
+// Lane l is the sum of all lanes of v[l].
+CONV2D_INLINE Vec sum_each(const Vec* v) { return add_pairs(add_pairs(v[0], v[1]), add_pairs(v[2], v[3])); }
+
 }  // namespace
 }  // namespace conv2d

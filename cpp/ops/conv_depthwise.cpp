@@ -1,7 +1,8 @@
 // Depthwise convolution: each output channel reads one input channel. Work is cut into blocks of channels
-// times rows of outputs (two together where the kernel shares their input rows). The kernel reads the image
-// in place; where an input channel feeds several outputs or is transformed first, rows are written to a ring
-// in scratch as they are needed. Weights are packed as bias, then taps, each padded to whole vectors.
+// times rows of outputs (two together where the kernel shares their input rows). Dilated columns are computed
+// phase by phase, as plain ones on a coarser grid. The kernel reads the image in place; where an input
+// channel feeds several outputs or is transformed first, rows are written to a ring in scratch as they are
+// needed. Weights are packed as bias, then taps, each padded to whole vectors.
 #include <algorithm>
 #include <cstring>
 
@@ -37,7 +38,10 @@ class DepthwisePlan : public ConvPlan {
       : ConvPlan(p),
         kernels_(kernels),
         packed_(weights->packed("depthwise", [&] { return pack_taps(p, *weights); })),
-        rows_(p.dh == 1 && p.sh <= p.kh ? kernels.depthwise_rows(p.kw, p.sw, p.dw) : 1) {}
+        phases_(p.sw == 1 ? std::min(p.dw, p.ow) : 1),
+        rows_((p.dh == 1 && p.sh <= p.kh) || p.sh == 1
+                  ? kernels.depthwise_rows(p.kw, p.sw, phases_ == p.dw ? 1 : p.dw)
+                  : 1) {}
 
   size_t scratch_bytes(int workers) const override {
     return static_cast<size_t>(workers) * ring_floats() * 4;
@@ -45,7 +49,7 @@ class DepthwisePlan : public ConvPlan {
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    const int64_t units = ceil_div(p.oh, rows_);
+    const int64_t units = ceil_div(p.oh, rows_ * p.dh) * p.dh;
     const bool collides = io.x_stride % (p.kh < 5 ? 4 * kConflict : kConflict) == 0;
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
     const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
@@ -59,23 +63,27 @@ class DepthwisePlan : public ConvPlan {
       const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
       if (image != current) filled = 0;
       current = image;
-      tile(io, n, i % units * rows_, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
+      const int64_t unit = i % units, oy = unit / p.dh * p.dh * rows_ + unit % p.dh;
+      if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
     }
   }
 
  private:
-  int64_t ring_rows() const { return (problem.kh - 1) * problem.dh + 1 + (rows_ - 1) * problem.sh; }
+  int64_t ring_rows() const {
+    return (problem.kh - 1) * problem.dh + 1 + (rows_ - 1) * problem.sh * problem.dh;
+  }
   int64_t ring_floats() const {
     return ring_rows() * problem.w * std::min(kBlock, round_up(problem.oc, kPad));
   }
 
+  // Output rows oy and, where two are computed together and it exists, oy + dh.
   void tile(const ConvIo& io, int64_t n, int64_t oy, Range outputs, float* ring, int64_t* filled) const {
     const ConvProblem& p = problem;
     const int64_t c0 = outputs.begin, channels = outputs.end - c0, stride = round_up(p.oc, kPad);
     const int64_t image_row = p.w * io.x_stride, top = oy * p.sh - p.pad.top;
     const float* rows[kMaxTapRows];
     DepthwiseRows t{};
-    t.out_rows = std::min(rows_, p.oh - oy);
+    t.out_rows = std::min(rows_, ceil_div(p.oh - oy, p.dh));
     const int64_t count = p.kh + (t.out_rows - 1) * p.sh, width = round_up(channels, kPad);
     auto slot = [&](int64_t iy) { return ring + iy % ring_rows() * p.w * width; };
     const int64_t end = std::min(top + (count - 1) * p.dh + 1, p.h);
@@ -106,10 +114,33 @@ class DepthwisePlan : public ConvPlan {
     t.y_stride = io.y_stride;
     t.residual_stride = io.residual_stride;
     for (int64_t r = 0; r < t.out_rows; ++r) {
-      const int64_t pixel = (n * p.oh + oy + r) * p.ow;
+      const int64_t pixel = (n * p.oh + oy + r * p.dh) * p.ow;
       t.y[r] = io.y + pixel * io.y_stride + c0;
       t.residual[r] = io.residual != nullptr ? io.residual + pixel * io.residual_stride + c0 : nullptr;
     }
+    if (p.dw == 1 || phases_ == 1) return kernels_.depthwise(t);
+    for (int64_t phase = 0; phase < phases_; ++phase) run_phase(t, count, phase);
+  }
+
+  // Output columns phase, phase + dw, ...: they read input columns from `first` on, as far apart.
+  void run_phase(DepthwiseRows t, int64_t count, int64_t phase) const {
+    const int64_t dw = t.dw, start = phase - t.pad_left, first = ((start % dw) + dw) % dw;
+    const float* rows[kMaxTapRows];
+    for (int64_t k = 0; k < count; ++k) {
+      rows[k] = t.rows[k] != nullptr && first < t.w ? t.rows[k] + first * t.pixel_stride : nullptr;
+    }
+    for (int64_t r = 0; r < t.out_rows; ++r) {
+      t.y[r] += phase * t.y_stride;
+      if (t.residual[r] != nullptr) t.residual[r] += phase * t.residual_stride;
+    }
+    t.rows = rows;
+    t.w = first < t.w ? ceil_div(t.w - first, dw) : 0;
+    t.pad_left = (first - start) / dw;
+    t.ow = ceil_div(t.ow - phase, dw);
+    t.pixel_stride *= dw;
+    t.y_stride *= dw;
+    t.residual_stride *= dw;
+    t.dw = 1;
     kernels_.depthwise(t);
   }
 
@@ -142,6 +173,7 @@ class DepthwisePlan : public ConvPlan {
 
   const Kernels& kernels_;
   std::shared_ptr<const Buffer> packed_;
+  const int64_t phases_;  // of columns that are computed apart, 1: all together
   const int64_t rows_;
 };
 

@@ -1,5 +1,6 @@
 // Convolution as products of pixels and packed panels, tap by tap (ops/tap_gemm.h). Takes every problem;
-// strided, dilated and grouped ones at the same speed. Few channels a group leave vectors half empty.
+// strided, dilated and grouped ones at the same speed. Few channels a group leave vectors half empty; very
+// few outputs without groups are sums over vectors of channels instead.
 #include <cmath>
 
 #include "ops/conv_algorithms.h"
@@ -47,12 +48,18 @@ ConvAlgorithm conv_gemm() {
           true,
           [](const ConvProblem&, const Kernels&) { return std::string(); },
           [](const ConvProblem& p, const Machine& m) {
+            const double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
+            if (vectors_run_over_k(p.groups, p.oc, static_cast<int64_t>(m.lanes))) {
+              const double steps =
+                  static_cast<double>(p.kh * p.kw) * std::ceil(static_cast<double>(p.c) / m.lanes);
+              const double sums = static_cast<double>(p.n * p.oh * p.ow * p.oc);
+              return sums * (steps * 2.6 * m.lanes / m.flops_per_cycle + 4.0) + bytes / m.bytes_per_cycle;
+            }
             const double vectors =
                 std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
             const double padded = vectors * m.lanes / static_cast<double>(p.oc) * (p.groups > 1 ? 1.2 : 1.0);
             const double stores = static_cast<double>(p.n * p.oh * p.ow) * vectors * 1.5;
-            return p.flops() * padded / m.flops_per_cycle + stores +
-                   (p.x_bytes() + p.y_bytes() + p.kernel_bytes()) / m.bytes_per_cycle;
+            return p.flops() * padded / m.flops_per_cycle + stores + bytes / m.bytes_per_cycle;
           },
           [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
             return std::unique_ptr<ConvPlan>(new GemmPlan(p, std::move(weights), kernels));

@@ -13,7 +13,7 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kDepth = 192;                                 // longest chain of one partial sum
+constexpr int64_t kDepth = 256;                                 // longest chain of one partial sum
 constexpr int64_t kBlockPixels = 112, kBlockFloats = 64 << 10;  // a block stays in the second-level cache
 constexpr int64_t kPanelBytes = 384 << 10;                      // and so do the panels that it meets
 constexpr int64_t kPadFloats = 16;
@@ -44,6 +44,7 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
                  const Kernels& kernels)
     : p_(std::move(problem)), kernels_(kernels), weights_(std::move(weights)) {
   panels_ = ceil_div(p_.group_oc(), kernels_.gemm_columns);
+  few_ = vectors_run_over_k(p_.groups, p_.oc, kernels_.lanes);
   make_chunks();
   inside_ =
       taps() == 0 || (p_.dy.front() >= 0 && p_.dx.front() >= 0 && (p_.gh - 1) * p_.sh + p_.dy.back() < p_.h &&
@@ -77,8 +78,8 @@ void TapGemm::make_chunks() {
       const Range r = part({0, units}, i, pieces);
       chunks_.push_back({r.begin * unit, (r.end - r.begin) * unit, c0, count, group_floats_});
       const int64_t left = p_.group_oc() - (panels_ - 1) * kernels_.gemm_columns;
-      const int64_t width = (panels_ - 1) * kernels_.gemm_columns +
-                            (left <= kernels_.lanes ? kernels_.lanes : kernels_.gemm_columns);
+      const int64_t last = few_ ? p_.oc : left <= kernels_.lanes ? kernels_.lanes : kernels_.gemm_columns;
+      const int64_t width = (panels_ - 1) * kernels_.gemm_columns + last;
       group_floats_ += chunks_.back().taps * count * width;
     }
   }
@@ -97,6 +98,10 @@ Buffer TapGemm::pack() const {
             p_.ky[static_cast<size_t>(t / across)] * p_.kernel_w + p_.kx[static_cast<size_t>(t % across)];
         for (int64_t c = chunk.c0; c < chunk.c0 + chunk.channels; ++c, ++k) {
           const float* from = weights_->kernel() + tap * p_.group_c() * p_.oc + c * p_.kernel_c_step;
+          for (int64_t o = 0; few_ && o < p_.oc; ++o) {
+            to[o * chunk.taps * chunk.channels + k] = from[o * p_.kernel_o_step] * weights_->scale(o);
+          }
+          if (few_) continue;
           for (int64_t panel = 0; panel < panels_; ++panel) {
             const int64_t o = g * p_.group_oc() + panel * columns,
                           left = std::min(columns, p_.group_oc() - panel * columns);
@@ -189,7 +194,8 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
       t.bias = weights_->bias();
       t.low = clamp ? p_.activation.low() : -std::numeric_limits<float>::infinity();
       t.high = clamp ? p_.activation.high() : std::numeric_limits<float>::infinity();
-      multiply(chunk, *b, g, panels, io.residual != nullptr, t);
+      few_ ? multiply_few(chunk, *b, io.residual != nullptr, t)
+           : multiply(chunk, *b, g, panels, io.residual != nullptr, t);
     }
   }
 }
@@ -291,7 +297,8 @@ int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t* depth) c
   const int64_t across = static_cast<int64_t>(p_.dx.size());
   *depth = chunk.channels;
   if (chunk.taps == 0) return 0;
-  const bool whole = chunk.first % across == 0 && chunk.taps % across == 0 && across > 1 &&
+  // Vectors over k begin anew with every run: how long it is must not depend on where pixels lie.
+  const bool whole = !few_ && chunk.first % across == 0 && chunk.taps % across == 0 && across > 1 &&
                      b.step == chunk.channels && p_.dx.back() - p_.dx.front() == across - 1;
   const int64_t length = whole ? across : 1;
   *depth *= length;
@@ -330,15 +337,32 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
         kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].rows[height](t);
         panel += flat ? 2 : 1;
       }
-      if (t.finish && !p_.activation.is_clamp()) {
-        const int64_t done = std::min(to * columns, p_.group_oc()) - from * columns;
-        const bool dense = t.c[height - 1] - t.c[0] == (height - 1) * done;  // then one call for all rows
-        for (int64_t m = 0; m < (dense ? 1 : height); ++m) {
-          float* c = t.c[m] + first_column;
-          kernels_.activate(p_.activation, c, c, dense ? height * done : done);
-        }
-      }
+      activate(t, height, first_column, std::min(to * columns, p_.group_oc()) - from * columns);
     }
+  }
+}
+
+void TapGemm::multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const {
+  const int64_t count = b.pixels.end - b.pixels.begin, most = kernels_.lanes / p_.oc;
+  t.b = packed_->floats() + chunk.b_begin;
+  t.b_step = chunk.taps * chunk.channels;
+  for (int64_t first = 0; first < count; first += most) {
+    const int64_t height = std::min(most, count - first);
+    t.a = b.a + first;
+    t.c = b.c + first;
+    t.residual = residual ? b.residual + first : nullptr;
+    kernels_.gemm_few[p_.oc](t, height);
+    activate(t, height, 0, p_.oc);
+  }
+}
+
+// Columns [column, column + count) of a finished tile, where the activation is no clamp.
+void TapGemm::activate(const GemmTile& t, int64_t height, int64_t column, int64_t count) const {
+  if (!t.finish || p_.activation.is_clamp()) return;
+  const bool dense = t.c[height - 1] - t.c[0] == (height - 1) * count;  // then one call for all rows
+  for (int64_t m = 0; m < (dense ? 1 : height); ++m) {
+    float* c = t.c[m] + column;
+    kernels_.activate(p_.activation, c, c, dense ? height * count : count);
   }
 }
 

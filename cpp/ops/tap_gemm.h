@@ -23,6 +23,11 @@ struct TapProblem {
   int64_t group_oc() const { return oc / groups; }
 };
 
+// Whether vectors run over k: columns too few to fill them.
+inline bool vectors_run_over_k(int64_t groups, int64_t oc, int64_t lanes) {
+  return groups == 1 && oc <= kMostFewColumns && 2 * oc <= lanes;
+}
+
 class TapGemm {
  public:
   // `key` names the packed form: equal for equal kernels and taps.
@@ -54,6 +59,8 @@ class TapGemm {
   void copy(const ConvIo& io, int64_t n, const float* from, float* to, int64_t channel, int64_t count) const;
   int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
   void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;
+  void multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const;
+  void activate(const GemmTile& t, int64_t height, int64_t column, int64_t count) const;
 
   int64_t taps() const { return static_cast<int64_t>(p_.dy.size() * p_.dx.size()); }
   int64_t extent_h() const { return p_.dy.empty() ? 1 : p_.dy.back() - p_.dy.front() + 1; }
@@ -64,6 +71,7 @@ class TapGemm {
   const std::shared_ptr<const ConvWeights> weights_;
   std::vector<Chunk> chunks_;
   int64_t panels_ = 0, group_floats_ = 0;
+  bool few_ = false;     // vectors run over k
   bool inside_ = false;  // no tap leaves the image
   int64_t block_pixels_ = 0, copy_floats_ = 0;
   size_t worker_bytes_ = 0;

@@ -12,7 +12,7 @@ namespace conv2d {
 namespace {
 
 constexpr int kRuns = 9;
-constexpr int64_t kSteps = 1 << 20, kFloats = 24 << 20;
+constexpr int64_t kSteps = 1 << 20, kFloats = 64 << 20;
 
 template <typename Body>
 double best_seconds(int threads, Body body) {

@@ -10,7 +10,7 @@ struct MeasuredMachine {
   double memory_gbs;                      // 1e9 bytes a second read by all threads
 };
 
-// Takes about a fifth of a second. Throws std::bad_alloc.
+// Takes about a third of a second. Throws std::bad_alloc.
 MeasuredMachine measure_machine(const Kernels& kernels, int threads);
 
 }  // namespace conv2d
