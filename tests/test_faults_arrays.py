@@ -10,7 +10,7 @@ import pytest
 
 import conv2d_native as cn
 import oracle
-from conv2d_native import layers
+from conv2d_native import _core, layers
 from error_measure import relative_l2
 from subprocess_case import run_case
 
@@ -274,6 +274,7 @@ def test_b22_b23_input_written_or_dropped_during_the_call():
     run_case(
         """
 import conv2d_native as cn
+from conv2d_native import _core
 x, stop = np.ones((8, 64, 64, 8), np.float32), False
 layer = cn.layers.Conv2D(16, 3, padding="same")
 def write():
@@ -299,11 +300,21 @@ def test_b26_more_entries_than_an_address():
         LAYER(huge[..., :4])
 
 
+def test_b26_a_batch_whose_input_has_no_size():
+    """The native core looks by itself: the result is empty, the input would overflow 64 bits."""
+    g = _core.Graph()
+    x = g.input((1, 1, 3, 23))
+    empty = g.pad(x, [(0, 0), (-1, 0), (0, 0), (0, 0)])
+    with pytest.raises(ValueError, match="does not fit 64 bits"):
+        g.compile([empty], 2**61)
+
+
 def test_b27_a_result_larger_than_memory():
     run_case(
         """
 import resource
 import conv2d_native as cn
+from conv2d_native import _core
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 x = np.zeros((1, 64, 64, 1), np.float32)
 layer = cn.layers.Conv2D(10**6, 3, padding="same", kernel_initializer="zeros")

@@ -11,6 +11,7 @@ namespace {
 constexpr double kCyclesPerWorker = 15000.0;  // less work than this is not worth waking a thread
 constexpr double kCyclesPerPoll = 2.5e8;      // of every worker: less than 0.1 s
 constexpr size_t kSpareFrames = 4;
+constexpr int64_t kMostParts = 1 << 12;  // sizes of a part that are compared
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -35,10 +36,10 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
   }
   const double most = std::max(1.0, kCyclesPerPoll * num_threads() / std::max(cycles, 1.0));
   if (static_cast<double>(n) <= most) return n;
-  const int64_t largest = static_cast<int64_t>(most);
+  const int64_t largest = static_cast<int64_t>(most), least = std::max(largest / 2, largest - kMostParts);
   int64_t best = largest;
   const auto waste = [n](int64_t part) { return ceil_div(n, part) * part - n; };
-  for (int64_t part = largest; part > largest / 2; --part) {
+  for (int64_t part = largest; part > least; --part) {
     if (waste(part) < waste(best)) best = part;
   }
   return best;
@@ -74,6 +75,7 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
   const StepContext context{graph_, memory_, part_, kernels, *store_, options.exact, options.choices};
   for (int id : memory_.order) {
     if (graph_.at(id).get<InputParams>()) {
+      full_count(graph_.at(id), n);  // throws where the whole batch has no size; the plan is of a part
       input_ids_.push_back(id);
       input_shapes_.push_back(full(id));
     }

@@ -7,7 +7,6 @@ decisions from them; when they run out every decision is the first one.
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from typing import Any
@@ -105,6 +104,7 @@ class Choices:
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
+        self.room = 1 << 16  # characters of JSON that edits may copy: 60 doublings would be 2**60 parts
 
     def below(self, limit: int) -> int:
         """A number from 0 to limit - 1."""
@@ -115,6 +115,12 @@ class Choices:
 
     def one_of(self, values: Any) -> Any:
         return values[self.below(len(values))]
+
+    def copy_of(self, part: Any) -> Any:
+        """A copy of a part of a configuration, None when there is no room for more."""
+        text = json.dumps(part)
+        self.room -= len(text)
+        return json.loads(text) if self.room >= 0 else None
 
     @property
     def done(self) -> bool:
@@ -129,26 +135,26 @@ def edit_json(tree: Any, choices: Choices) -> Any:
         trail.append((here, key))
         here = here[key]
     if not trail:
-        return choices.one_of(VALUES)
+        return choices.copy_of(choices.one_of(VALUES))
     parent, key = trail[-1]
     action = choices.below(7)
     if action == 0:
-        parent[key] = copy.deepcopy(choices.one_of(VALUES))
+        parent[key] = choices.copy_of(choices.one_of(VALUES))
     elif action == 1:
         del parent[key]
     elif action == 2 and isinstance(parent, dict):
-        parent[choices.one_of(KEYS)] = copy.deepcopy(choices.one_of(VALUES))
+        parent[choices.one_of(KEYS)] = choices.copy_of(choices.one_of(VALUES))
     elif action == 3:
         top, other = choices.one_of(trail)
-        parent[key] = copy.deepcopy(top[other])
+        parent[key] = choices.copy_of(top[other])
     elif action == 4:
         parent[key] = [here] if choices.below(2) else {choices.one_of(KEYS): here}
     elif action == 5 and isinstance(parent, list):
-        parent.insert(choices.below(len(parent) + 1), copy.deepcopy(here))
+        parent.insert(choices.below(len(parent) + 1), choices.copy_of(here))
     elif isinstance(here, (int, float)) and not isinstance(here, bool):
         parent[key] = choices.one_of([-here, here + 1, here * 2**31, float(here), str(here), 2**40])
     else:
-        parent[key] = copy.deepcopy(choices.one_of(VALUES))
+        parent[key] = choices.copy_of(choices.one_of(VALUES))
     return tree
 
 

@@ -12,6 +12,9 @@ using namespace conv2d;
 
 namespace {
 
+// Floating-point operations and bytes of a problem: many small runs find more than few large ones.
+constexpr double kMostWork = 4e5;
+
 struct Bytes {
   const uint8_t* data;
   size_t left;
@@ -19,6 +22,11 @@ struct Bytes {
     int64_t value = 0;
     for (; count > 0 && left > 0; --count, --left) value = value * 256 + *data++;
     return value;
+  }
+  // Threads cost more than small problems do: mostly one.
+  int workers() {
+    const int64_t tag = take(1);
+    return tag < 224 ? 1 : static_cast<int>(2 + tag % 2);
   }
   // Mostly small; sometimes any 64-bit number.
   int64_t number(int64_t most) {
@@ -43,7 +51,7 @@ struct Values {
 
 void compute(const ConvProblem& p, Bytes* bytes) {
   const double work = p.flops() + p.x_bytes() + p.y_bytes() + p.kernel_bytes();
-  if (!(work < 2e6)) return;
+  if (!(work < kMostWork)) return;
   const std::vector<const Kernels*> isas = supported_isas();
   const Kernels& kernels = *isas[static_cast<size_t>(bytes->take(1)) % isas.size()];
   const auto kernel = std::make_shared<const Values>(p.kh * p.kw * p.group_c() * p.oc, bytes);
@@ -51,7 +59,7 @@ void compute(const ConvProblem& p, Bytes* bytes) {
   const auto weights =
       std::make_shared<const ConvWeights>(kernel, kernel->floats.get(), std::vector<float>{},
                                           std::vector<float>(bias.floats.get(), bias.floats.get() + p.oc));
-  const int workers = 1 + static_cast<int>(bytes->take(1) % 3);
+  const int workers = bytes->workers();
   for (const ConvAlgorithm& algorithm : conv_algorithms()) {
     ConvProblem one = p;
     one.n = 1;
@@ -106,6 +114,7 @@ void graph_of(const ConvProblem& p, Bytes* bytes) {
   }
   const int64_t n = bytes->number(3);
   if (n < 0 || !(1.0 * element_count(g.at(v).shape) * n < 1e6)) return;
+  set_num_threads(bytes->workers(), true);
   const Executable e(g, {v}, n, std::make_shared<WeightStore>(), active_isa(), CompileOptions{});
   const Values x(n * p.h * p.w * p.c, bytes), y(n * element_count(g.at(v).shape), bytes);
   e.run({x.floats.get()}, {y.floats.get()});
@@ -115,7 +124,6 @@ void graph_of(const ConvProblem& p, Bytes* bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Bytes bytes{data, size};
-  set_num_threads(2, true);
   try {
     ConvProblem p;
     if (bytes.take(1) % 4 == 0) {

@@ -177,6 +177,8 @@ class _Normaliser:
                 inner = config[key]
                 is_layer = isinstance(inner, dict) and isinstance(inner.get("class_name"), str)
                 made[key] = self.entry(inner, depth + 1) if is_layer else _plain(inner)
+        if isinstance(made.get("layers"), list):  # a stand-in for a list: what it holds was not looked at
+            raise self.fault(name, "`layers` must be a plain list of layers.")
         shape = made.pop("batch_input_shape", None)
         if class_name == "InputLayer":
             if shape is not None:
