@@ -366,3 +366,14 @@ def test_a_window_that_leaves_cells_over(size):
     np.testing.assert_allclose(conv(x)[:, 0, 0], expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(L.MaxPooling2D(3, strides=2)(x)[:, 0, 0], x[:, :3, :3].max(axis=(1, 2)))
     assert L.MaxPooling2D(3, strides=4)(x).shape == (2, 1, 1, 4)
+
+
+def test_every_step_is_named_after_its_layers():
+    layers = [
+        L.SeparableConv2D(4, 3, input_shape=(8, 8, 3), name="sep"),
+        L.ReLU(name="relu"),
+        L.Flatten(name="flat"),
+        L.Dense(2, activation="softmax", name="last"),
+    ]
+    names = [row["name"] for row in cn.Sequential(layers).explain()]
+    assert names == ["sep", "sep+relu", "last", "last"]

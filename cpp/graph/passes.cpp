@@ -38,6 +38,12 @@ class Optimizer {
   Node& node(int id) { return graph_.nodes()[static_cast<size_t>(id)]; }
   int& uses(int id) { return uses_[static_cast<size_t>(id)]; }
 
+  // The names of two operations that become one; steps of one layer have its name once.
+  static std::string joined(const std::string& first, const std::string& second) {
+    if (first.empty() || second == first || second.rfind(first + "+", 0) == 0) return second;
+    return second.empty() ? first : first + "+" + second;
+  }
+
   // `id` takes over x, its input that nobody else reads.
   void absorb(int id, int x, Params params, std::vector<int> inputs) {
     Node& into = node(id);
@@ -47,7 +53,7 @@ class Optimizer {
     uses(x) = 0;
     for (int input : node(x).inputs) --uses(input);
     for (int input : inputs) ++uses(input);
-    into.label = node(x).label + (into.label.empty() || node(x).label.empty() ? "" : "+") + into.label;
+    into.label = joined(node(x).label, into.label);
     into.params = std::move(params);
     into.inputs = std::move(inputs);
   }
@@ -203,7 +209,7 @@ class Optimizer {
         last.residual = 1;
       }
       if (chain.size() == 3) {
-        node(chain[1]).label = node(chain[2]).label + "+" + node(chain[1]).label;
+        node(chain[1]).label = joined(node(chain[2]).label, node(chain[1]).label);
         for (int input : node(chain[2]).inputs) --uses(input);
       }
       absorb(id, chain[1], std::move(fused), std::move(inputs));

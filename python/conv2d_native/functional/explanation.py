@@ -20,6 +20,9 @@ class Explanation:
             return self.title
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         table = [names, *([_cell(row.get(name)) for name in names] for row in self.rows)]
+        if "name" in names:
+            at = names.index("name")
+            table = [[*line[:at], shortened(line[at]), *line[at + 1 :]] for line in table]
         widths = [max(len(line[i]) for line in table) for i in range(len(names))]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table
@@ -33,6 +36,11 @@ class Explanation:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def shortened(name: str, most: int = 48) -> str:
+    """The name of a step in a table: what is fused has the names of all its layers."""
+    return name if len(name) <= most else f"{name[: most - 3]}..."
 
 
 def _cell(value: Any) -> str:

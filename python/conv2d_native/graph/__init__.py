@@ -27,6 +27,7 @@ class GraphBuilder(WindowOperations):
 
     def __init__(self, share: GraphBuilder | None = None) -> None:
         self.core: Any = _core.Graph() if share is None else _core.Graph(share=share.core)
+        self.labelled = 0  # values from here on have no label
 
     def compile(
         self,

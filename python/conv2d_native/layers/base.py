@@ -213,9 +213,11 @@ class Layer:
         made = [arguments.array("weights", weight) for weight in weights]
         expected, got = [v.shape for v in variables], [w.shape for w in made]
         if expected != got:
+            names = ", ".join(v.name for v in variables)
             raise ValueError(
-                f"`weights` of layer '{self.name}' must have the shapes {expected} "
-                f"({', '.join(v.name for v in variables)}). Received: shapes {got}."
+                f"`weights` of layer '{self.name}' must be {len(expected)} arrays of the shapes "
+                f"{arguments.shown(expected)} ({names[:200]}). "
+                f"Received: {len(got)} of shapes {arguments.shown(got)}."
             )
         for v, w in zip(variables, made, strict=True):
             v.assign(w, copy)

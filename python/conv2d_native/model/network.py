@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import arguments
 from ..formats import read_weights, write_keras
-from ..graph import Traced, is_exact
+from ..graph import GraphBuilder, Traced, is_exact
 from ..layers.base import Layer, unique_name, weights_epoch
 from ..layers.function_layer import FunctionLayer
 from ..layers.registry import register_layer
@@ -144,7 +144,7 @@ class Model(Inspection, Layer):
                 continue
             fill = _filler(values)
             made = node.layer.call(f, *map_structure(fill, node.args), **map_structure(fill, node.kwargs))
-            _label(f, made, node.layer.name)
+            label_steps(f, made, node.layer.name)
             values.update(zip(map(id, node.outputs), flatten(made), strict=True))
         return pack(self._output_structure, [values[id(tensor)] for tensor in self.outputs])
 
@@ -293,7 +293,7 @@ class Model(Inspection, Layer):
 
     def _trace(self, f: Any, inputs: list[Any]) -> list[Any]:
         for value, tensor in zip(inputs, self.inputs, strict=True):
-            _label(f, value, tensor.name)
+            label_steps(f, value, tensor.name)
         return flatten(self.call(f, pack(self._input_structure, inputs)))
 
     # -- as data -----------------------------------------------------------------------------------------------
@@ -358,16 +358,13 @@ class _Held:
         self.shape = shape
 
 
-def _label(f: Any, made: Any, name: str) -> None:
-    """Name the steps of a graph after their layers. A value that a layer passes on keeps its maker's name."""
-    core, named = (
-        getattr(f, "core", None),
-        vars(f).setdefault("named_values", set()) if hasattr(f, "core") else set(),
-    )
-    for tensor in flatten(made):
-        if core is not None and tensor.id not in named:
-            named.add(tensor.id)
-            core.label(tensor.id, name)
+def label_steps(f: Any, made: Any, name: str) -> None:
+    """Name the steps of a graph that lead to `made` after their layer. A value passed on keeps its maker's name."""
+    if isinstance(f, GraphBuilder):
+        end = 1 + max(tensor.id for tensor in flatten(made))
+        for step in range(f.labelled, end):
+            f.core.label(step, name)
+        f.labelled = max(f.labelled, end)
 
 
 def _filler(values: dict[int, Any]) -> Callable[[Any], Any]:

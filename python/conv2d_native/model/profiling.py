@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any
 
+from ..functional.explanation import shortened
+
 COLUMNS = ("name", "op", "problem", "algorithm", "ms", "share", "gflops", "gbs")
 _HEADER = ("layer", "operation", "problem", "algorithm", "ms", "share", "GFLOP/s", "GB/s")
 
@@ -40,7 +42,7 @@ class Profile:
 
     def __str__(self) -> str:
         cells = [
-            [str(row[key])[:48] for key in COLUMNS[:4]]
+            [shortened(str(row[key])) for key in COLUMNS[:4]]
             + [f"{row['ms']:.3f}", f"{row['share']:.1%}", f"{row['gflops']:.1f}", f"{row['gbs']:.1f}"]
             for row in self.rows
         ]

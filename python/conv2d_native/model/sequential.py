@@ -12,7 +12,7 @@ from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer
 from ..layers.symbolic import KerasTensor, is_shape
 from .configuration import deserialize, serialize
-from .network import Model
+from .network import Model, label_steps
 
 
 @register_layer
@@ -123,6 +123,7 @@ class Sequential(Model):
         """Compute with the operations of `f`, layer by layer."""
         for layer in self.layers:
             inputs = layer.call(f, inputs)
+            label_steps(f, inputs, layer.name)
         return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
