@@ -30,6 +30,7 @@ PROBLEMS = (
     *(same(1, 14, 14, c, 64, 3, 3) for c in (64, 128, 256, 512)),
     same(1, 14, 14, 256, 64, 3, 3, dilation=2),
     same(1, 14, 14, 512, 512, 3, 3, groups=32),
+    *(same(1, 28, 28, c, 64, 3, 3, stride=2) for c in (64, 256)),
     same(1, 14, 14, 64, 64, 5, 5),
     same(1, 14, 14, 256, 64, 5, 5),
     *(same(1, 16, 16, 384, 64, *kernel) for kernel in ((1, 3), (3, 1))),
@@ -44,7 +45,9 @@ PROBLEMS = (
 
 def gate(algorithm: str, problem: ConvProblem) -> tuple[float, float]:
     """Largest r and relative L2 allowed on zero-mean and post-ReLU data."""
-    if not algorithm.startswith("winograd") or (algorithm == "winograd2" and problem.kh == 3):
+    if not algorithm.startswith("winograd") or (
+        algorithm in ("winograd2", "winograd_strided") and problem.kh == 3
+    ):
         return 8.0, 1e-6
     return 100.0, 1e-5
 

@@ -9,17 +9,22 @@ import oracle
 from conv2d_native import _core
 from problems import LAYERS, ODD, ConvProblem, same
 
-FORMS = ("winograd4", "winograd2", "winograd_line")
+FORMS = ("winograd4", "winograd2", "winograd_line", "winograd_strided")
 KERNELS = {
     "winograd4": ((3, 3), (5, 5)),
     "winograd2": ((3, 3), (5, 5)),
     "winograd_line": ((1, 3), (1, 5), (1, 7), (3, 1), (5, 1), (7, 1)),
+    "winograd_strided": ((3, 3),),
 }
 PAIRS = [(form, *kernel) for form in FORMS for kernel in KERNELS[form]]
 
 
+def stride_of(form: str) -> int:
+    return 2 if form == "winograd_strided" else 1
+
+
 def gates(form, kh):
-    return (8, 1e-6) if (form, kh) == ("winograd2", 3) else (100, 1e-5)
+    return (8, 1e-6) if (form, kh) in (("winograd2", 3), ("winograd_strided", 3)) else (100, 1e-5)
 
 
 def can(algorithm: str, text: str) -> bool:
@@ -56,6 +61,9 @@ SIDES = (
     same(1, 7, 11, 20, 33, 5, 5, activation="relu"),
     same(1, 10, 9, 24, 8, 5, 5, dilation=3, groups=4),
     same(1, 5, 6, 700, 6, 3, 3),
+    same(2, 13, 16, 17, 35, 3, 3, stride=2, activation="relu"),
+    same(1, 1, 2, 33, 7, 3, 3, stride=2),
+    "n1h10w9c24_k3x3s2d1p2.1.0.2_oc40g2",
 )
 CASES = [(form, text) for text in (*ODD, *SIDES) for form in FORMS if can(form, text)]
 
@@ -80,7 +88,8 @@ def test_odd_problems(form, text, isa):
 @pytest.mark.parametrize("channels", [16, 64, 256, 512])
 @pytest.mark.parametrize(("form", "kh", "kw"), PAIRS)
 def test_real_channel_counts(form, kh, kw, channels, kind, isa):
-    text = same(1, *((6, 6) if isa == "scalar" else (14, 14)), channels, 24, kh, kw)
+    size = (6, 6) if isa == "scalar" else (14, 14)
+    text = same(1, *size, channels, 24, kh, kw, stride=stride_of(form))
     problem = ConvProblem.parse(text)
     x, kernel, bias = problem.data()
     x = np.maximum(x, 0) if kind == "post-ReLU" else x
@@ -95,8 +104,10 @@ def test_real_channel_counts(form, kh, kw, channels, kind, isa):
 @pytest.mark.parametrize(("form", "kh", "kw"), PAIRS)
 @pytest.mark.parametrize("size", [(1, 13, 14, 20, 40), (1, 9, 9, 3, 5)])
 def test_a_bad_value_stays_in_its_windows(size, form, kh, kw, bad, isa):
-    dilation = 2 if size[1] == 9 else 1
-    text = same(*size, kh, kw, dilation=dilation, activation="relu" if dilation == 2 else None)
+    stride = stride_of(form)
+    dilation = 2 if size[1] == 9 and stride == 1 else 1
+    activation = "relu" if dilation == 2 else None
+    text = same(*size, kh, kw, stride=stride, dilation=dilation, activation=activation)
     problem = ConvProblem.parse(text)
     x, kernel, bias = problem.data()
     kernel[:, :, 1] *= 0.1
@@ -116,22 +127,23 @@ def test_a_bad_value_stays_in_its_windows(size, form, kh, kw, bad, isa):
         np.testing.assert_array_equal(got[far], clean[far])
 
 
-@pytest.mark.parametrize("form", ["winograd4", "winograd2"])
+@pytest.mark.parametrize("form", ["winograd4", "winograd2", "winograd_strided"])
 @pytest.mark.parametrize("weight", [np.inf, np.nan, 1e30])
 def test_spoilt_weights_are_left_to_gemm(form, weight):
-    text = same(1, 8, 8, 16, 16, 3, 3)
+    text = same(1, 8, 8, 16, 16, 3, 3, stride=stride_of(form))
     x, kernel, bias = ConvProblem.parse(text).data()
     kernel[1, 1, 3, 5] = weight
     expected = plan(text, kernel, bias, "gemm")(x)
     np.testing.assert_array_equal(plan(text, kernel, bias, form)(x), expected)
 
 
-@pytest.mark.parametrize("form", ["winograd4", "winograd2"])
-@pytest.mark.parametrize(
-    "text",
-    ["n3h19w23c40_k3x3s1d1p1_oc70g1_relu", "n2h7w7c300_k3x3s1d1p1_oc200g1", "n2h17w15c24_k3x3s1d2p2_oc36g2"],
-)
-def test_threads_and_batch_change_no_bit(form, text):
+@pytest.mark.parametrize("form", ["winograd4", "winograd2", "winograd_strided"])
+@pytest.mark.parametrize("size", ["h19w23c40_1_70g1_relu", "h7w7c300_1_200g1", "h17w15c24_2_36g2"])
+def test_threads_and_batch_change_no_bit(form, size):
+    image, dilation, outputs = size.split("_", 2)
+    strided = stride_of(form) == 2
+    taps = "s2d1p1" if strided else f"s1d{dilation}p{dilation}"
+    text = f"n3{image}_k3x3{taps}_oc{outputs}"
     problem = ConvProblem.parse(text)
     x, kernel, bias = problem.data()
     got = plan(text, kernel, bias, form)(x)
@@ -147,10 +159,14 @@ def test_threads_and_batch_change_no_bit(form, text):
 
 
 def test_the_planner_takes_winograd_where_it_pays():
-    for name, form in {"vgg 56 256->256 3x3": "winograd4", "resnet 56 64->64 3x3": "winograd4"}.items():
-        rows = _core.explain(_core.ConvProblem.parse(LAYERS[name]))
+    for text, form in {
+        LAYERS["vgg 56 256->256 3x3"]: "winograd4",
+        LAYERS["resnet 56 64->64 3x3"]: "winograd4",
+        same(1, 56, 56, 128, 128, 3, 3, stride=2): "winograd_strided",
+    }.items():
+        rows = _core.explain(_core.ConvProblem.parse(text))
         assert [row["name"] for row in rows if row["chosen"]] == [form]
-        exact = _core.explain(_core.ConvProblem.parse(LAYERS[name]), exact=True)
+        exact = _core.explain(_core.ConvProblem.parse(text), exact=True)
         assert not any(row["chosen"] for row in exact if row["name"] in FORMS)
 
 

@@ -4,7 +4,8 @@
 
 namespace conv2d {
 
-// F(m x m', k x k') by its points: m = 4 outputs a side unless it says 2.
+// F(m x m', k x k') by its points: m = 4 outputs a side unless it says 2 or 3. Strides of 2 by 7 points: four
+// of the even samples, F(3, 2), and three odd samples as they are, F(3, 1).
 enum WinogradForm {
   kWinograd6x6,
   kWinograd4x4Of2,
@@ -16,8 +17,11 @@ enum WinogradForm {
   kWinograd6x1,
   kWinograd8x1,
   kWinograd10x1,
+  kWinograd7x7Strided,
   kWinogradForms
 };
+
+constexpr int kStridedPoints = 7, kEvenPoints = 4;
 
 // Point `index` of `points`: 0, p1, -p1, p2, -p2, ...; the last one is infinity and has no value.
 static constexpr double winograd_point(int points, int index) {

@@ -56,7 +56,7 @@ const Kernels CONV2D_TABLE = {
     {winograd_transform<6, 4, 6, 4>(), winograd_transform<4, 2, 4, 2>(), winograd_transform<8, 4, 8, 4>(),
      winograd_transform<6, 2, 6, 2>(), winograd_transform<1, 1, 6, 4>(), winograd_transform<1, 1, 8, 4>(),
      winograd_transform<1, 1, 10, 4>(), winograd_transform<6, 4, 1, 1>(), winograd_transform<8, 4, 1, 1>(),
-     winograd_transform<10, 4, 1, 1>()},
+     winograd_transform<10, 4, 1, 1>(), winograd_transform<7, 3, 7, 3>()},
     {{}, winograd_products<1>(), winograd_products<2>()},
     burn,
     activate,

@@ -35,12 +35,22 @@ constexpr float power(float base, int exponent) {
   return exponent == 0 ? 1.0f : base * power(base, exponent - 1);
 }
 
+// With strides of 2, every odd sample is a group of its own after those of the even samples.
 template <int kPoints>
-constexpr int kGroups = kPoints == 1 ? 1 : kPoints / 2 + 1;
+constexpr bool kStrided = kPoints == kStridedPoints;
+template <int kPoints>
+constexpr int kPolynomial = kStrided<kPoints> ? kEvenPoints : kPoints;
+template <int kPoints>
+constexpr int kPolynomialGroups = kPoints == 1 ? 1 : kPolynomial<kPoints> / 2 + 1;
+template <int kPoints>
+constexpr int kGroups = kPolynomialGroups<kPoints> + kPoints - kPolynomial<kPoints>;
 template <int kPoints, int kGroup>
-constexpr int kGroupSize = kGroup == 0 || kGroup == kPoints / 2 ? 1 : 2;
+constexpr int kGroupSize = kGroup == 0 || kGroup >= kPolynomial<kPoints> / 2 ? 1 : 2;
 template <int kPoints, int kGroup>
-constexpr int kGroupFirst = kGroup == 0 ? 0 : 2 * kGroup - 1;
+constexpr int kGroupFirst =
+    kGroup == 0                           ? 0
+    : kGroup < kPolynomialGroups<kPoints> ? 2 * kGroup - 1
+                                          : kGroup - kPolynomialGroups<kPoints> + kPolynomial<kPoints>;
 
 // v[0 .. size) = the group's rows of BT times d(0), d(1), ...
 template <int kPoints, int kGroup, typename Get>
@@ -48,6 +58,11 @@ CONV2D_INLINE void forward_group(const Get& d, Vec* v) {
   constexpr int kPairs = kPoints / 2 - 1;
   if constexpr (kPoints == 1) {
     v[0] = d(0);
+  } else if constexpr (kStrided<kPoints> && kGroup >= kPolynomialGroups<kPoints>) {
+    v[0] = d(2 * (kGroup - kPolynomialGroups<kPoints>)+1);
+  } else if constexpr (kStrided<kPoints>) {
+    forward_group<kPolynomial<kPoints>, kGroup>(
+        [&](int i) __attribute__((always_inline)) { return d(2 * i); }, v);
   } else if constexpr (kGroup == 0 || kGroup == kPairs + 1) {
     constexpr int kShift = kGroup == 0 ? 0 : 1;
     Vec sum = d(2 * kPairs + kShift);
@@ -80,9 +95,16 @@ CONV2D_INLINE void forward(const Vec* d, Vec* v) {
 }
 
 // The corners of v depend on every input, v[1,1] on all inner ones: together they show what is not finite.
+// Odd samples of a strided form are corners and inner ones.
+constexpr bool is_edge(int i, int points) {
+  const int polynomial = points == kStridedPoints ? kEvenPoints : points;
+  return i == 0 || i >= polynomial - 1;
+}
+constexpr bool is_inner(int i, int points) {
+  return i == (points > 1) || (points == kStridedPoints && i >= kEvenPoints);
+}
 constexpr bool watched(int i, int j, int rows, int columns) {
-  const bool edge_row = i == 0 || i == rows - 1, edge_column = j == 0 || j == columns - 1;
-  return (edge_row && edge_column) || (i == (rows > 1) && j == (columns > 1));
+  return (is_edge(i, rows) && is_edge(j, columns)) || (is_inner(i, rows) && is_inner(j, columns));
 }
 
 // Rows of one group for one vector of channels. seen += squares of the watched values.
@@ -173,6 +195,8 @@ CONV2D_INLINE Vec inverse(int i, const Get& m) {
   constexpr int kPairs = kPoints / 2 - 1;
   if constexpr (kPoints == 1) {
     return m(0);
+  } else if constexpr (kStrided<kPoints>) {
+    return add(inverse<kPolynomial<kPoints>, kOutputs>(i, m), m(kPolynomial<kPoints> + i));
   } else {
     Vec sum = i == 0 ? m(0) : i == kOutputs - 1 ? m(kPoints - 1) : zero();
 #pragma GCC unroll 4

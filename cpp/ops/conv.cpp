@@ -38,8 +38,8 @@ Machine machine_of(const Kernels& kernels) {
 
 const std::vector<ConvAlgorithm>& conv_algorithms() {
   static const std::vector<ConvAlgorithm> table = {
-      conv_gemm(),      conv_depthwise(), conv_grouped(),       conv_planar(),
-      conv_winograd4(), conv_winograd2(), conv_winograd_line(), conv_reference(),
+      conv_gemm(),      conv_depthwise(),     conv_grouped(),          conv_planar(),    conv_winograd4(),
+      conv_winograd2(), conv_winograd_line(), conv_winograd_strided(), conv_reference(),
   };
   return table;
 }

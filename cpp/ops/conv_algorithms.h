@@ -13,5 +13,6 @@ ConvAlgorithm conv_planar();
 ConvAlgorithm conv_winograd4();
 ConvAlgorithm conv_winograd2();
 ConvAlgorithm conv_winograd_line();
+ConvAlgorithm conv_winograd_strided();
 
 }  // namespace conv2d

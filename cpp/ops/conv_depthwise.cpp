@@ -50,7 +50,7 @@ class DepthwisePlan : public ConvPlan {
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
     const int64_t units = ceil_div(p.oh, rows_ * p.dh) * p.dh;
-    const bool collides = io.x_stride % (p.kh < 5 ? 4 * kConflict : kConflict) == 0;
+    const bool collides = io.x_stride * phases_ % (p.kh < 5 ? 2 * kConflict : kConflict) == 0;
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
     const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
     const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
@@ -72,9 +72,9 @@ class DepthwisePlan : public ConvPlan {
   int64_t ring_rows() const {
     return (problem.kh - 1) * problem.dh + 1 + (rows_ - 1) * problem.sh * problem.dh;
   }
-  int64_t ring_floats() const {
-    return ring_rows() * problem.w * std::min(kBlock, round_up(problem.oc, kPad));
-  }
+  // An odd number of lines between pixels spreads them over the sets of a cache.
+  static int64_t ring_width(int64_t channels) { return (ceil_div(channels, kPad) | 1) * kPad; }
+  int64_t ring_floats() const { return ring_rows() * problem.w * ring_width(std::min(kBlock, problem.oc)); }
 
   // Output rows oy and, where two are computed together and it exists, oy + dh.
   void tile(const ConvIo& io, int64_t n, int64_t oy, Range outputs, float* ring, int64_t* filled) const {
@@ -84,7 +84,7 @@ class DepthwisePlan : public ConvPlan {
     const float* rows[kMaxTapRows];
     DepthwiseRows t{};
     t.out_rows = std::min(rows_, ceil_div(p.oh - oy, p.dh));
-    const int64_t count = p.kh + (t.out_rows - 1) * p.sh, width = round_up(channels, kPad);
+    const int64_t count = p.kh + (t.out_rows - 1) * p.sh, width = ring_width(channels);
     auto slot = [&](int64_t iy) { return ring + iy % ring_rows() * p.w * width; };
     const int64_t end = std::min(top + (count - 1) * p.dh + 1, p.h);
     for (int64_t iy = std::max({*filled, top, int64_t{0}}); ring != nullptr && iy < end; ++iy) {
@@ -152,7 +152,7 @@ class DepthwisePlan : public ConvPlan {
     const Activation act{io.pre.relu ? ActivationKind::kRelu : ActivationKind::kLinear};
     float wide[kBlock];
     const bool plain = io.pre.empty() && multiplier == 1;
-    for (int64_t pixel = 0; pixel < p.w; ++pixel, slot += round_up(channels, kPad)) {
+    for (int64_t pixel = 0; pixel < p.w; ++pixel, slot += ring_width(channels)) {
       const float* from = x + pixel * io.x_stride + first;
       float* to = multiplier == 1 ? slot : wide;
       if (plain) std::memcpy(slot, from, static_cast<size_t>(count) * 4);

@@ -2,9 +2,9 @@
 // V[point][tile][c], multiplied per point with U[panel][point][c][columns], and the sums
 // M[point][tile][columns] are transformed back at once, with bias, residual and activation. Lavin and Gray,
 // 2016; the fusion after Gelashvili et al., "L3 Fusion: Fast Transformed Convolutions on CPUs", 2019. A
-// dilated convolution is one on every phase grid. Tiles with huge or non-finite inputs are computed directly
-// from the kernel, so that no value spreads beyond its windows; weights of that kind leave the problem to
-// gemm.
+// dilated convolution is one on every phase grid; with strides of 2, even and odd samples meet the taps of
+// their own parity. Tiles with huge or non-finite inputs are computed directly from the kernel, so that no
+// value spreads beyond its windows; weights of that kind leave the problem to gemm.
 #include "ops/conv_winograd.h"
 
 #include <algorithm>
@@ -179,12 +179,13 @@ class WinogradPlan : public ConvPlan {
   __attribute__((always_inline)) inline void fetch_input(const ConvIo& io, int64_t g,
                                                          const Tile& tile) const {
     const ConvProblem& p = problem;
-    const int64_t x = tile.column.first - p.pad.left + (form_.columns - form_.out_columns) * p.dw;
+    const int64_t fresh = form_.out_columns * p.sw;
+    const int64_t x = tile.column.first * p.sw - p.pad.left + (form_.columns - fresh) * p.dw;
     for (int64_t i = 0; i < form_.rows; ++i) {
-      const int64_t y = tile.row.first - p.pad.top + i * p.dh;
+      const int64_t y = tile.row.first * p.sh - p.pad.top + i * p.dh;
       if (y < 0 || y >= p.h || x < 0) continue;
       const float* line = io.x + ((tile.n * p.h + y) * p.w + x) * io.x_stride + g * p.group_c();
-      for (int64_t j = 0; j < form_.out_columns && x + j * p.dw < p.w; ++j, line += p.dw * io.x_stride) {
+      for (int64_t j = 0; j < fresh && x + j * p.dw < p.w; ++j, line += p.dw * io.x_stride) {
         for (int64_t c = 0; c < p.group_c(); c += 16) __builtin_prefetch(line + c, 0, 2);
       }
     }
@@ -202,7 +203,7 @@ class WinogradPlan : public ConvPlan {
   // V of one tile; false when its inputs are not fit to be transformed.
   bool transform(const ConvIo& io, int64_t g, const Tile& tile, float* v, float* pixels) const {
     const ConvProblem& p = problem;
-    const int64_t y = tile.row.first - p.pad.top, x = tile.column.first - p.pad.left;
+    const int64_t y = tile.row.first * p.sh - p.pad.top, x = tile.column.first * p.sw - p.pad.left;
     WinogradInput t{};
     if (io.pre.empty() && y >= 0 && x >= 0 && y + (form_.rows - 1) * p.dh < p.h &&
         x + (form_.columns - 1) * p.dw < p.w) {
@@ -226,9 +227,9 @@ class WinogradPlan : public ConvPlan {
     const ConvProblem& p = problem;
     const int64_t cg = p.group_c(), c0 = g * cg;
     for (int64_t i = 0; i < form_.rows; ++i) {
-      const int64_t y = tile.row.first - p.pad.top + i * p.dh;
+      const int64_t y = tile.row.first * p.sh - p.pad.top + i * p.dh;
       for (int64_t j = 0; j < form_.columns; ++j, to += ld_pixel_) {
-        const int64_t x = tile.column.first - p.pad.left + j * p.dw;
+        const int64_t x = tile.column.first * p.sw - p.pad.left + j * p.dw;
         if (y < 0 || y >= p.h || x < 0 || x >= p.w) {
           std::memset(to, 0, static_cast<size_t>(cg) * sizeof(float));
           continue;
@@ -291,7 +292,7 @@ class WinogradPlan : public ConvPlan {
       const int64_t row = i / t.columns, column = i % t.columns;
       std::fill(sums, sums + t.channels, 0.0f);
       for (int64_t tap = 0; tap < p.kh * p.kw; ++tap) {
-        const int64_t kh = row + tap / p.kw, kw = column + tap % p.kw;
+        const int64_t kh = row * p.sh + tap / p.kw, kw = column * p.sw + tap % p.kw;
         const float* x = pixels + (kh * form_.columns + kw) * ld_pixel_;
         for (int64_t c = 0; c < cg; ++c) {
           const float* w = weights_->kernel() + (tap * cg + c) * p.oc + oc;
@@ -323,6 +324,7 @@ constexpr WinogradSpec kTwoByTwo[] = {{kWinograd4x4Of2, 2, 2, 3, 3}, {kWinograd6
 constexpr WinogradSpec kLine[] = {{kWinograd1x6, 1, 4, 1, 3},  {kWinograd1x8, 1, 4, 1, 5},
                                   {kWinograd1x10, 1, 4, 1, 7}, {kWinograd6x1, 4, 1, 3, 1},
                                   {kWinograd8x1, 4, 1, 5, 1},  {kWinograd10x1, 4, 1, 7, 1}};
+constexpr WinogradSpec kStrided[] = {{kWinograd7x7Strided, 3, 3, 3, 3, 2}};
 
 template <size_t kCount>
 const WinogradSpec* find(const WinogradSpec (&specs)[kCount], const ConvProblem& p) {
@@ -334,7 +336,10 @@ const WinogradSpec* find(const WinogradSpec (&specs)[kCount], const ConvProblem&
 
 std::string why_not(const WinogradSpec* spec, const ConvProblem& p) {
   if (spec == nullptr) return "it has no transform for this kernel size";
-  if (p.sh != 1 || p.sw != 1) return "the strides are not 1";
+  if (p.sh != spec->stride || p.sw != spec->stride) {
+    return "the strides are not " + std::to_string(spec->stride);
+  }
+  if (spec->stride > 1 && (p.dh > 1 || p.dw > 1)) return "it is dilated";
   return p.group_c() == 1 && p.groups > 1 ? "it is depthwise" : "";
 }
 
@@ -366,5 +371,7 @@ ConvAlgorithm row_of(const char* name) {
 ConvAlgorithm conv_winograd4() { return row_of<kFourByFour>("winograd4"); }
 ConvAlgorithm conv_winograd2() { return row_of<kTwoByTwo>("winograd2"); }
 ConvAlgorithm conv_winograd_line() { return row_of<kLine>("winograd_line"); }
+
+ConvAlgorithm conv_winograd_strided() { return row_of<kStrided>("winograd_strided"); }
 
 }  // namespace conv2d

@@ -5,10 +5,10 @@
 
 namespace conv2d {
 
-// F(out_rows x out_columns, kh x kw).
+// F(out_rows x out_columns, kh x kw) at strides `stride`.
 struct WinogradSpec {
   WinogradForm form;
-  int64_t out_rows, out_columns, kh, kw;
+  int64_t out_rows, out_columns, kh, kw, stride = 1;
 };
 
 // U[g][panel][point][c / groups][width] = G kernel GT, zero beyond oc / groups; panels hold 2 * lanes columns

@@ -9,14 +9,16 @@ namespace conv2d {
 namespace {
 
 constexpr double kVector = 16.0, kTileRows = 14.0, kCall = 20.0;
-constexpr double kStream = 2.0;  // one long run of reads against mixed traffic
+constexpr double kStream = 2.0;  // one long run of reads from the last cache against mixed traffic
 
 // Vector operations of a one-dimensional transform.
 double forward_steps(int64_t points) {
+  if (points == kStridedPoints) points = kEvenPoints;
   const double pairs = static_cast<double>(points / 2 - 1);
   return points == 1 ? 0.0 : 2.0 * pairs + pairs * 2.0 * pairs;
 }
 double inverse_steps(int64_t points, int64_t outputs) {
+  if (points == kStridedPoints) return inverse_steps(kEvenPoints, outputs) + static_cast<double>(outputs);
   const double pairs = static_cast<double>(points / 2 - 1);
   return points == 1 ? 0.0 : 2.0 * pairs + static_cast<double>(outputs) * pairs;
 }
@@ -29,8 +31,8 @@ int64_t tiles_along(int64_t size, int64_t dilation, int64_t outputs) {
 }  // namespace
 
 double winograd_cost(const ConvProblem& p, const Machine& machine, const WinogradSpec& spec) {
-  const double th = static_cast<double>(spec.out_rows + spec.kh - 1);
-  const double tw = static_cast<double>(spec.out_columns + spec.kw - 1), points = th * tw;
+  const double th = static_cast<double>((spec.out_rows - 1) * spec.stride + spec.kh);
+  const double tw = static_cast<double>((spec.out_columns - 1) * spec.stride + spec.kw), points = th * tw;
   const double tiles = static_cast<double>(tiles_along(p.oh, p.dh, spec.out_rows)) *
                        static_cast<double>(tiles_along(p.ow, p.dw, spec.out_columns));
   const double groups = static_cast<double>(p.groups), depth = static_cast<double>(p.group_c());
@@ -48,7 +50,8 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
                oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
-  return std::max(cycles, bytes / (kStream * machine.bytes_per_cycle)) +
+  const double stream = (bytes > machine.l3_bytes ? 1.0 : kStream) * machine.bytes_per_cycle;
+  return std::max(cycles, bytes / stream) +
          (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
 }
 

@@ -29,6 +29,18 @@ struct Matrix {
     at[points - 1][taps - 1] = 1.0;
     if (points == 1) at[0][0] = 1.0;
   }
+
+  // Even taps are a polynomial of their own, odd ones meet their samples as they are.
+  static Matrix of(int points, int taps) {
+    if (points != kStridedPoints) return Matrix(points, taps);
+    const Matrix even(kEvenPoints, (taps + 1) / 2);
+    Matrix all(1, 1);
+    for (int j = 0; j < kEvenPoints; ++j) {
+      for (int i = 0; i < taps; i += 2) all.at[j][i] = even.at[j][i / 2];
+    }
+    for (int j = kEvenPoints; j < points; ++j) all.at[j][1] = 1.0;
+    return all;
+  }
 };
 
 // to[j] = sum_i g[j,i] from[i * step], whole rows of columns.
@@ -61,7 +73,8 @@ Buffer pack_winograd(const ConvProblem& p, const ConvWeights& weights, const Win
       checked_multiply({p.groups, panels, points, cg, 2 * lanes}, "the transformed kernel");
   Buffer buffer(static_cast<size_t>(
       checked_multiply({4, checked_add(floats, 1, "the transformed kernel")}, "the transformed kernel")));
-  const Matrix left(form.rows, static_cast<int>(p.kh)), right(form.columns, static_cast<int>(p.kw));
+  const Matrix left = Matrix::of(form.rows, static_cast<int>(p.kh)),
+               right = Matrix::of(form.columns, static_cast<int>(p.kw));
   constexpr int64_t kMaxArea = kMaxPoints * kMaxPoints;
   const Buffer scratch(sizeof(Row) * (2 * kMaxArea + kMaxPoints));
   Row* const kernel = reinterpret_cast<Row*>(scratch.data());
