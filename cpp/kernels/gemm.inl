@@ -24,28 +24,27 @@ CONV2D_INLINE void for_tile(Function f) {
   }
 }
 
-// Lanes of vector v among the tile's columns.
-CONV2D_INLINE int64_t lanes_of(const GemmTile& t, int v) {
-  const int64_t left = t.columns - v * kLanes;
+// Lanes of vector v among `columns`.
+CONV2D_INLINE int64_t lanes_of(int64_t columns, int v) {
+  const int64_t left = columns - v * kLanes;
   return left < 0 ? 0 : left > kLanes ? kLanes : left;
 }
 
 template <int kRows, int kVecs, bool kWhole>
-CONV2D_INLINE void gemm_store(const GemmTile& t, Vec (&acc)[kRows][kVecs]) {
+CONV2D_INLINE void gemm_store(const GemmTile& t, int64_t column, int64_t columns, Vec (&acc)[kRows][kVecs]) {
   const auto get = [&](const float* p, int v) {
-    return kWhole ? load(p + v * kLanes) : load_first(p + v * kLanes, lanes_of(t, v));
+    return kWhole ? load(p + v * kLanes) : load_first(p + v * kLanes, lanes_of(columns, v));
   };
   if (t.accumulate) {
-    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.c[m] + t.column, v)); });
+    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.c[m] + column, v)); });
   } else if (t.bias != nullptr) {
     Vec bias[kVecs];
 #pragma GCC unroll 8
-    for (int v = 0; v < kVecs; ++v) bias[v] = get(t.bias + t.column, v);
+    for (int v = 0; v < kVecs; ++v) bias[v] = get(t.bias + column, v);
     for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], bias[v]); });
   }
   if (!t.accumulate && t.residual != nullptr) {
-    for_tile<kRows, kVecs>(
-        [&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.residual[m] + t.column, v)); });
+    for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.residual[m] + column, v)); });
   }
   if (t.finish && t.low > -__builtin_inff()) {
     const Vec low = set(t.low);
@@ -56,25 +55,22 @@ CONV2D_INLINE void gemm_store(const GemmTile& t, Vec (&acc)[kRows][kVecs]) {
     for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = min(high, acc[m][v]); });
   }
   for_tile<kRows, kVecs>([&](int m, int v) {
-    float* c = t.c[m] + t.column + v * kLanes;
+    float* c = t.c[m] + column + v * kLanes;
     if (kWhole) {
       store(c, acc[m][v]);
     } else {
-      store_first(c, acc[m][v], lanes_of(t, v));
+      store_first(c, acc[m][v], lanes_of(columns, v));
     }
   });
 }
 
 // kVecs vectors of columns: a part of a panel, a panel, or two panels b_step apart.
 template <int kRows, int kVecs>
-void gemm_tile(const GemmTile& t) {
+CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const float* b, int64_t first,
+                              int64_t columns) {
   constexpr int kStep = kVecs < kGemmVecs ? kVecs : kGemmVecs;  // vectors of one panel
   Vec acc[kRows][kVecs];
   for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = zero(); });
-  const float* row[kRows];
-#pragma GCC unroll 16
-  for (int m = 0; m < kRows; ++m) row[m] = t.a[m];
-  const float* b = t.b;
   for (int64_t r = 0; r < t.runs; ++r) {
     const int64_t end = t.offsets[r] + t.depth;
 #pragma GCC unroll 4
@@ -95,10 +91,22 @@ void gemm_tile(const GemmTile& t) {
       b += kStep * kLanes;
     }
   }
-  if (t.columns == kVecs * kLanes) {
-    gemm_store<kRows, kVecs, true>(t, acc);
+  if (columns == kVecs * kLanes) {
+    gemm_store<kRows, kVecs, true>(t, first, columns, acc);
   } else {
-    gemm_store<kRows, kVecs, false>(t, acc);
+    gemm_store<kRows, kVecs, false>(t, first, columns, acc);
+  }
+}
+
+template <int kRows, int kVecs>
+void gemm_tile(const GemmTile& t) {
+  const float* row[kRows];
+#pragma GCC unroll 16
+  for (int m = 0; m < kRows; ++m) row[m] = t.a[m];
+  const float* b = t.b;
+  for (int64_t done = 0; done < t.columns; done += kVecs * kLanes, b += t.b_step) {
+    const int64_t left = t.columns - done;
+    gemm_panel<kRows, kVecs>(t, row, b, t.column + done, left < kVecs * kLanes ? left : kVecs * kLanes);
   }
 }
 

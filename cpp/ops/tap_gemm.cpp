@@ -331,11 +331,12 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
         t.column = g * p_.group_oc() + panel * columns;
         const int64_t left = last - t.column;
         const bool flat = height <= kernels_.flat_rows && panel + 1 < to && left - columns > kernels_.lanes;
-        const int64_t width = flat ? 2 * columns : left <= kernels_.lanes ? kernels_.lanes : columns;
-        t.columns = std::min(width, left);
+        const int64_t whole = std::min((left + columns - kernels_.lanes - 1) / columns, to - panel);
+        const int64_t taken = flat ? 2 : std::max<int64_t>(1, whole);  // panels of the same kernel
+        t.columns = std::min(left <= kernels_.lanes ? kernels_.lanes : taken * columns, left);
         t.b = packed + panel * t.b_step;
         kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].rows[height](t);
-        panel += flat ? 2 : 1;
+        panel += taken;
       }
       activate(t, height, first_column, std::min(to * columns, p_.group_oc()) - from * columns);
     }
