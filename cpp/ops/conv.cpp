@@ -36,13 +36,13 @@ Machine machine_of(const Kernels& kernels) {
       std::min(4.0 * kernels.lanes, 32.0), 4.0, 24.0, 1.0 * (1 << 20), 16.0 * (1 << 20), 1.0 * kernels.lanes};
 }
 
-const std::vector<ConvAlgorithm>& conv_algorithms() {
-  static const std::vector<ConvAlgorithm> table = {
-      conv_gemm(),      conv_depthwise(),     conv_grouped(),          conv_planar(),    conv_winograd4(),
-      conv_winograd2(), conv_winograd_line(), conv_winograd_strided(), conv_reference(),
-  };
-  return table;
-}
+// Made when the module is loaded: the child of a fork amid a later initialisation would wait for its end.
+static const std::vector<ConvAlgorithm> kAlgorithms = {
+    conv_gemm(),      conv_depthwise(),     conv_grouped(),          conv_planar(),    conv_winograd4(),
+    conv_winograd2(), conv_winograd_line(), conv_winograd_strided(), conv_reference(),
+};
+
+const std::vector<ConvAlgorithm>& conv_algorithms() { return kAlgorithms; }
 
 std::vector<ConvChoice> explain_conv(const ConvProblem& problem, const Kernels& kernels,
                                      const ConvOptions& options) {
