@@ -1,11 +1,11 @@
-"""Print the table of docs/performance.md: layers, their limit, this package's distance to it, and the other engines.
+"""Print the tables of docs/performance.md from what the side-by-side benchmark of the engines wrote.
 
-    python benchmarks/table.py RESULT.json [LAYERS.json]
+    python benchmarks/table.py RESULT.json
 
-RESULT maps a layer to {engine: seconds}, as the side-by-side benchmark of the engines writes it; "native" is this
-package. LAYERS (default: layers.json beside this file) maps it to [n, h, w, c, oc, kh, kw, stride, dilation, groups,
-padding]. The limit is the longer of two times: the direct operation count over the FMA peak, and the bytes of input,
-weights and output over the bandwidth, both measured now. Winograd may be faster than the first.
+RESULT maps a layer or a network to {engine: seconds}; "native" is this package, and the figures of the others are
+their seconds over native's. For a layer of layers.json ([n, h, w, c, oc, kh, kw, stride, dilation, groups, padding])
+the limit is the longer of two times: the direct operation count over the FMA peak, and the bytes of input, weights
+and output over the bandwidth, both measured now. Winograd can be faster than the first, caches than the second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from pathlib import Path
 
 from conv2d_native import _core
 
-ENGINES = ("openvino", "ort", "ort_nchw", "torch", "litert", "tf", "ncnn", "mnn", "numpy")
+ENGINES = ("openvino", "ort", "ort_nchw", "torch", "litert", "tf", "keras_predict", "ncnn", "mnn", "numpy")
+NOT_RIVALS = {"native", "numpy", "gflop"}
+LAYERS = json.loads(Path(__file__).with_name("layers.json").read_text())
 
 
 def limit(
@@ -41,30 +43,28 @@ def limit(
 
 def main() -> None:
     result = json.loads(Path(sys.argv[1]).read_text())
-    layers = json.loads(
-        Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).with_name("layers.json")).read_text()
-    )
+    machine = _core.machine()
     engines = [e for e in ENGINES if any(e in times for times in result.values())]
-    print("| layer | ms | GFLOP/s | limit | of the limit | best other | " + " | ".join(engines) + " |")
-    print("| --- |" + " ---: |" * 2 + " --- |" + " ---: |" * (2 + len(engines)))
-    machine, best = _core.machine(), []
+    layers = all(name in LAYERS for name in result)
+    heads = ["", "ms", *(["GFLOP/s", "limit", "limit / native"] if layers else []), "best other", *engines]
+    print("| " + " | ".join(heads) + " |\n| --- |" + " ---: |" * (len(heads) - 1))
+    best = {}
     for name, times in result.items():
-        seconds, what = limit(machine, tuple(layers[name][:7]), *layers[name][7:])
         native = times["native"]
-        ratios = {e: times[e] / native for e in engines if e in times}
-        best.append(min(ratio for e, ratio in ratios.items() if e != "numpy"))
-        cells = [
-            name,
-            f"{native * 1e3:.3f}",
-            f"{times['gflop'] / native:.0f}",
-            what,
-            f"{seconds / native:.2f}",
+        best[name] = min(seconds for e, seconds in times.items() if e not in NOT_RIVALS) / native
+        cells = [name, f"{native * 1e3:.3g}"]
+        if layers:
+            seconds, kind = limit(machine, tuple(LAYERS[name][:7]), *LAYERS[name][7:])
+            cells += [f"{times['gflop'] / native:.0f}", kind, f"{seconds / native:.2f}"]
+        cells += [
+            f"**{best[name]:.2f}**",
+            *(f"{times[e] / native:.2f}" if e in times else "" for e in engines),
         ]
-        cells += [f"**{best[-1]:.2f}**", *(f"{ratios[e]:.2f}" if e in ratios else "" for e in engines)]
         print("| " + " | ".join(cells) + " |")
+    mean = math.exp(sum(map(math.log, best.values())) / len(best))
+    slowest = min(best, key=lambda name: best[name])
     print(f"\nFMA peak {machine['fma_gflops'][1]:.0f} GFLOP/s, memory {machine['memory_gbs']:.0f} GB/s.")
-    mean = math.exp(sum(map(math.log, best)) / len(best))
-    print(f"Best other engine: geometric mean {mean:.2f}, worst {min(best):.2f}.")
+    print(f"Best other engine: geometric mean {mean:.2f}, worst {best[slowest]:.2f} ({slowest}).")
 
 
 if __name__ == "__main__":
