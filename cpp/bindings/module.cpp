@@ -38,7 +38,11 @@ void bind_runtime(py::module_& m) {
   m.def("config", [] {
     py::dict config;
     config["version"] = CONV2D_VERSION;
+#if defined(__clang__)
     config["compiler"] = __VERSION__;
+#else
+    config["compiler"] = "GCC " __VERSION__;
+#endif
     config["isa_built"] = built_isas();
     config["isa_active"] = active_isa().name;
     config["threads"] = num_threads();
