@@ -12,7 +12,7 @@ constexpr int kGemmRows =
 constexpr int kGemmColumns = kGemmVecs * kLanes;
 constexpr int kFlatRows = kRegisters == 32 ? 4 : 2;
 constexpr int kFewColumns = kLanes / 2 < kMostFewColumns ? kLanes / 2 : kMostFewColumns;
-constexpr int kPrefetch = 16;  // steps of k ahead
+constexpr int kPrefetch = 64;  // steps of k ahead
 
 // f(m, v) for every vector of a tile, unrolled: the tile stays in registers.
 template <int kRows, int kVecs, typename Function>
