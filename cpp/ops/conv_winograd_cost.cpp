@@ -51,8 +51,7 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
   const double stream = (bytes > machine.l3_bytes ? 1.0 : kStream) * machine.bytes_per_cycle;
-  return std::max(cycles, bytes / stream) +
-         (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
+  return std::max(cycles, bytes / stream) + (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
 }
 
 }  // namespace conv2d
