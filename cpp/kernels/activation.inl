@@ -71,9 +71,18 @@ CONV2D_INLINE Vec logarithm_plus_one(Vec x) {
   return add(half, half);
 }
 
+// 2^-48 * (1 + exp(-x)) for -118 <= x <= 40: scaled so that nothing overflows or leaves the normal numbers.
+constexpr float kLogisticLow = -118.0f, kLogisticHigh = 40.0f, kLogisticScale = 0x1p-48f;
+CONV2D_INLINE Vec logistic_divisor(Vec x) {
+  Vec n;
+  const Vec r = reduce(negate(x), &n);
+  const Vec power = power_of_two(sub(n, set(48.0f))), p = add(set(1.0f), small_exponential(r));
+  return fma(p, power, set(kLogisticScale));
+}
+
 CONV2D_INLINE Vec sigmoid(Vec x) {
-  const Vec e = value(exponential_parts(minus_absolute(x)));
-  return div(select(less(x, zero()), e, set(1.0f)), add(set(1.0f), e));
+  const Vec z = max(set(kLogisticLow), min(set(kLogisticHigh), x));
+  return div(set(kLogisticScale), logistic_divisor(z));
 }
 
 CONV2D_INLINE Vec tanh_of(Vec x) {
@@ -93,7 +102,12 @@ CONV2D_INLINE Vec gate(Vec x, Power e) {
   return div(select(less(x, zero()), scaled, x), add(set(1.0f), value(e)));
 }
 
-CONV2D_INLINE Vec silu(Vec x) { return gate(x, exponential_parts(minus_absolute(x))); }
+// sigmoid(x) is 1 from 40 on; what lies beyond z makes -infinity the NaN that -infinity * 0 is.
+CONV2D_INLINE Vec silu(Vec x) {
+  const Vec z = max(set(kLogisticLow), min(set(kLogisticHigh), x));
+  const Vec y = mul(div(z, logistic_divisor(z)), set(kLogisticScale));
+  return select(less(set(kLogisticHigh), x), x, fma(sub(x, z), set(-0.0f), y));
+}
 
 // x * sigmoid(2 z), z = sqrt(2 / pi) * (x + 0.044715 x^3), 2 z in two parts
 CONV2D_INLINE Vec gelu_tanh(Vec x) {

@@ -53,6 +53,7 @@ CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m
 CONV2D_INLINE Vec round_even(Vec a) {
   return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+// 2^n for integral n, -126 <= n <= 127.
 CONV2D_INLINE Vec power_of_two(Vec n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
   return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));

@@ -47,6 +47,8 @@ CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm512_mask_blend_ps(m, 
 CONV2D_INLINE Vec round_even(Vec a) {
   return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+// 2^n for integral n, -126 <= n <= 127.
+CONV2D_INLINE Vec power_of_two(Vec n) { return _mm512_scalef_ps(set(1.0f), n); }
 // a * 2^n for integral n, also where 2^n alone would leave the range of normal numbers.
 CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) { return _mm512_scalef_ps(a, n); }
 

@@ -49,6 +49,7 @@ CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return vbslq_f32(m, a, b); }
 CONV2D_INLINE Vec max(Vec a, Vec b) { return select(vcgtq_f32(a, b), a, b); }
 CONV2D_INLINE Vec min(Vec a, Vec b) { return select(vcltq_f32(a, b), a, b); }
 CONV2D_INLINE Vec round_even(Vec a) { return vrndnq_f32(a); }
+// 2^n for integral n, -126 <= n <= 127.
 CONV2D_INLINE Vec power_of_two(Vec n) {
   return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23));
 }

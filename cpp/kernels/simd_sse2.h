@@ -66,6 +66,7 @@ CONV2D_INLINE Mask either(Mask a, Mask b) { return _mm_or_ps(a, b); }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b)); }
 // For |a| < 2^31.
 CONV2D_INLINE Vec round_even(Vec a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
+// 2^n for integral n, -126 <= n <= 127.
 CONV2D_INLINE Vec power_of_two(Vec n) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127)), 23));
 }
