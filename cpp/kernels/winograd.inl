@@ -126,7 +126,7 @@ CONV2D_INLINE void input_groups(const Load& load_x, const Store& store_v, Vec* s
     forward<kColumns>(t[r], v);
 #pragma GCC unroll 10
     for (int j = 0; j < kColumns; ++j) {
-      store_v((kFirst + r) * kColumns + j, v[j]);
+      store_v(v[j]);
       if (watched(kFirst + r, j, kRows, kColumns)) *seen = fma(v[j], v[j], *seen);
     }
   }
@@ -137,20 +137,30 @@ CONV2D_INLINE void input_groups(const Load& load_x, const Store& store_v, Vec* s
 
 template <int kRows, int kColumns>
 bool winograd_input(const WinogradInput& t) {
+  const float* rows[kRows];
+  int64_t columns[kColumns];
+#pragma GCC unroll 10
+  for (int i = 0; i < kRows; ++i) rows[i] = t.x + i * t.row;
+#pragma GCC unroll 10
+  for (int j = 0; j < kColumns; ++j) columns[j] = j * t.column;
+  const int64_t plane = t.plane;
+  float *to = t.v, *at = to;
   Vec seen = zero();
-  float* to = t.v;
-  int64_t c = 0;
-  const auto put = [&](int at, Vec v) __attribute__((always_inline)) { store(to + at * t.plane, v); };
-  for (; c + kLanes <= t.channels; c += kLanes, to += kProductRows * kLanes) {
-    const float* x = t.x + c;
+  int64_t left = t.channels;
+  // Points come in the order of their planes.
+  const auto put = [&](Vec v) __attribute__((always_inline)) {
+    store(at, v);
+    at += plane;
+  };
+  for (; left >= kLanes; left -= kLanes, to += kProductRows * kLanes, at = to) {
     input_groups<kRows, kColumns, 0>(
-        [&](int i, int j) __attribute__((always_inline)) { return load(x + i * t.row + j * t.column); }, put,
-        &seen);
+        [&](int i, int j) __attribute__((always_inline)) { return load(rows[i] + columns[j]); }, put, &seen);
+#pragma GCC unroll 10
+    for (int i = 0; i < kRows; ++i) rows[i] += kLanes;
   }
-  if (c < t.channels) {
-    input_groups<kRows, kColumns, 0>(
-        [&](int i, int j) { return load_first(t.x + c + i * t.row + j * t.column, t.channels - c); }, put,
-        &seen);
+  if (left > 0) {
+    input_groups<kRows, kColumns, 0>([&](int i, int j) { return load_first(rows[i] + columns[j], left); },
+                                     put, &seen);
   }
   return !any(is_nan(sub(seen, seen)));
 }
@@ -189,62 +199,54 @@ void winograd_product(const WinogradProduct& t) {
   }
 }
 
-// Row i of AT times m(0), m(1), ...; rows of the same parity share their sums.
+// y[i] = row i of AT times m(0), m(1), ...; rows of the same parity share their sums.
 template <int kPoints, int kOutputs, typename Get>
-CONV2D_INLINE Vec inverse(int i, const Get& m) {
+CONV2D_INLINE void inverse(const Get& m, Vec* y) {
   constexpr int kPairs = kPoints / 2 - 1;
   if constexpr (kPoints == 1) {
-    return m(0);
+    y[0] = m(0);
   } else if constexpr (kStrided<kPoints>) {
-    return add(inverse<kPolynomial<kPoints>, kOutputs>(i, m), m(kPolynomial<kPoints> + i));
+    inverse<kPolynomial<kPoints>, kOutputs>(m, y);
+#pragma GCC unroll 4
+    for (int i = 0; i < kOutputs; ++i) y[i] = add(y[i], m(kPolynomial<kPoints> + i));
   } else {
-    Vec sum = i == 0 ? m(0) : i == kOutputs - 1 ? m(kPoints - 1) : zero();
 #pragma GCC unroll 4
     for (int k = 0; k < kPairs; ++k) {
-      const Vec a = m(2 * k + 1), b = m(2 * k + 2), s = i % 2 == 0 ? add(a, b) : sub(a, b);
-      const float factor = power(kToom<kPoints>.p[k], i);
-      const bool first = k == 0 && i > 0 && i < kOutputs - 1;
-      if (first) {
-        sum = factor == 1.0f ? s : mul(set(factor), s);
-      } else {
-        sum = factor == 1.0f ? add(sum, s) : fma(set(factor), s, sum);
+      const Vec a = m(2 * k + 1), b = m(2 * k + 2), sum = add(a, b), difference = sub(a, b);
+#pragma GCC unroll 4
+      for (int i = 0; i < kOutputs; ++i) {
+        const Vec s = i % 2 == 0 ? sum : difference;
+        const float factor = power(kToom<kPoints>.p[k], i);
+        if (k == 0 && i > 0 && i < kOutputs - 1) {
+          y[i] = factor == 1.0f ? s : mul(set(factor), s);
+        } else {
+          const Vec before = k > 0 ? y[i] : m(i == 0 ? 0 : kPoints - 1);
+          y[i] = factor == 1.0f ? add(before, s) : fma(set(factor), s, before);
+        }
       }
     }
-    return sum;
   }
 }
 
-// y[i * row + j * column] = clamp(AT m A + bias) for rows i = kFirst, kFirst + 2, ... below kFirst + kSpan.
-template <int kRows, int kOutRows, int kColumns, int kOutColumns, int kFirst, int kSpan>
-CONV2D_INLINE void output_rows(const float* m, int64_t plane, float* y, int64_t row, int64_t column, Vec bias,
+// y[i * row + j * column] = clamp(AT m A + bias)
+template <int kRows, int kOutRows, int kColumns, int kOutColumns>
+CONV2D_INLINE void output_tile(const float* m, int64_t plane, float* y, int64_t row, int64_t column, Vec bias,
                                Vec low, Vec high) {
-  Vec s[2][kColumns];
+  Vec half[kColumns][kOutRows];
 #pragma GCC unroll 10
   for (int j = 0; j < kColumns; ++j) {
-    const auto get = [&](int i) __attribute__((always_inline)) {
-      return load(m + (i * kColumns + j) * plane);
-    };
-    s[0][j] = inverse<kRows, kOutRows>(kFirst, get);
-    if constexpr (kSpan > 2) s[1][j] = inverse<kRows, kOutRows>(kFirst + 2, get);
+    inverse<kRows, kOutRows>(
+        [&](int i) __attribute__((always_inline)) { return load(m + (i * kColumns + j) * plane); }, half[j]);
   }
-#pragma GCC unroll 2
-  for (int h = 0; h < (kSpan + 1) / 2; ++h) {
+#pragma GCC unroll 4
+  for (int i = 0; i < kOutRows; ++i) {
+    Vec v[kOutColumns];
+    inverse<kColumns, kOutColumns>(
+        [&](int j) __attribute__((always_inline)) { return half[j][i]; }, v);
 #pragma GCC unroll 4
     for (int j = 0; j < kOutColumns; ++j) {
-      const Vec v = inverse<kColumns, kOutColumns>(
-          j, [&](int i) __attribute__((always_inline)) { return s[h][i]; });
-      store(y + (kFirst + 2 * h) * row + j * column, min(high, max(low, add(v, bias))));
+      store(y + i * row + j * column, min(high, max(low, add(v[j], bias))));
     }
-  }
-}
-
-// All rows; two of one parity at a time where registers allow it.
-template <int kRows, int kOutRows, int kColumns, int kOutColumns, int kFirst = 0, typename... Rest>
-CONV2D_INLINE void output_all(Rest... rest) {
-  constexpr bool kTwo = kRegisters == 32 && kColumns <= 6 && kOutRows == 4;
-  output_rows<kRows, kOutRows, kColumns, kOutColumns, kFirst, kTwo ? 3 : 1>(rest...);
-  if constexpr (kFirst + 1 < (kTwo ? 2 : kOutRows)) {
-    output_all<kRows, kOutRows, kColumns, kOutColumns, kFirst + 1>(rest...);
   }
 }
 
@@ -257,7 +259,7 @@ void winograd_output(const WinogradOutput& t) {
     const Vec bias = t.bias != nullptr ? load_first(t.bias + o, count) : zero();
     const bool at_once =
         count == kLanes && t.rows == kOutRows && t.columns == kOutColumns && t.residual == nullptr;
-    output_all<kRows, kOutRows, kColumns, kOutColumns>(
+    output_tile<kRows, kOutRows, kColumns, kOutColumns>(
         t.m + o, t.plane, at_once ? t.y + o : tile, at_once ? t.row : kOutColumns * kLanes,
         at_once ? t.column : kLanes, bias, at_once ? low : sub(zero(), all), at_once ? high : all);
     for (int64_t i = 0; !at_once && i < t.rows; ++i) {

@@ -8,7 +8,14 @@
 namespace conv2d {
 namespace {
 
-constexpr double kVector = 16.0, kTileRows = 14.0, kCall = 20.0;
+constexpr double kVector = 16.0, kTileRows = 14.0;
+
+// Cycles of a step of 16 floats beside what the arithmetic alone takes, and of a call of the products.
+// Vectors of 8 floats and 16 registers leave transforms short of registers, and calls short.
+struct Rates {
+  double product, call, input, output;
+};
+constexpr Rates kWide = {1.0, 20.0, 1.0, 1.0}, kNarrow = {1.15, 100.0, 1.5, 5.5};
 constexpr double kStream = 2.0;  // one long run of reads from the last cache against mixed traffic
 
 // Vector operations of a one-dimensional transform.
@@ -39,15 +46,18 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const double c_vectors = static_cast<double>(ceil_div(p.group_c(), 16));
   const double oc_vectors = static_cast<double>(ceil_div(p.group_oc(), 16));
   const double calls = std::ceil(oc_vectors / 2.0) * points * std::max(1.0, tiles / kTileRows);
-  const double products = oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + calls * kCall;
+  const Rates& rates = machine.lanes == 16.0 ? kWide : kNarrow;
+  const double products =
+      rates.product * oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + rates.call * calls;
   const double input =
       forward_steps(static_cast<int64_t>(th)) * tw + forward_steps(static_cast<int64_t>(tw)) * th;
   const double output =
       inverse_steps(static_cast<int64_t>(th), spec.out_rows) * tw +
       inverse_steps(static_cast<int64_t>(tw), spec.out_columns) * static_cast<double>(spec.out_rows);
   const double transforms =
-      tiles * (c_vectors * (input + 2.0 * points) +
-               oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
+      tiles *
+      (rates.input * c_vectors * (input + 2.0 * points) +
+       rates.output * oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
   const double stream = (bytes > machine.l3_bytes ? 1.0 : kStream) * machine.bytes_per_cycle;
