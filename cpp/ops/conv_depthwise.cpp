@@ -55,17 +55,19 @@ class DepthwisePlan : public ConvPlan {
     const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
     const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
     const int64_t blocks = ceil_div(p.oc, block);
-    const Range range = worker.share(blocks * p.n * units);
     float* ring = reinterpret_cast<float*>(scratch) + worker.index * ring_floats();
-    int64_t filled = 0,
-            current = -1;  // rows below `filled` of image and block `current` are or were in the ring
-    for (int64_t i = range.begin; i < range.end; ++i) {
-      const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
-      if (image != current) filled = 0;
-      current = image;
-      const int64_t unit = i % units, oy = unit / p.dh * p.dh * rows_ + unit % p.dh;
-      if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
-    }
+    // Rows below `filled` of image and block `current` are or were in the ring, up to unit `next`.
+    int64_t filled = 0, current = -1, next = 0;
+    worker.each(blocks * p.n * units, [&](Range range) {
+      for (int64_t i = range.begin; i < range.end; ++i) {
+        const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
+        if (image != current || i != next) filled = 0;
+        current = image;
+        next = i + 1;
+        const int64_t unit = i % units, oy = unit / p.dh * p.dh * rows_ + unit % p.dh;
+        if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
+      }
+    });
   }
 
  private:

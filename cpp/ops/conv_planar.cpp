@@ -37,14 +37,15 @@ class PlanarPlan : public ConvPlan {
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
     float* rows = reinterpret_cast<float*>(scratch + static_cast<size_t>(worker.index) * worker_bytes_);
-    const Range mine = worker.share(p.n * p.oh);
-    for (int64_t row = mine.begin; row < mine.end;) {
-      const int64_t n = row / p.oh, oy = row % p.oh;
-      const int64_t count = std::min({kBlockRows, p.oh - oy, mine.end - row});
-      fill(io, n, oy * p.sh - p.pad.top, (count - 1) * p.sh + (p.kh - 1) * p.dh + 1, rows);
-      for (int64_t i = 0; i < count; ++i) output_row(io, (row + i) * p.ow, rows + i * p.sh * row_);
-      row += count;
-    }
+    worker.each(p.n * p.oh, [&](Range mine) {
+      for (int64_t row = mine.begin; row < mine.end;) {
+        const int64_t n = row / p.oh, oy = row % p.oh;
+        const int64_t count = std::min({kBlockRows, p.oh - oy, mine.end - row});
+        fill(io, n, oy * p.sh - p.pad.top, (count - 1) * p.sh + (p.kh - 1) * p.dh + 1, rows);
+        for (int64_t i = 0; i < count; ++i) output_row(io, (row + i) * p.ow, rows + i * p.sh * row_);
+        row += count;
+      }
+    });
   }
 
  private:

@@ -13,24 +13,27 @@ class ReferencePlan : public ConvPlan {
   size_t scratch_bytes(int) const override { return 0; }
 
   void run(const ConvIo& io, char*, const Worker& worker) const noexcept override {
-    const ConvProblem& p = problem;
-    const Range rows = worker.share(p.n * p.oh);
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      for (int64_t ox = 0; ox < p.ow; ++ox) {
-        const int64_t pixel = row * p.ow + ox;
-        float* y = io.y + pixel * io.y_stride;
-        for (int64_t o = 0; o < p.oc; ++o) {
-          double sum = weights_->bias() != nullptr ? weights_->bias()[o] : 0.0;
-          sum += window(io, row / p.oh, row % p.oh, ox, o) * weights_->scale(o);
-          if (io.residual != nullptr) sum += io.residual[pixel * io.residual_stride + o];
-          y[o] = static_cast<float>(sum);
-        }
-        kernels_.activate(p.activation, y, y, p.oc);
+    worker.each(problem.n * problem.oh, [&](Range rows) {
+      for (int64_t row = rows.begin; row < rows.end; ++row) {
+        for (int64_t ox = 0; ox < problem.ow; ++ox) pixel(io, row, ox);
       }
-    }
+    });
   }
 
  private:
+  void pixel(const ConvIo& io, int64_t row, int64_t ox) const {
+    const ConvProblem& p = problem;
+    const int64_t at = row * p.ow + ox;
+    float* y = io.y + at * io.y_stride;
+    for (int64_t o = 0; o < p.oc; ++o) {
+      double sum = weights_->bias() != nullptr ? weights_->bias()[o] : 0.0;
+      sum += window(io, row / p.oh, row % p.oh, ox, o) * weights_->scale(o);
+      if (io.residual != nullptr) sum += io.residual[at * io.residual_stride + o];
+      y[o] = static_cast<float>(sum);
+    }
+    kernels_.activate(p.activation, y, y, p.oc);
+  }
+
   // sum over the window inside the image of v(x) * kernel
   double window(const ConvIo& io, int64_t n, int64_t oy, int64_t ox, int64_t o) const {
     const ConvProblem& p = problem;

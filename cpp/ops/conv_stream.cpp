@@ -7,7 +7,8 @@
 namespace conv2d {
 namespace {
 
-constexpr double kBandShare = 0.25;  // of the second-level cache, for what lies between two stages
+constexpr double kBandBytes = 256 << 10;  // of what lies between two stages
+constexpr double kHeldBytes = 1 << 20;    // that stay in the second-level caches between two stages anyway
 constexpr double kMostRecomputed = 0.2;
 constexpr int64_t kBandMultiple = 4;  // bands of an image, so that workers have as many where bands are few
 
@@ -34,20 +35,19 @@ ConvProblem cut(const ConvProblem& whole, Range input, Range output) {
 
 }  // namespace
 
-int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages, const Machine& machine) {
+int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages) {
   const ConvProblem& last = stages.back();
   double per_row = 0.0, rows = 1.0;  // rows of the stage for each row of the last output
   for (size_t i = stages.size() - 1; i > 0; --i) {
     rows *= static_cast<double>(stages[i].sh);
     per_row = std::max(per_row, rows * row_bytes(stages[i - 1]));
   }
-  const int64_t most =
-      std::clamp<int64_t>(static_cast<int64_t>(kBandShare * machine.l2_bytes / per_row), 1, last.oh);
+  const int64_t most = std::clamp<int64_t>(static_cast<int64_t>(kBandBytes / per_row), 1, last.oh);
   return ceil_div(last.oh, round_up(ceil_div(last.oh, most), kBandMultiple));
 }
 
-bool StreamPlan::pays(const std::vector<ConvProblem>& stages, const Machine& machine) {
-  const int64_t rows = band_rows(stages, machine), bands = ceil_div(stages.back().oh, rows);
+bool StreamPlan::pays(const std::vector<ConvProblem>& stages) {
+  const int64_t rows = band_rows(stages), bands = ceil_div(stages.back().oh, rows);
   double between = 0.0, weights = 0.0, extra = 0.0;
   for (size_t i = 0; i < stages.size(); ++i) {
     weights += stages[i].kernel_bytes();
@@ -59,7 +59,7 @@ bool StreamPlan::pays(const std::vector<ConvProblem>& stages, const Machine& mac
   }
   // The second-level caches of two cores hold the output of a depthwise stage up to twice that size anyway.
   const double held = stages.size() == 2 && stages[0].is_depthwise() ? 2.0 : 1.0;
-  return between > held * machine.l2_bytes && weights * static_cast<double>(bands) < between &&
+  return between > held * kHeldBytes && weights * static_cast<double>(bands) < between &&
          extra <= kMostRecomputed;
 }
 
@@ -68,7 +68,7 @@ StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& ke
     : stages_(stages) {
   std::vector<ConvProblem> problems;
   for (const StreamStage& stage : stages_) problems.push_back(stage.problem);
-  rows_ = band_rows(problems, machine_of(kernels));
+  rows_ = band_rows(problems);
   size_t inner = 0;
   const int64_t oh = problems.back().oh;
   for (int64_t row = 0; row < oh; row += rows_) {
@@ -95,39 +95,44 @@ StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& ke
 }
 
 void StreamPlan::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
-  const ConvProblem &first = stages_.front().problem, &last = stages_.back().problem;
+  const ConvProblem& first = stages_.front().problem;
   char* mine = scratch + static_cast<size_t>(worker.index) * worker_bytes_;
   float* between[2] = {reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine) + between_floats_};
   char* inner = mine + 2 * between_floats_ * sizeof(float);
   const int64_t count = static_cast<int64_t>(bands_.size());
-  const Range work = worker.share(first.n * count);
-  for (int64_t unit = work.begin; unit < work.end; ++unit) {
-    const int64_t n = unit / count;
-    const Band& band = bands_[static_cast<size_t>(unit % count)];
-    for (size_t i = 0; i < band.size(); ++i) {
-      const ConvProblem& p = stages_[i].problem;
-      ConvIo stage;
-      if (i == 0) {
-        stage.x = io.x + (n * first.h + band[0].input.begin) * first.w * io.x_stride;
-        stage.x_stride = io.x_stride;
-        stage.pre = io.pre;
-      } else {
-        stage.x = between[i % 2];
-        stage.x_stride = p.c;
-      }
-      stage.y = between[(i + 1) % 2];
-      stage.y_stride = p.oc;
-      if (i + 1 == band.size()) {
-        const int64_t pixel = (n * last.oh + unit % count * rows_) * last.ow;
-        stage.y = io.y + pixel * io.y_stride;
-        stage.y_stride = io.y_stride;
-        if (io.residual != nullptr) {
-          stage.residual = io.residual + pixel * io.residual_stride;
-          stage.residual_stride = io.residual_stride;
-        }
-      }
-      band[i].plan->run(stage, inner, Worker(0, 1));
+  worker.each(first.n * count, [&](Range work) {
+    for (int64_t unit = work.begin; unit < work.end; ++unit)
+      run_band(io, unit / count, unit % count, between, inner);
+  });
+}
+
+void StreamPlan::run_band(const ConvIo& io, int64_t n, int64_t index, float* const between[2],
+                          char* inner) const {
+  const ConvProblem &first = stages_.front().problem, &last = stages_.back().problem;
+  const Band& band = bands_[static_cast<size_t>(index)];
+  for (size_t i = 0; i < band.size(); ++i) {
+    const ConvProblem& p = stages_[i].problem;
+    ConvIo stage;
+    if (i == 0) {
+      stage.x = io.x + (n * first.h + band[0].input.begin) * first.w * io.x_stride;
+      stage.x_stride = io.x_stride;
+      stage.pre = io.pre;
+    } else {
+      stage.x = between[i % 2];
+      stage.x_stride = p.c;
     }
+    stage.y = between[(i + 1) % 2];
+    stage.y_stride = p.oc;
+    if (i + 1 == band.size()) {
+      const int64_t pixel = (n * last.oh + index * rows_) * last.ow;
+      stage.y = io.y + pixel * io.y_stride;
+      stage.y_stride = io.y_stride;
+      if (io.residual != nullptr) {
+        stage.residual = io.residual + pixel * io.residual_stride;
+        stage.residual_stride = io.residual_stride;
+      }
+    }
+    band[i].plan->run(stage, inner, Worker(0, 1));
   }
 }
 

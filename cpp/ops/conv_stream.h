@@ -23,10 +23,10 @@ class StreamPlan {
   StreamPlan(const std::vector<StreamStage>& stages, const Kernels& kernels, bool needs_pre, bool exact);
 
   // Rows of the last stage's output in a band.
-  static int64_t band_rows(const std::vector<ConvProblem>& stages, const Machine& machine);
+  static int64_t band_rows(const std::vector<ConvProblem>& stages);
   // Whether a stream beats the stages one by one: what it keeps from memory against rows computed twice and
   // weights read again for each band.
-  static bool pays(const std::vector<ConvProblem>& stages, const Machine& machine);
+  static bool pays(const std::vector<ConvProblem>& stages);
 
   size_t scratch_bytes(int workers) const { return static_cast<size_t>(workers) * worker_bytes_; }
   // ConvPlan::run's contract; the residual is added in the last stage.
@@ -38,6 +38,9 @@ class StreamPlan {
     const ConvPlan* plan;
   };
   using Band = std::vector<Piece>;  // a piece for each stage
+
+  // Band `index` of image n through all stages.
+  void run_band(const ConvIo& io, int64_t n, int64_t index, float* const between[2], char* inner) const;
 
   std::vector<StreamStage> stages_;
   std::vector<Band> bands_;  // of one image

@@ -18,7 +18,8 @@ namespace conv2d {
 namespace {
 
 constexpr int64_t kDepth = 256;
-constexpr int64_t kBlockBytes = 600000, kMaxRuns = 8, kFarBytes = 1 << 20;
+constexpr double kBlockShare = 0.57;  // of the second-level cache
+constexpr int64_t kMaxRuns = 8, kFarBytes = 1 << 20;
 // Where U outgrows the third-level cache, larger blocks read it less often.
 constexpr int64_t kLargeKernelBytes = 16 << 20, kLargeBlockBytes = 4500000;
 
@@ -58,7 +59,8 @@ class WinogradPlan : public ConvPlan {
     plane_m_ = odd_lines(kernels.winograd_rows * 2 * kernels.lanes);
     const int64_t run_bytes = 4 * points_ * (plane_v_ + plane_m_);
     const bool large = u_->bytes() / static_cast<size_t>(p.groups) > kLargeKernelBytes;
-    const int64_t block_bytes = large ? kLargeBlockBytes : kBlockBytes;
+    const int64_t block_bytes =
+        large ? kLargeBlockBytes : static_cast<int64_t>(kBlockShare * machine_of(kernels).l2_bytes);
     runs_ = std::max<int64_t>(
         1, std::min({ceil_div(tiles_, kernels.winograd_rows), block_bytes / run_bytes, kMaxRuns}));
   }
@@ -67,26 +69,24 @@ class WinogradPlan : public ConvPlan {
     return static_cast<size_t>(workers * worker_floats()) * sizeof(float);
   }
 
-  // Workers form a grid: `down` shares of the tiles times shares of the panels of all groups.
+  // Units are blocks of tiles times parts of the panels of all groups.
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const int64_t slices = problem.groups * panels_, down = shares_of_tiles(worker.count);
     const int64_t across = std::min(worker.count / down, slices);
-    if (worker.index >= across * down) return;
-    const auto part = [](int64_t index, int64_t count, int64_t total) {
-      return Worker(static_cast<int>(index), static_cast<int>(count)).share(total);
-    };
-    const Range tiles = part(worker.index / across, down, tiles_);
-    const Range mine = part(worker.index % across, across, slices);
+    const int64_t most = runs_ * kernels_.winograd_rows;  // tiles of a block
+    const int64_t blocks = std::min(round_up(ceil_div(tiles_, most), down), tiles_);
     float* memory = reinterpret_cast<float*>(scratch) + worker.index * worker_floats();
-    const int64_t count = tiles.end - tiles.begin, blocks = ceil_div(count, runs_ * kernels_.winograd_rows);
-    for (int64_t first = mine.begin; first < mine.end;) {
-      const int64_t g = first / panels_, last = std::min(mine.end, (g + 1) * panels_);
-      for (int64_t b = 0; b < blocks; ++b) {
-        block(io, g, {tiles.begin + count * b / blocks, tiles.begin + count * (b + 1) / blocks},
-              {first - g * panels_, last - g * panels_}, memory);
+    worker.each(across * blocks, [&](Range units) {
+      for (int64_t unit = units.begin; unit < units.end; ++unit) {
+        const Range mine = part({0, slices}, unit / blocks, across);
+        const Range tiles = part({0, tiles_}, unit % blocks, blocks);
+        for (int64_t first = mine.begin; first < mine.end;) {
+          const int64_t g = first / panels_, last = std::min(mine.end, (g + 1) * panels_);
+          block(io, g, tiles, {first - g * panels_, last - g * panels_}, memory);
+          first = last;
+        }
       }
-      first = last;
-    }
+    });
   }
 
  private:

@@ -14,9 +14,12 @@ namespace {
 constexpr int64_t kGrain = 64;   // floats: shares begin at a multiple
 constexpr int64_t kWide = 1024;  // floats of a repeated row on the stack
 
-Range share_elements(const Worker& worker, int64_t count) {
-  const Range blocks = worker.share(ceil_div(count, kGrain));
-  return {blocks.begin * kGrain, std::min(blocks.end * kGrain, count)};
+// body(range) over [0, count) in whole vectors.
+template <typename Body>
+void each_element(const Worker& worker, int64_t count, const Body& body) {
+  worker.each(ceil_div(count, kGrain), [&](Range blocks) {
+    body(Range{blocks.begin * kGrain, std::min(blocks.end * kGrain, count)});
+  });
 }
 
 // How many rows of `channels` make one wide row; 1 where rows are long enough or not dense.
@@ -33,22 +36,21 @@ void repeat(const float* from, int64_t channels, int64_t times, float* to) {
 void run_activation(const Kernels& kernels, const Activation& activation, ConstView x, View y, int64_t rows,
                     int64_t channels, const Worker& worker) noexcept {
   if (x.stride == channels && y.stride == channels) {
-    const Range range = share_elements(worker, rows * channels);
-    if (range.begin < range.end)
+    return each_element(worker, rows * channels, [&](Range range) {
       kernels.activate(activation, x.data + range.begin, y.data + range.begin, range.end - range.begin);
-    return;
+    });
   }
-  const Range range = worker.share(rows);
-  for (int64_t r = range.begin; r < range.end; ++r) {
-    kernels.activate(activation, x.data + r * x.stride, y.data + r * y.stride, channels);
-  }
+  worker.each(rows, [&](Range range) {
+    for (int64_t r = range.begin; r < range.end; ++r) {
+      kernels.activate(activation, x.data + r * x.stride, y.data + r * y.stride, channels);
+    }
+  });
 }
 
 void run_scale_shift(const Kernels& kernels, const float* scale, const float* shift,
                      const Activation& activation, ConstView x, View y, int64_t rows, int64_t channels,
                      const Worker& worker) noexcept {
   const int64_t times = repeats(x.stride == channels && y.stride == channels, channels, rows);
-  const Range range = worker.share(rows);
   float wide[2][kWide];
   if (times > 1) {
     if (scale != nullptr) repeat(scale, channels, times, wide[0]);
@@ -56,57 +58,62 @@ void run_scale_shift(const Kernels& kernels, const float* scale, const float* sh
     scale = scale != nullptr ? wide[0] : nullptr;
     shift = shift != nullptr ? wide[1] : nullptr;
   }
-  for (int64_t r = range.begin; r < range.end; r += times) {
-    kernels.scale_shift(activation, scale, shift, x.data + r * x.stride, y.data + r * y.stride,
-                        std::min(times, range.end - r) * channels);
-  }
+  worker.each(rows, [&](Range range) {
+    for (int64_t r = range.begin; r < range.end; r += times) {
+      kernels.scale_shift(activation, scale, shift, x.data + r * x.stride, y.data + r * y.stride,
+                          std::min(times, range.end - r) * channels);
+    }
+  });
 }
 
 void run_prelu(const Kernels& kernels, const float* alpha, ConstView x, View y, int64_t rows,
                int64_t channels, const Worker& worker) noexcept {
   const Activation linear;
-  const Range range = worker.share(rows);
   const int64_t times = repeats(x.stride == channels && y.stride == channels, channels, rows);
   float wide[kWide];
   if (times > 1) {
     repeat(alpha, channels, times, wide);
     alpha = wide;
   }
-  for (int64_t r = range.begin; r < range.end; r += times) {
-    kernels.binary(BinaryKind::kPrelu,
-                   {&linear, x.data + r * x.stride, 0, 1, alpha, 0, 1, y.data + r * y.stride, 0, 1,
-                    std::min(times, range.end - r) * channels});
-  }
+  worker.each(rows, [&](Range range) {
+    for (int64_t r = range.begin; r < range.end; r += times) {
+      kernels.binary(BinaryKind::kPrelu,
+                     {&linear, x.data + r * x.stride, 0, 1, alpha, 0, 1, y.data + r * y.stride, 0, 1,
+                      std::min(times, range.end - r) * channels});
+    }
+  });
 }
 
 void run_softmax(const Kernels& kernels, bool log, ConstView x, View y, int64_t rows, int64_t channels,
                  const Worker& worker) noexcept {
-  const Range range = worker.share(rows);
-  for (int64_t r = range.begin; r < range.end; ++r) {
-    const float* from = x.data + r * x.stride;
-    float* to = y.data + r * y.stride;
-    const float top = kernels.row_max(from, channels);
-    const float sum = kernels.row_exp(from, top, log ? nullptr : to, channels);
-    if (log) {
-      kernels.row_affine(from, top, 1.0f, nullptr, nullptr, to, channels);
-      kernels.row_affine(to, std::log(sum), 1.0f, nullptr, nullptr, to, channels);
-    } else {
-      kernels.row_affine(to, 0.0f, 1.0f / sum, nullptr, nullptr, to, channels);
+  worker.each(rows, [&](Range range) {
+    for (int64_t r = range.begin; r < range.end; ++r) {
+      const float* from = x.data + r * x.stride;
+      float* to = y.data + r * y.stride;
+      const float top = kernels.row_max(from, channels);
+      const float sum = kernels.row_exp(from, top, log ? nullptr : to, channels);
+      if (log) {
+        kernels.row_affine(from, top, 1.0f, nullptr, nullptr, to, channels);
+        kernels.row_affine(to, std::log(sum), 1.0f, nullptr, nullptr, to, channels);
+      } else {
+        kernels.row_affine(to, 0.0f, 1.0f / sum, nullptr, nullptr, to, channels);
+      }
     }
-  }
+  });
 }
 
 void run_normalize(const Kernels& kernels, float epsilon, const float* gamma, const float* beta, ConstView x,
                    View y, int64_t rows, int64_t channels, const Worker& worker) noexcept {
-  const Range range = worker.share(rows);
   const float count = static_cast<float>(channels);
-  for (int64_t r = range.begin; r < range.end; ++r) {
-    const float* from = x.data + r * x.stride;
-    const float mean = kernels.row_sum(from, channels) / count;
-    const float variance = kernels.row_square_sum(from, mean, channels) / count;
-    kernels.row_affine(from, mean, 1.0f / std::sqrt(variance + epsilon), gamma, beta, y.data + r * y.stride,
-                       channels);
-  }
+  worker.each(rows, [&](Range range) {
+    for (int64_t r = range.begin; r < range.end; ++r) {
+      const float* from = x.data + r * x.stride;
+      const float mean = kernels.row_sum(from, channels) / count;
+      const float variance = kernels.row_square_sum(from, mean, channels) / count;
+      kernels.row_affine(from, mean, 1.0f / std::sqrt(variance + epsilon), gamma, beta, y.data + r * y.stride,
+                         channels);
+    }
+  });
 }
 
 namespace {
@@ -154,14 +161,15 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
   rows.a_step = t.a_strides[t.rank - 1];
   rows.b_step = t.b_strides[t.rank - 1];
   if (t.rank == 1) {
-    const Range range = share_elements(worker, rows.count);
-    if (range.begin >= range.end) return;
-    rows.a = a + range.begin * rows.a_step;
-    rows.b = b + range.begin * rows.b_step;
-    rows.y = y + range.begin;
     rows.rows = 1;
-    rows.count = range.end - range.begin;
-    return kernels.binary(kind, rows);
+    return each_element(worker, rows.count, [&](Range range) {
+      BinaryRows part = rows;
+      part.a = a + range.begin * rows.a_step;
+      part.b = b + range.begin * rows.b_step;
+      part.y = y + range.begin;
+      part.count = range.end - range.begin;
+      kernels.binary(kind, part);
+    });
   }
   // The last but one axis holds the rows; the axes before it are walked as digits of `outer`.
   const int64_t axis = t.rank - 2, inner = t.shape[axis];
@@ -174,38 +182,40 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
   float wide[kWide];
   int64_t all = 1;
   for (int64_t i = 0; i < t.rank - 1; ++i) all *= t.shape[i];
-  const Range range = worker.share(all);
-  for (int64_t r = range.begin; r < range.end;) {
-    const int64_t within = r % inner, count = std::min(inner - within, range.end - r);
-    rows.a = a + within * rows.a_row;
-    rows.b = b + within * rows.b_row;
-    for (int64_t i = axis - 1, outer = r / inner; i >= 0; outer /= t.shape[i], --i) {
-      rows.a += outer % t.shape[i] * t.a_strides[i];
-      rows.b += outer % t.shape[i] * t.b_strides[i];
+  worker.each(all, [&](Range range) {
+    for (int64_t r = range.begin; r < range.end;) {
+      const int64_t within = r % inner, count = std::min(inner - within, range.end - r);
+      rows.a = a + within * rows.a_row;
+      rows.b = b + within * rows.b_row;
+      for (int64_t i = axis - 1, outer = r / inner; i >= 0; outer /= t.shape[i], --i) {
+        rows.a += outer % t.shape[i] * t.a_strides[i];
+        rows.b += outer % t.shape[i] * t.b_strides[i];
+      }
+      rows.y = y + r * channels;
+      rows.rows = count;
+      if (times > 1 && count >= times) {
+        repeat(rows.b, channels, times, wide);
+        BinaryRows whole = rows;
+        whole.b = wide;
+        whole.rows = count / times;
+        whole.count = channels * times;
+        whole.a_row = whole.y_row = whole.count;
+        kernels.binary(kind, whole);
+        const int64_t done = whole.rows * times;
+        rows.a += done * rows.a_row;
+        rows.y += done * channels;
+        rows.rows = count - done;
+      }
+      kernels.binary(kind, rows);
+      r += count;
     }
-    rows.y = y + r * channels;
-    rows.rows = count;
-    if (times > 1 && count >= times) {
-      repeat(rows.b, channels, times, wide);
-      BinaryRows whole = rows;
-      whole.b = wide;
-      whole.rows = count / times;
-      whole.count = channels * times;
-      whole.a_row = whole.y_row = whole.count;
-      kernels.binary(kind, whole);
-      const int64_t done = whole.rows * times;
-      rows.a += done * rows.a_row;
-      rows.y += done * channels;
-      rows.rows = count - done;
-    }
-    kernels.binary(kind, rows);
-    r += count;
-  }
+  });
 }
 
 void run_fill(float value, View y, int64_t rows, int64_t channels, const Worker& worker) noexcept {
-  const Range range = worker.share(rows);
-  for (int64_t r = range.begin; r < range.end; ++r) std::fill_n(y.data + r * y.stride, channels, value);
+  worker.each(rows, [&](Range range) {
+    for (int64_t r = range.begin; r < range.end; ++r) std::fill_n(y.data + r * y.stride, channels, value);
+  });
 }
 
 void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strides, const int64_t* y_strides,
@@ -224,44 +234,45 @@ void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strid
   const int64_t count = t.shape[last], x_step = t.a_strides[last], y_step = t.b_strides[last];
   int64_t all = 1;
   for (int64_t i = 0; i < last; ++i) all *= t.shape[i];
-  const bool split = all < worker.count;
-  const Range range = split ? Range{0, all} : worker.share(all);
-  const Range part = split ? share_elements(worker, count) : Range{0, count};
-  if (part.begin >= part.end) return;
-  for (int64_t r = range.begin; r < range.end; ++r) {
-    const float* from = x + part.begin * x_step;
-    float* to = y + part.begin * y_step;
-    for (int64_t i = last - 1, outer = r; i >= 0; outer /= t.shape[i], --i) {
-      from += outer % t.shape[i] * t.a_strides[i];
-      to += outer % t.shape[i] * t.b_strides[i];
-    }
+  const auto copy = [&](Range range, Range part) {
     const int64_t n = part.end - part.begin;
-    if (x_step == 1 && y_step == 1) {
-      std::memcpy(to, from, static_cast<size_t>(n) * 4);
-    } else {
-      for (int64_t i = 0; i < n; ++i) to[i * y_step] = from[i * x_step];
+    for (int64_t r = range.begin; r < range.end; ++r) {
+      const float* from = x + part.begin * x_step;
+      float* to = y + part.begin * y_step;
+      for (int64_t i = last - 1, outer = r; i >= 0; outer /= t.shape[i], --i) {
+        from += outer % t.shape[i] * t.a_strides[i];
+        to += outer % t.shape[i] * t.b_strides[i];
+      }
+      if (x_step == 1 && y_step == 1) {
+        std::memcpy(to, from, static_cast<size_t>(n) * 4);
+      } else {
+        for (int64_t i = 0; i < n; ++i) to[i * y_step] = from[i * x_step];
+      }
     }
-  }
+  };
+  if (all < worker.count) return each_element(worker, count, [&](Range part) { copy({0, all}, part); });
+  worker.each(all, [&](Range range) { copy(range, {0, count}); });
 }
 
 void run_reduce(const Kernels& kernels, ReduceKind kind, int64_t outer, int64_t middle, int64_t inner,
                 const float* x, float* y, const Worker& worker) noexcept {
   if (inner == 1) {
-    const Range range = worker.share(outer);
-    for (int64_t i = range.begin; i < range.end; ++i) {
-      const float* row = x + i * middle;
-      y[i] = kind == ReduceKind::kMax ? kernels.row_max(row, middle) : kernels.row_sum(row, middle);
-      if (kind == ReduceKind::kMean) y[i] /= static_cast<float>(middle);
-    }
-    return;
+    return worker.each(outer, [&](Range range) {
+      for (int64_t i = range.begin; i < range.end; ++i) {
+        const float* row = x + i * middle;
+        y[i] = kind == ReduceKind::kMax ? kernels.row_max(row, middle) : kernels.row_sum(row, middle);
+        if (kind == ReduceKind::kMean) y[i] /= static_cast<float>(middle);
+      }
+    });
   }
   const int64_t block = 128, blocks = ceil_div(inner, block);
-  const Range range = worker.share(outer * blocks);
-  for (int64_t i = range.begin; i < range.end; ++i) {
-    const int64_t o = i / blocks, c = i % blocks * block;
-    kernels.reduce_rows(kind, x + o * middle * inner + c, inner, middle, y + o * inner + c,
-                        std::min(block, inner - c));
-  }
+  worker.each(outer * blocks, [&](Range range) {
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      const int64_t o = i / blocks, c = i % blocks * block;
+      kernels.reduce_rows(kind, x + o * middle * inner + c, inner, middle, y + o * inner + c,
+                          std::min(block, inner - c));
+    }
+  });
 }
 
 namespace {
@@ -290,29 +301,30 @@ int64_t nearest_cell(int64_t i, int64_t size, int64_t out) {
 
 void run_resize(const Kernels& kernels, ResizeKind kind, int64_t n, int64_t h, int64_t w, int64_t c,
                 int64_t oh, int64_t ow, const float* x, float* y, const Worker& worker) noexcept {
-  const Range rows = worker.share(n * oh);
-  for (int64_t row = rows.begin; row < rows.end; ++row) {
-    const float* image = x + row / oh * h * w * c;
-    float* to = y + row * ow * c;
-    const int64_t oy = row % oh;
-    if (kind == ResizeKind::kNearest) {
-      const float* from = image + nearest_cell(oy, h, oh) * w * c;
-      for (int64_t ox = 0; ox < ow; ++ox) {
-        std::memcpy(to + ox * c, from + nearest_cell(ox, w, ow) * c, static_cast<size_t>(c) * 4);
+  worker.each(n * oh, [&](Range rows) {
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float* image = x + row / oh * h * w * c;
+      float* to = y + row * ow * c;
+      const int64_t oy = row % oh;
+      if (kind == ResizeKind::kNearest) {
+        const float* from = image + nearest_cell(oy, h, oh) * w * c;
+        for (int64_t ox = 0; ox < ow; ++ox) {
+          std::memcpy(to + ox * c, from + nearest_cell(ox, w, ow) * c, static_cast<size_t>(c) * 4);
+        }
+        continue;
       }
-      continue;
+      const Tap v = bilinear_tap(oy, h, oh);
+      const float *above = image + v.low * w * c, *below = image + v.high * w * c;
+      for (int64_t ox = 0; ox < ow; ++ox) {
+        const Tap u = bilinear_tap(ox, w, ow);
+        const float* const cells[4] = {above + u.low * c, above + u.high * c, below + u.low * c,
+                                       below + u.high * c};
+        const float weights[4] = {(1.0f - v.weight) * (1.0f - u.weight), (1.0f - v.weight) * u.weight,
+                                  v.weight * (1.0f - u.weight), v.weight * u.weight};
+        kernels.blend(cells, weights, to + ox * c, c);
+      }
     }
-    const Tap v = bilinear_tap(oy, h, oh);
-    const float *above = image + v.low * w * c, *below = image + v.high * w * c;
-    for (int64_t ox = 0; ox < ow; ++ox) {
-      const Tap u = bilinear_tap(ox, w, ow);
-      const float* const cells[4] = {above + u.low * c, above + u.high * c, below + u.low * c,
-                                     below + u.high * c};
-      const float weights[4] = {(1.0f - v.weight) * (1.0f - u.weight), (1.0f - v.weight) * u.weight,
-                                v.weight * (1.0f - u.weight), v.weight * u.weight};
-      kernels.blend(cells, weights, to + ox * c, c);
-    }
-  }
+  });
 }
 
 }  // namespace conv2d

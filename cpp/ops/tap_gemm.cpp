@@ -13,18 +13,19 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kDepth = 256;                                 // longest chain of one partial sum
-constexpr int64_t kBlockPixels = 112, kBlockFloats = 64 << 10;  // a block stays in the second-level cache
-constexpr int64_t kPanelBytes = 384 << 10;                      // and so do the panels that it meets
+constexpr int64_t kDepth = 256;  // longest chain of one partial sum
+constexpr int64_t kBlockPixels = 112;
+constexpr double kBlockShare = 0.25;   // of the second-level cache, for a block's pixels and outputs
+constexpr double kPanelShare = 0.375;  // and for the panels that it meets
+constexpr int64_t kUnitsPerWorker = 4;
+// Smaller units would read the kernel, or copy the pixels, too often.
+constexpr int64_t kLeastPixels = 48, kLeastPixelsOfLargeKernel = 96;
+constexpr int64_t kLeastColumns = 128, kLeastColumnsOfCopies = 512;
 constexpr int64_t kPadFloats = 16;
+constexpr int64_t kPattern = 96;  // floats of a repeated pattern
 
 // Pixels this far apart share one set of the first-level cache.
 bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
-
-Range part(Range all, int64_t index, int64_t count) {
-  const int64_t size = all.end - all.begin;
-  return {all.begin + size * index / count, all.begin + size * (index + 1) / count};
-}
 
 }  // namespace
 
@@ -50,7 +51,8 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
       taps() == 0 || (p_.dy.front() >= 0 && p_.dx.front() >= 0 && (p_.gh - 1) * p_.sh + p_.dy.back() < p_.h &&
                       (p_.gw - 1) * p_.sw + p_.dx.back() < p_.w);
   const int64_t floats = p_.group_oc() + std::min(p_.group_c(), kDepth);
-  const int64_t most = kBlockPixels * std::clamp<int64_t>(kBlockFloats / floats / kBlockPixels, 1, 4);
+  const int64_t block_floats = static_cast<int64_t>(kBlockShare * machine_of(kernels).l2_bytes) / 4;
+  const int64_t most = kBlockPixels * std::clamp<int64_t>(block_floats / floats / kBlockPixels, 1, 4);
   block_pixels_ = p_.gw <= most ? most : ceil_div(p_.gw, ceil_div(p_.gw, most));
   const int64_t step = (chunks_.empty() ? 0 : ceil_div(chunks_[0].channels, 16) * 16) + kPadFloats;
   const int64_t rows = std::max<int64_t>(1, block_pixels_ / p_.gw),
@@ -127,29 +129,27 @@ TapGemm::Source TapGemm::source_of(const ConvIo& io) const {
   return taps() == 1 ? Source::kPixels : Source::kRows;
 }
 
-void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
+// How many parts of the columns workers take: cores that write parts of the same rows of y disturb each
+// other.
+int64_t TapGemm::shares_of_columns(int workers) const {
   const int64_t pixels = p_.n * p_.gh * p_.gw, units = p_.groups * panels_;
-  // Workers form a grid of pixels by columns. Cores that write parts of the same rows of y disturb each
-  // other.
-  int across = 1;
-  double best = 0.0;
-  for (int columns = 1; columns <= worker.count; ++columns) {
-    if (worker.count % columns != 0) continue;
-    const int64_t rows = ceil_div(pixels, worker.count / columns), wide = ceil_div(units, columns);
+  int64_t best = 1;
+  double least = 0.0;
+  for (int columns = 1; columns <= std::min<int64_t>(workers, units); ++columns) {
+    if (workers % columns != 0) continue;
+    const int64_t rows = ceil_div(pixels, workers / columns), wide = ceil_div(units, columns);
     const double depth = static_cast<double>(taps() * p_.group_c()),
                  width = static_cast<double>(wide * kernels_.gemm_columns);
     const double disturbed = columns > 1 && rows > 1 ? 1.4 : 1.0;
     const double cost = static_cast<double>(std::max<int64_t>(rows, 4)) * width * depth * disturbed / 16.0 +
                         0.5 * (static_cast<double>(rows * p_.c) + width * depth);
-    if (columns == 1 || cost < best) {
-      across = columns;
-      best = cost;
-    }
+    if (columns == 1 || cost < least) least = cost, best = columns;
   }
-  const Range mine = part({0, pixels}, worker.index / across, worker.count / across);
-  const Range my_units = part({0, units}, worker.index % across, across);
-  if (my_units.begin == my_units.end) return;
+  return best;
+}
 
+// Units are blocks of pixels times parts of the panels of all groups.
+void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
   Block b{};
   b.source = source_of(io);
   b.copied = reinterpret_cast<float*>(scratch);
@@ -157,15 +157,35 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   b.residual = b.a + block_pixels_;
   b.c = const_cast<float**>(b.residual + block_pixels_);
   b.offsets = reinterpret_cast<int64_t*>(b.c + block_pixels_);
-  const int64_t blocks = ceil_div(mine.end - mine.begin, block_pixels_);
-  for (int64_t begin = mine.begin, i = 1; begin < mine.end; begin = b.pixels.end, ++i) {
-    const int64_t row = begin / p_.gw, whole_rows = std::max<int64_t>(1, block_pixels_ / p_.gw);
-    const int64_t end = b.source != Source::kRows ? part(mine, i - 1, blocks).end
-                        : p_.gw <= block_pixels_  ? (row + whole_rows) * p_.gw
-                                                  : std::min(begin + block_pixels_, (row + 1) * p_.gw);
-    b.pixels = {begin, std::min(end, mine.end)};
-    block(io, &b, my_units);
-  }
+  // Blocks begin with a tile, or with a row of outputs where rows are copied, or divide such a row.
+  const int64_t rows = p_.n * p_.gh, pixels = rows * p_.gw, units = p_.groups * panels_;
+  const bool by_rows = b.source == Source::kRows, divided = by_rows && p_.gw > block_pixels_;
+  const int64_t grain = divided   ? ceil_div(p_.gw, ceil_div(p_.gw, block_pixels_))
+                        : by_rows ? p_.gw
+                                  : kernels_.gemm_rows;
+  const int64_t grains = divided ? rows * ceil_div(p_.gw, grain) : ceil_div(pixels, grain);
+  const int64_t most = std::max<int64_t>(1, divided ? 1 : block_pixels_ / grain);
+  const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
+  const int64_t least_pixels = large ? kLeastPixelsOfLargeKernel : kLeastPixels;
+  const int64_t least_columns = b.source == Source::kInPlace ? kLeastColumns : kLeastColumnsOfCopies;
+  const int64_t least = std::max<int64_t>(1, divided ? 1 : least_pixels / grain);
+  const int64_t wanted = worker.count > 1 ? kUnitsPerWorker * worker.count : 1;
+  int64_t parts = shares_of_columns(worker.count);
+  const int64_t blocks = std::max({ceil_div(grains, most), std::min(ceil_div(worker.count, parts), grains),
+                                   std::min(ceil_div(wanted, parts), grains / least)});
+  const int64_t narrow = std::max<int64_t>(1, least_columns / kernels_.gemm_columns);
+  if (blocks > 0) parts *= std::clamp<int64_t>(units / (parts * narrow), 1, ceil_div(wanted, parts * blocks));
+  worker.each(parts * blocks, [&](Range mine) {
+    for (int64_t i = mine.begin; i < mine.end; ++i) {
+      const Range covered = part({0, grains}, i % blocks, blocks);
+      const int64_t across = ceil_div(p_.gw, grain), row = covered.begin / across;
+      b.pixels = divided
+                     ? Range{row * p_.gw + covered.begin % across * grain,
+                             std::min(row * p_.gw + (covered.begin % across + 1) * grain, (row + 1) * p_.gw)}
+                     : Range{covered.begin * grain, std::min(covered.end * grain, pixels)};
+      block(io, &b, part({0, units}, i / blocks, parts));
+    }
+  });
 }
 
 void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
@@ -230,19 +250,19 @@ void TapGemm::locate(const ConvIo& io, Block* b) const {
   }
 }
 
-// to[k] = v(from[k]): the pre-operation, for channels from `channel` of image n.
-void TapGemm::copy(const ConvIo& io, int64_t n, const float* from, float* to, int64_t channel,
-                   int64_t count) const {
+// The pre-operation for channels from `channel` of image n.
+PreOp TapGemm::pre_of(const ConvIo& io, int64_t n, int64_t channel) const {
   const PreOp& pre = io.pre;
-  if (pre.empty()) {
-    int64_t k = 0;
-    for (; count <= 64 && k + 16 <= count; k += 16) std::memcpy(to + k, from + k, 16 * sizeof(float));
-    if (k < count) std::memcpy(to + k, from + k, static_cast<size_t>(count - k) * sizeof(float));
-    return;
-  }
-  kernels_.transform(from, to, count, pre.scale ? pre.scale + channel : nullptr,
-                     pre.shift ? pre.shift + channel : nullptr, pre.relu,
-                     pre.gate ? pre.gate + n * p_.c + channel : nullptr);
+  return {pre.scale ? pre.scale + channel : nullptr, pre.shift ? pre.shift + channel : nullptr, pre.relu,
+          pre.gate ? pre.gate + n * p_.c + channel : nullptr};
+}
+
+// to[k] = v(from[k])
+void TapGemm::copy(const PreOp& pre, const float* from, float* to, int64_t count) const {
+  if (!pre.empty()) return kernels_.transform(from, to, count, pre.scale, pre.shift, pre.relu, pre.gate);
+  int64_t k = 0;
+  for (; count <= 64 && k + 16 <= count; k += 16) std::memcpy(to + k, from + k, 16 * sizeof(float));
+  if (k < count) std::memcpy(to + k, from + k, static_cast<size_t>(count - k) * sizeof(float));
 }
 
 void TapGemm::copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const {
@@ -253,7 +273,7 @@ void TapGemm::copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int
     if (y < 0 || y >= p_.h || x < 0 || x >= p_.w) {
       std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
     } else {
-      copy(io, n, io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel, to, channel, count);
+      copy(pre_of(io, n, channel), io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel, to, count);
     }
     if (++gx == p_.gw) {
       gx = 0;
@@ -268,7 +288,15 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
   const int64_t x0 = b.col_lo * p_.sw + p_.dx.front();
   const int64_t lo = std::min(std::max<int64_t>(-x0, 0), b.width),
                 hi = std::max(lo, std::min(b.width, p_.w - x0));
-  const bool dense = io.pre.empty() && io.x_stride == count && b.step == count;
+  // Dense pixels are copied many at once; scales and shifts of few channels are repeated for them.
+  const bool dense = io.x_stride == count && b.step == count;
+  const bool repeats = dense && io.pre.scale != nullptr && io.pre.gate == nullptr && 2 * count <= kPattern;
+  const int64_t at_once = repeats ? kPattern / count : dense && io.pre.empty() ? b.width : 1;
+  float pattern[2][kPattern];
+  for (int64_t k = 0; repeats && k < at_once * count; ++k) {
+    pattern[0][k] = io.pre.scale[channel + k % count];
+    pattern[1][k] = io.pre.shift[channel + k % count];
+  }
   float* to = b.copied;
   for (int64_t row = b.row_lo; row <= row_hi;) {
     const int64_t n = row / p_.gh, first = row % p_.gh, last = std::min(row_hi - n * p_.gh, p_.gh - 1);
@@ -280,11 +308,10 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
       }
       const float* from = io.x + ((n * p_.h + y) * p_.w + x0) * io.x_stride + channel;
       std::memset(to, 0, static_cast<size_t>(lo * b.step) * sizeof(float));
-      if (dense) {
-        copy(io, n, from + lo * count, to + lo * count, channel, (hi - lo) * count);
-      } else {
-        for (int64_t x = lo; x < hi; ++x)
-          copy(io, n, from + x * io.x_stride, to + x * b.step, channel, count);
+      PreOp pre = pre_of(io, n, channel);
+      if (repeats) pre.scale = pattern[0], pre.shift = pattern[1];
+      for (int64_t x = lo; x < hi; x += at_once) {
+        copy(pre, from + x * io.x_stride, to + x * b.step, std::min(at_once, hi - x) * count);
       }
       std::memset(to + hi * b.step, 0, static_cast<size_t>((b.width - hi) * b.step) * sizeof(float));
     }
@@ -316,7 +343,8 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
   const int64_t columns = kernels_.gemm_columns, count = b.pixels.end - b.pixels.begin;
   const int64_t depth = chunk.taps * chunk.channels, last = g * p_.group_oc() + p_.group_oc();
   const int64_t tiles = ceil_div(count, kernels_.gemm_rows);
-  const int64_t fit = std::max<int64_t>(2, kPanelBytes / std::max<int64_t>(1, columns * depth * 4));
+  const int64_t panel_bytes = static_cast<int64_t>(kPanelShare * machine_of(kernels_).l2_bytes);
+  const int64_t fit = std::max<int64_t>(2, panel_bytes / std::max<int64_t>(1, columns * depth * 4));
   const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
   t.b_step = columns * depth;
   for (int64_t from = panels.begin; from < panels.end; from += fit) {

@@ -52,11 +52,13 @@ class TapGemm {
   void make_chunks();
   Buffer pack() const;
   Source source_of(const ConvIo& io) const;
+  int64_t shares_of_columns(int workers) const;
   void block(const ConvIo& io, Block* b, Range units) const;
   void locate(const ConvIo& io, Block* b) const;
   void copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
   void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
-  void copy(const ConvIo& io, int64_t n, const float* from, float* to, int64_t channel, int64_t count) const;
+  PreOp pre_of(const ConvIo& io, int64_t n, int64_t channel) const;
+  void copy(const PreOp& pre, const float* from, float* to, int64_t count) const;
   int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
   void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;
   void multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const;

@@ -33,8 +33,7 @@ MeasuredMachine measure_machine(const Kernels& kernels, int threads) {
   const Buffer memory(static_cast<size_t>(kFloats) * sizeof(float));
   std::fill(memory.floats(), memory.floats() + kFloats, 1.0f);
   const double read = best_seconds(threads, [&](const Worker& worker) {
-    const Range mine = worker.share(kFloats);
-    kernels.row_max(memory.floats() + mine.begin, mine.end - mine.begin);
+    worker.each(kFloats, [&](Range r) { kernels.row_max(memory.floats() + r.begin, r.end - r.begin); });
   });
   return {flops / best_seconds(1, burn), threads * flops / best_seconds(threads, burn),
           4e-9 * kFloats / read};

@@ -28,26 +28,11 @@
 
 namespace conv2d {
 
-// A barrier by counting. OpenMP's own costs a system call wherever a worker comes late by some microseconds;
-// this one looks for a moment, then lets other threads run between two looks.
-struct Meeting {
-  alignas(64) std::atomic<int> arrived{0};
-  alignas(64) std::atomic<int> round{0};
+namespace {
 
-  void wait(int count) {
-    const int now = round.load(std::memory_order_relaxed);
-    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
-      arrived.store(0, std::memory_order_relaxed);
-      round.store(now + 1, std::memory_order_release);
-      return;
-    }
-    for (int looks = 0; round.load(std::memory_order_acquire) == now; ++looks) {
-      if (looks >= kLooks) std::this_thread::yield();
-    }
-  }
-
-  static constexpr int kLooks = 4000;
-
+// The CPUs that the workers of one region run on.
+class Placement {
+ public:
   // A thread that is woken often starts on the CPU of the one that wakes it, and then takes turns with it
   // while another CPU idles. A worker that finds its CPU taken moves to a free one of those that it may use.
   void spread() {
@@ -58,7 +43,7 @@ struct Meeting {
     if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
     free = allowed;
     for (int cpu = 0; cpu < kCpus; ++cpu) {
-      if (taken[cpu / 64].load(std::memory_order_relaxed) >> (cpu % 64) & 1) CPU_CLR(cpu, &free);
+      if (taken_[cpu / 64].load(std::memory_order_relaxed) >> (cpu % 64) & 1) CPU_CLR(cpu, &free);
     }
     if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof(free), &free) != 0) return;
     take(sched_getcpu());
@@ -68,19 +53,15 @@ struct Meeting {
 
  private:
   static constexpr int kCpus = 1024;
-  std::atomic<uint64_t> taken[kCpus / 64] = {};  // CPUs that workers of this region run on
+  std::atomic<uint64_t> taken_[kCpus / 64] = {};
 
   bool take(int cpu) {
     const uint64_t bit = uint64_t{1} << (cpu % 64);
-    return cpu >= 0 && cpu < kCpus && (taken[cpu / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
+    return cpu >= 0 && cpu < kCpus && (taken_[cpu / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
   }
 };
 
-namespace {
-
-constexpr int kMaxThreads = 256;
-
-int allowed_threads() { return std::min(available_cpus(), kMaxThreads); }
+int allowed_threads() { return std::min(available_cpus(), kMaxWorkers); }
 
 // OMP_NUM_THREADS as OpenMP reads it: a list of positive numbers, of which the first counts. 0: not such a
 // list.
@@ -152,13 +133,14 @@ void run_team(int threads, void (*body)(void*, const Worker&), void* context) {
   team_size = threads;
   std::exception_ptr error;
   std::mutex error_mutex;
-  Meeting meeting;
-  meeting.spread();
+  Sharing sharing(threads);
+  Placement placement;
+  placement.spread();
 #pragma omp parallel num_threads(threads)
   {
     try {
-      if (omp_get_thread_num() > 0) meeting.spread();
-      body(context, Worker(omp_get_thread_num(), omp_get_num_threads(), &meeting));
+      if (omp_get_thread_num() > 0) placement.spread();
+      body(context, Worker(omp_get_thread_num(), omp_get_num_threads(), &sharing));
     } catch (...) {
       const std::lock_guard<std::mutex> lock(error_mutex);
       error = std::current_exception();
@@ -203,10 +185,6 @@ const int fork_guard = pthread_atfork([] { the_core_mutex.lock(); }, [] { the_co
 
 std::mutex& core_mutex() { return the_core_mutex; }
 
-void Worker::barrier() const {
-  if (count > 1) meeting_->wait(count);
-}
-
 void parallel_run(int threads, void (*body)(void*, const Worker&), void* context) {
 #if defined(_OPENMP)
   if (threads > 1 && !omp_in_parallel()) {
@@ -235,7 +213,7 @@ int set_num_threads(int64_t wanted, bool beyond_cpus) {
                                 ".");
   }
   const int threads =
-      static_cast<int>(std::min<int64_t>(wanted, beyond_cpus ? kMaxThreads : allowed_threads()));
+      static_cast<int>(std::min<int64_t>(wanted, beyond_cpus ? kMaxWorkers : allowed_threads()));
   threads_setting.store(threads, std::memory_order_relaxed);
   return threads;
 }

@@ -1,32 +1,13 @@
-// Threads: one parallel region per call, every worker runs the same code on its own share.
+// Threads: one parallel region per call, every worker runs the same code on what it gets of the work.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <mutex>
 
+#include "runtime/sharing.h"
+
 namespace conv2d {
-
-struct Range {
-  int64_t begin, end;
-};
-
-struct Meeting;  // where the workers of one region wait for each other
-
-class Worker {
- public:
-  Worker(int index_in, int count_in, Meeting* meeting = nullptr)
-      : index(index_in), count(count_in), meeting_(meeting) {}
-  // All workers of the region arrive before any goes on.
-  void barrier() const;
-  // The contiguous share of [0, total) of this worker.
-  Range share(int64_t total) const { return {total * index / count, total * (index + 1) / count}; }
-  const int index;
-  const int count;
-
- private:
-  Meeting* meeting_;  // null for a worker alone
-};
 
 // Runs body(context, worker) on `threads` workers at most; fewer where the system refuses threads, one inside
 // another region. What body throws reaches the caller, but a worker that throws must not leave others at a

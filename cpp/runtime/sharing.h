@@ -1,0 +1,84 @@
+// Work shared among the workers of one parallel region. Every worker begins with a share of its own and then
+// takes from those that are behind, so that a CPU that is busy elsewhere delays nobody. What is computed does
+// not depend on who does it.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+namespace conv2d {
+
+struct Range {
+  int64_t begin, end;
+};
+
+// Part `index` of `count` parts of about the same size.
+inline Range part(Range all, int64_t index, int64_t count) {
+  const int64_t size = all.end - all.begin;
+  return {all.begin + size * index / count, all.begin + size * (index + 1) / count};
+}
+
+constexpr int kMaxWorkers = 256;
+
+// What the workers of one region know of each other.
+class Sharing {
+ public:
+  explicit Sharing(int count) {
+    for (int i = 0; i < count; ++i) shares_[i].left.store(0, std::memory_order_relaxed);
+  }
+  // The next of the `parts` parts of a round for worker `index` of `count`: of its own share, then of
+  // others'. False: none are left to take. Rounds are numbered from 1 on, alike by all.
+  bool take(uint16_t round, int64_t parts, int index, int count, Range* range);
+  void add_done(int64_t parts) { done_.fetch_add(parts, std::memory_order_acq_rel); }
+  // Until `parts` parts of all rounds are done.
+  void wait(int64_t parts) const;
+
+ private:
+  // What is left of a worker's share in a round: 16 bits of round, 24 of first and of last part.
+  struct alignas(32) Share {
+    std::atomic<uint64_t> left;
+  };
+  bool open(uint16_t round, int64_t parts, int index, int count);
+
+  alignas(64) std::atomic<int64_t> done_{0};
+  Share shares_[kMaxWorkers];  // of workers that there are
+};
+
+class Worker {
+ public:
+  Worker(int index_in, int count_in, Sharing* sharing = nullptr)
+      : index(index_in), count(count_in), sharing_(sharing) {}
+
+  // body(range) for ranges that make up [0, total), each by one of the workers. All workers call it in the
+  // same order. Returns when none is left to take: others may still compute theirs.
+  template <typename Body>
+  void each(int64_t total, const Body& body) const {
+    if (total <= 0) return;
+    if (sharing_ == nullptr) return body(Range{0, total});
+    const int64_t parts = std::min(total, kMostParts);
+    ++round_;
+    due_ += parts;
+    int64_t done = 0;
+    for (Range r; sharing_->take(round_, parts, index, count, &r); done += r.end - r.begin) {
+      body(Range{total / parts * r.begin + total % parts * r.begin / parts,
+                 total / parts * r.end + total % parts * r.end / parts});
+    }
+    if (done > 0) sharing_->add_done(done);
+  }
+  // Until all that was shared so far is done.
+  void barrier() const {
+    if (sharing_ != nullptr) sharing_->wait(due_);
+  }
+
+  const int index;
+  const int count;
+
+ private:
+  static constexpr int64_t kMostParts = 1 << 20;
+  Sharing* sharing_;  // null for a worker alone
+  mutable uint16_t round_ = 0;
+  mutable int64_t due_ = 0;
+};
+
+}  // namespace conv2d
