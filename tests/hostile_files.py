@@ -26,7 +26,7 @@ CONFIG = json.loads((HOSTILE / "config.json").read_text())
 KERNEL, BIAS = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones(3, np.float32)
 HDF5 = {name: data for name, data in ((n, zipfile.ZipFile(HOSTILE / "hdf5.zip").read(n)) for n in
         zipfile.ZipFile(HOSTILE / "hdf5.zip").namelist())}  # fmt: skip
-HAS_MODELS = find_spec("conv2d_native._core") is not None and find_spec("conv2d_native.model") is not None
+HAS_MODELS = find_spec("conv2d_native._core") is not None and find_spec("conv2d_native.models") is not None
 
 
 def weights_h5(kernel: Any = KERNEL, bias: Any = BIAS, **extra: Any) -> bytes:
@@ -154,7 +154,7 @@ def load(source: Any) -> Any:
     """load_model, where the package has it; else the configuration and the weights alone."""
     if not HAS_MODELS:
         return read(source)
-    from conv2d_native.model import load_model
+    from conv2d_native.models import load_model
 
     return load_model(source)
 

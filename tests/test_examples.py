@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import conv2d_native as cn
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SHAPES = {"article_1": (50, 62, 62, 2), "article_2": (50, 64, 64, 2), "article_3": (50, 10)}
 
@@ -28,6 +30,44 @@ def test_one_line_names_the_package(name):
     assert text.count("conv2d_native") == 1
 
 
+HEADS = {
+    "from conv2d_native import layers": "layers.",
+    "import conv2d_native as keras": "keras.layers.",
+    "import conv2d_native as keras; from conv2d_native.models import Sequential": "keras.layers.",
+    "from conv2d_native.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D": "",
+    "from conv2d_native.models import Sequential; from conv2d_native.layers import *": "",
+    "from conv2d_native import *; from conv2d_native.layers import *": "",
+    "import conv2d_native.layers as L": "L.",
+    "from conv2d_native import layers as L, models": "L.",
+}
+STACKS = {
+    "a list": "model = {models}([{p}Conv2D(4, (3, 3), activation='relu', input_shape=x.shape[1:]), {rest}])",
+    "add": "model = {models}(); model.add({p}Conv2D(4, 3, input_shape=(8, 8, 3), activation='relu'))\n"
+    "for layer in [{rest}]: model.add(layer)",
+    "an input": "model = {models}([{p}Input(shape=(8, 8, 3)), "
+    "{p}Conv2D(filters=4, kernel_size=3, activation='relu'), {rest}])",
+}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("head", HEADS)
+def test_spellings(head, stack):
+    """The same network in the words of Keras programs: what is imported, and how the layers are put together."""
+    names, x = {}, np.random.default_rng(0).random((2, 8, 8, 3))
+    exec(head, names)
+    if "Sequential" not in names and "keras" not in names and "models" not in names:
+        exec("from conv2d_native import Sequential", names)
+    p = HEADS[head]
+    models = next(
+        n for n in ("Sequential", "models.Sequential", "keras.Sequential") if n.split(".")[0] in names
+    )
+    rest = f"{p}MaxPooling2D((2, 2), strides=2), {p}Flatten(), {p}Dense(units=10, activation='softmax')"
+    exec(STACKS[stack].format(p=p, rest=rest, models=models), names | {"x": x}, names)
+    model = names["model"]
+    assert [type(layer).__name__ for layer in model.layers] == ["Conv2D", "MaxPooling2D", "Flatten", "Dense"]
+    assert model.predict(x, verbose=0).shape == (2, 10) and model.output_shape == (None, 10)
+
+
 def test_the_demo_prints_what_it_promises(capsys):
     from conv2d_native.cli import main
 
@@ -47,3 +87,7 @@ def test_the_command_line_explains_itself(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["nonsense"])
     assert stop.value.code == 2
+    assert main([]) == 2 and "demo" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0 and cn.__version__ in capsys.readouterr().out

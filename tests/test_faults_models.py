@@ -63,7 +63,7 @@ def test_c18_code_in_other_places():
 
 
 def test_c18_a_lambda_may_be_replaced_by_the_caller():
-    from conv2d_native.model import load_model
+    from conv2d_native.models import load_model
 
     data = keras(sequential(layer("Lambda", function=[CODE, None, None])))
     model = load_model(data, custom_objects={"bad": lambda x: x * 2})

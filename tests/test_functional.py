@@ -142,7 +142,7 @@ def test_forms_of_an_activation():
     x = np.array([[-1.0, 9.0]], np.float32)
     for form in ("relu6", relu6, cn.relu6, cn.layers.ReLU(6), {"class_name": "function", "config": "relu6"}):
         assert functional.activate(x, form).tolist() == [[0.0, 6.0]]
-    for name in activations.NAMES:
+    for name in activations.PUBLIC:
         made = activations.get(name)
         assert activations.get(activations.serialize(made)) == made
     leaky = activations.make("leaky_relu", negative_slope=0.3)

@@ -18,14 +18,15 @@ PACKAGE = ROOT / "python" / "conv2d_native"
 CPP_FLOORS = ["base", "kernels", "runtime", "ops", "graph", "bindings"]
 PYTHON_FLOORS = [
     {"errors", "_core", "core_loading", "locks"},
-    {"shapes", "named_objects", "resampling"},
+    {"shapes", "resampling", "structure"},
     {"arguments"},
+    {"named_objects"},
     {"activations", "initializers", "regularizers", "constraints", "machine"},
     {"graph"},
     {"functional"},
     {"formats"},
     {"layers"},
-    {"model"},
+    {"models"},
     {"demo", "picture_files"},
     {"cli"},
     {"__init__", "__main__"},

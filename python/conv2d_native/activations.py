@@ -141,7 +141,7 @@ TABLE: dict[str, Row] = {
     ),
 }
 ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
-NAMES = tuple(sorted([*TABLE, *ALIASES]))
+PUBLIC = tuple(sorted({*TABLE, *ALIASES} - {"hard_sigmoid_keras2"}))  # Keras's names
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,9 @@ def get(identifier: Any) -> Activation:
     if isinstance(identifier, Activation):
         return identifier
     if isinstance(identifier, str):
-        name = ALIASES.get(identifier, identifier)
-        if name in TABLE:
-            return Activation(name)
-        raise ValueError(
-            f"`activation` must be one of {', '.join(NAMES)}. Received: activation={arguments.shown(identifier)}."
-        )
+        if identifier not in TABLE:
+            identifier = arguments.choice("activation", identifier, PUBLIC)
+        return Activation(ALIASES.get(identifier, identifier))
     if isinstance(identifier, Mapping):
         return _from_dict(identifier)
     known = getattr(identifier, "activation", None) if callable(identifier) else None

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from . import arguments
+
 
 class Configurable:
     """An object made of its configuration alone: `type(obj).from_config(obj.get_config())` is its equal."""
@@ -58,9 +60,7 @@ class Table:
 
     def find(self, name: Any) -> type[Configurable]:
         if not isinstance(name, str) or name not in self.by_name:
-            raise ValueError(
-                f"Unknown {self.singular}: {str(name)[:200]!r}. Known: {', '.join(self.classes)}."
-            )
+            arguments.choice(self.singular, name, map(to_snake_case, self.classes))
         return self.by_name[name]
 
     def deserialize(self, config: Mapping[str, Any]) -> Any:
@@ -103,4 +103,7 @@ class Table:
             return identifier()  # type: ignore[return-value]
         if callable(identifier) and not inspect.isclass(identifier):
             return identifier
-        raise ValueError(f"Could not interpret {self.singular} identifier: {str(identifier)[:200]}")
+        raise ValueError(
+            f"`{self.singular}` must be a name, a dict, a class or a function. "
+            f"Received: {self.singular}={arguments.shown(identifier)}."
+        )

@@ -64,7 +64,13 @@ def explain(target: Any) -> Explanation:
         True
     """
     if isinstance(target, str):
-        target = _core.ConvProblem.parse(target)
+        try:
+            target = _core.ConvProblem.parse(target)
+        except ValueError as error:
+            raise ValueError(
+                "`target` must be a convolution in words, such as 'n1h56w56c64_k3x3s1d1p1_oc64g1_relu'. "
+                f"Received: target={arguments.shown(target)} ({error})."
+            ) from None
     if isinstance(target, _core.ConvProblem):
         return Explanation(str(target), _core.explain(target, is_exact()))
     if hasattr(target, "explain"):

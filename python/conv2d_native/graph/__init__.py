@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import _core, activations
 from .. import machine as machine
+from ..structure import flatten, pack
 from .tensor import Tensor, exact, is_exact
 from .windows import WindowOperations
 
@@ -62,30 +63,6 @@ for _name in activations.TABLE:
     setattr(GraphBuilder, _name, _activation_method(_name))
 for _alias, _name in activations.ALIASES.items():
     setattr(GraphBuilder, _alias, getattr(GraphBuilder, _name))
-
-
-def flatten(structure: Any) -> list[Any]:
-    """The leaves of nested lists, tuples and dicts, in order."""
-    if isinstance(structure, Mapping):
-        return [leaf for value in structure.values() for leaf in flatten(value)]
-    if isinstance(structure, (list, tuple)):
-        return [leaf for value in structure for leaf in flatten(value)]
-    return [structure]
-
-
-def pack(structure: Any, leaves: Sequence[Any]) -> Any:
-    """`structure` with its leaves replaced by `leaves`, in the order of flatten."""
-    rest = iter(leaves)
-
-    def build(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: build(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            made = [build(item) for item in value]
-            return made if isinstance(value, list) else tuple(made)
-        return next(rest)
-
-    return build(structure)
 
 
 class Traced:

@@ -9,19 +9,18 @@ A subclass keeps its constructor's arguments in attributes of the same names; ge
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import arguments, constraints, initializers, regularizers
+from .. import arguments, constraints, initializers, regularizers, shapes
 from ..functional import Explanation
-from ..graph import Traced, flatten, is_exact, pack
-from ..locks import fork_safe_lock
+from ..graph import Traced, is_exact
+from ..structure import flatten, pack
 from . import variable
+from .building import built_once
 from .configuration import (
-    checked_shape,
     constructor_words,
     dtype_name,
     input_shape,
@@ -36,7 +35,6 @@ __all__ = ["Layer", "unique_name", "weights_epoch"]
 
 FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
 _TRACES, _CALLS = 4, 8  # sample shapes and compiled calls that a layer keeps
-_LOCK = fork_safe_lock()
 _IGNORED = {
     "autocast",
     "batch_size",
@@ -46,32 +44,6 @@ _IGNORED = {
     "build_config",
     "sparse",
 }
-
-
-def _building(build: Callable[..., None]) -> Callable[..., None]:
-    """Check the shape, run `build` once, and say that the layer is built when the outermost build is done."""
-
-    @functools.wraps(build)
-    def wrapped(self: Any, input_shape: Any = None) -> None:
-        if self.built:
-            return
-        with _LOCK:
-            outermost = not self._in_build
-            if outermost and input_shape is not None:
-                input_shape = checked_shape(input_shape)
-                self.check_shape(input_shape)
-            self._in_build, kept = True, len(self._variables)
-            try:
-                build(self, input_shape)
-            except BaseException:
-                del self._variables[kept:]
-                raise
-            finally:
-                self._in_build = not outermost
-            if outermost:
-                self._build_shape, self.built = input_shape, True
-
-    return wrapped
 
 
 def _input_array(x: Any) -> np.ndarray:
@@ -106,7 +78,7 @@ class Layer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
-            cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = built_once(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -233,7 +205,7 @@ class Layer:
 
     # What a subclass defines.
 
-    @_building
+    @built_once
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of `input_shape`, the batch included."""
 
@@ -249,18 +221,24 @@ class Layer:
 
     def check_shape(self, shape: Any) -> None:
         """Raise ValueError for an input shape that the layer cannot take."""
-        if isinstance(shape, tuple) and (self.rank is not None or self._channels):
-            start = f'Input 0 of layer "{self.name}" is incompatible with the layer: expected'
-            if self.rank is not None and len(shape) != self.rank:
-                raise ValueError(
-                    f"{start} ndim={self.rank}, found ndim={len(shape)}. Full shape received: {shape}"
+        if not isinstance(shape, tuple):
+            return
+        rank, fault = len(shape) if self.rank is None else self.rank, ""
+        expected: list[Any] = [None] * rank
+        for axis, size in self._channels.items():
+            if not -rank <= axis < rank or (len(shape) == rank and shape[axis] not in (size, None)):
+                fault = (
+                    f"axis {axis} of input shape to have value {size}, but received input with shape {shape}."
                 )
-            for axis, size in self._channels.items():
-                if not -len(shape) <= axis < len(shape) or shape[axis] not in (size, None):
-                    raise ValueError(
-                        f"{start} axis {axis} of input shape to have value {size}, "
-                        f"but received input with shape {shape}"
-                    )
+            else:
+                expected[axis] = size
+        if len(shape) != rank:
+            fault = f"ndim={rank}, found ndim={len(shape)}. Full shape received: {shape}."
+        if fault:
+            raise ValueError(
+                f'Input 0 of layer "{self.name}" is incompatible with the layer: expected {fault}'
+                f"{shapes.advice(shape, expected)}"
+            )
 
     # Calling.
 
@@ -290,13 +268,7 @@ class Layer:
         leaves = flatten((x, args, list(kwargs.values())))
         if any(isinstance(leaf, KerasTensor) for leaf in leaves):
             return call_symbolic(self, (x, *args), kwargs)
-        if kwargs.get("training"):
-            raise ValueError(f"Layer '{self.name}' computes inference only. Received: training=True.")
-        unknown = [word for word in kwargs if word not in ("training", "mask")]
-        if args or unknown or kwargs.get("mask") is not None:
-            raise TypeError(
-                f"Layer '{self.name}' takes `x` alone. Received: {arguments.shown((*args, kwargs))}."
-            )
+        self._check_words(args, kwargs)
         single = not (
             isinstance(x, (list, tuple, Mapping)) and any(hasattr(leaf, "shape") for leaf in flatten(x))
         )
@@ -308,8 +280,15 @@ class Layer:
             self._keep_call(arrays[0].shape, traced.executable(len(arrays[0]), is_exact()))
         return pack(traced.structure, outputs)
 
-    def _traced(self, structure: Any, shapes: list[tuple[int, ...]]) -> Traced:
-        shape: Any = pack(structure, shapes)
+    def _check_words(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if kwargs.get("training"):
+            raise ValueError(f"Layer '{self.name}' computes inference only. Received: training=True.")
+        if args or not kwargs.keys() <= {"training", "mask"} or kwargs.get("mask") is not None:
+            given = arguments.shown((*args, *kwargs.items()))
+            raise TypeError(f"Layer '{self.name}' takes `x` alone. Received beside it: {given}.")
+
+    def _traced(self, structure: Any, sizes: list[tuple[int, ...]]) -> Traced:
+        shape: Any = pack(structure, sizes)
         self.check_shape(shape)
         if not self.built:
             self.build(shape)
@@ -318,12 +297,12 @@ class Layer:
             self._forget()
         key = (
             repr(structure) if isinstance(structure, Mapping) else type(structure),
-            tuple(s[1:] for s in shapes),
+            tuple(s[1:] for s in sizes),
         )
         found = self._traces.get(key)
         if found is None:
             share = next(iter(self._traces.values()), None)
-            found = Traced(self.call, structure, shapes, share)
+            found = Traced(self.call, structure, sizes, share)
             while len(self._traces) >= _TRACES:
                 self._traces.pop(next(iter(self._traces)), None)
             self._traces[key] = found
@@ -391,6 +370,15 @@ class Layer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(type(self), name, None)
+        if isinstance(found, property):  # it raised an AttributeError of its own: raise that again
+            return found.__get__(self)
+        hint = (
+            "" if self.built or name.startswith("_") else ": weights are made by a call or build(input_shape)"
+        )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -21,7 +21,7 @@ class Merge(Layer):
         """A list of shapes."""
         if not isinstance(shape, list) or len(shape) < self.minimum_inputs:
             raise ValueError(
-                f"Layer '{self.name}' must be called on a list of at least {self.minimum_inputs} inputs. "
+                f"Layer '{self.name}' must be called on a list of {self.minimum_inputs} or more inputs. "
                 f"Received: input_shape={shape}."
             )
 
@@ -191,6 +191,10 @@ class Concatenate(Merge):
         given = self.shapes_of(input_shape)
         rank = len(given[0])
         axis = arguments.axis("axis", self.axis, rank)
+        if axis == 0:
+            raise ValueError(
+                f"`axis` must not be the batch. Received: axis={self.axis}, input_shape={given}."
+            )
         total: int | None = 0
         for shape in given:
             same = len(shape) == rank and all(
@@ -198,7 +202,7 @@ class Concatenate(Merge):
                 for i, (a, b) in enumerate(zip(shape, given[0], strict=True))
                 if i != axis
             )
-            if not same or axis == 0:
+            if not same:
                 raise ValueError(
                     "A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. "
                     f"Received: input_shape={given}"

@@ -18,11 +18,14 @@ from .weights import assign_weights
 
 
 def load_model(
-    source: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    filepath: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """Open a model that Keras saved: `.keras` (Keras 2.12 on) or a whole-model `.h5` (Keras 2 and 3).
 
-    source: path, bytes or binary file object. custom_objects: layer classes or NumPy functions for classes that
+    filepath: path, bytes or binary file object. custom_objects: layer classes or NumPy functions for classes that
     this package does not have, by class name; Lambda layers also by their own name. compile, safe_mode: Keras's
     words, without effect: nothing is trained, and a file's code is never run, in any mode.
     Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights,
@@ -31,7 +34,7 @@ def load_model(
         model = load_model("resnet50.keras")
         probabilities = model.predict(images)
     """
-    spec = read_model(source)
+    spec = read_model(filepath)
     try:
         model = deserialize(spec.config, custom_objects)
     except ModelFormatError as error:
@@ -64,8 +67,11 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
     if isinstance(text, Mapping):
         text = json.dumps(text)
     if not isinstance(text, (str, bytes)):
-        raise TypeError(f"`text` must be the text of a configuration. Received: {shown(text)}.")
-    spec = read_model(text.encode() if isinstance(text, str) else text)
+        raise TypeError(f"`text` must be the text of a configuration. Received: text={shown(text)}.")
+    data = text.encode() if isinstance(text, str) else text
+    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        raise ModelFormatError(f"`text` must be JSON, from `model.to_json()`. Received: text={shown(text)}.")
+    spec = read_model(data)
     return deserialize(spec.config, custom_objects)
 
 

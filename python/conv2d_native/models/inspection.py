@@ -27,13 +27,22 @@ class Inspection:
     def summary(
         self,
         line_length: int | None = None,
+        positions: None = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
     ) -> None:
         """Print layers, output shapes, parameters, and the memory that one image takes while it is computed.
 
+        line_length: columns of the table. positions: Keras's word; the columns here are as wide as they must be.
         print_fn: gets the table as one text instead. expand_nested: list the layers of nested models too.
+        show_trainable: add a column. Raises ValueError for a line_length below 40.
+
+            >>> Sequential([Dense(2, input_shape=(3,))], name="small").summary()  # doctest: +ELLIPSIS
+            Model: "small"
+            ...
+             Total params: 8 (32.00 B)
+            ...
         """
         memory = None
         if self.built and all(n is not None for tensor in self.inputs for n in tensor.shape[1:]):

@@ -32,12 +32,14 @@ class Sequential(Model):
         layers: Iterable[Any] | None = None,
         trainable: bool = True,
         name: str | None = None,
-        **refused: Any,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, trainable=trainable, **refused)
+        super().__init__(name=name, trainable=trainable, **kwargs)
         self._stack: list[Any] = []
         self._names: set[str] = set()  # of all layers that ever stood in the stack
         self.inputs, self.outputs, self._nodes, self.operations = [], [], [], []
+        if layers is not None and (isinstance(layers, Layer) or not hasattr(layers, "__iter__")):
+            raise TypeError(f"`layers` must be a list of layers. Received: layers={arguments.shown(layers)}.")
         for layer in layers or ():
             self._push(layer)
         self._build_if_known()
@@ -67,7 +69,10 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor) and layer.node is not None:
             layer = layer.node.layer
         if not isinstance(layer, Layer):
-            raise TypeError(f"Only layers can be added to a Sequential. Received: {arguments.shown(layer)}.")
+            hint = f" That is a class: give {layer.__name__}(...)." if isinstance(layer, type) else ""
+            raise TypeError(
+                f"Only layers can be added to a Sequential. Received: {arguments.shown(layer)}.{hint}"
+            )
         if layer.name in self._names and any(o is not layer and o.name == layer.name for o in self._stack):
             raise ValueError(f"Layers of a model need different names. Used twice: {layer.name}.")
         if isinstance(layer, InputLayer) and self._stack:

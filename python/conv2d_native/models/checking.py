@@ -58,7 +58,7 @@ class Report:
         return "\n".join([*lines, *(f"  {problem}" for problem in self.problems)])
 
 
-def check_model(source: Any, custom_objects: Mapping[str, Any] | None = None) -> Report:
+def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) -> Report:
     """Open a model file as load_model does and report every layer that would fail, and missing weights.
 
     Raises OSError only; faults of the file are in the report.
@@ -67,11 +67,11 @@ def check_model(source: Any, custom_objects: Mapping[str, Any] | None = None) ->
         if not report:
             print(report)
     """
-    report = Report(str(source)[:200] if isinstance(source, (str, bytes)) else type(source).__name__)
-    if isinstance(source, bytes):
-        report.source = f"{len(source)} bytes"
+    report = Report(str(filepath)[:200] if isinstance(filepath, (str, bytes)) else type(filepath).__name__)
+    if isinstance(filepath, bytes):
+        report.source = f"{len(filepath)} bytes"
     try:
-        spec = read_model(source)
+        spec = read_model(filepath)
     except ModelFormatError as error:
         report.problems.append(Problem("", "", str(error)))
         return report
