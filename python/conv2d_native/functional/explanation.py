@@ -10,7 +10,11 @@ from ..graph import is_exact
 
 
 class Explanation:
-    """Rows of a table, each a dict; `str` prints it."""
+    """Rows of a table, each a dict; `str` prints it.
+
+    >>> sorted(explain("n1h8w8c16_k3x3s1d1p1_oc16g1_linear").rows[0])
+    ['chosen', 'cost', 'name', 'reason']
+    """
 
     def __init__(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
         self.title, self.rows = title, list(rows)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .wrappers import *
 
 _FUNCTIONS = ["Input", "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"]
-__all__ = [*_FUNCTIONS, "Layer", "layer_class", "layer_names", "make_layer", "register_layer"]
+__all__ = [*_FUNCTIONS, "Layer"]
 
 for _name in layer_names():
     globals()[_name] = layer_class(_name)

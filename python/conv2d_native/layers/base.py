@@ -155,9 +155,13 @@ class Layer:
         kept = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in kept]
 
-    variables = property(lambda self: self.weights)
-    trainable_variables = property(lambda self: self.trainable_weights)
-    non_trainable_variables = property(lambda self: self.non_trainable_weights)
+    variables = property(lambda self: self.weights, doc="Another name of `weights`.")
+    trainable_variables = property(
+        lambda self: self.trainable_weights, doc="Another name of trainable_weights."
+    )
+    non_trainable_variables = property(
+        lambda self: self.non_trainable_weights, doc="Another name of non_trainable_weights."
+    )
 
     @property
     def dtype(self) -> str:
@@ -170,7 +174,11 @@ class Layer:
         return [v.name for v in self.weights]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the weights as float32 arrays, in Keras's order."""
+        """Return copies of the weights as float32 arrays, in Keras's order; [] before the layer is built.
+
+        >>> [w.shape for w in Dense(3, input_shape=(2,)).get_weights()]
+        []
+        """
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any], copy: bool = True) -> None:
@@ -178,6 +186,12 @@ class Layer:
 
         Raises ValueError where the layer is not built, or for another number of weights or other shapes: nothing is
         changed then. TypeError for arrays that are not real.
+
+            >>> layer = Dense(1)
+            >>> layer.build((None, 2))
+            >>> layer.set_weights([np.ones((2, 1)), np.zeros(1)])
+            >>> layer(np.array([[3.0, 4.0]])).tolist()
+            [[7.0]]
         """
         variables = self.weights
         if not self.built:
@@ -195,7 +209,11 @@ class Layer:
             v.assign(w, copy)
 
     def count_params(self) -> int:
-        """Number of entries of all weights."""
+        """Return the number of entries of all weights.
+
+        >>> Sequential([Dense(3, input_shape=(2,))]).count_params()
+        9
+        """
         return sum(int(np.prod(v.shape, dtype=np.int64)) for v in self.weights)
 
     @property
@@ -309,7 +327,12 @@ class Layer:
         return found
 
     def explain(self) -> Explanation:
-        """What the last compiled call runs: operations, problems, algorithms. Raises ValueError before any call."""
+        """Return what the last compiled call runs: operations, problems, algorithms. Raises ValueError before any call.
+
+        >>> layer = Conv2D(8, 3)
+        >>> layer(np.zeros((1, 8, 8, 3))).shape, layer.explain().rows[0]["op"]
+        ((1, 6, 6, 8), 'conv')
+        """
         for traced in reversed(list(self._traces.values())):
             for executable in reversed(list(traced.executables.values())):
                 return Explanation(repr(self), executable.nodes)
@@ -336,7 +359,11 @@ class Layer:
     # As data.
 
     def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration: the constructor's arguments as JSON data."""
+        """Return Keras's configuration: the constructor's arguments as JSON data.
+
+        >>> Dense(3, activation="relu").get_config()["activation"]
+        'relu'
+        """
         policy = {"name": self.dtype_policy}
         config: dict[str, Any] = {
             "name": self.name,
@@ -358,7 +385,11 @@ class Layer:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """Make a layer, with new weights, from what get_config (or Keras's) returned."""
+        """Make a layer, with new weights, from what get_config (or Keras's) returned.
+
+        >>> Dense.from_config(Dense(3).get_config()).units
+        3
+        """
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:

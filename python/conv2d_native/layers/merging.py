@@ -279,14 +279,18 @@ class Dot(Merge):
         return (given[0][0], *(rest or [1]))
 
 
-def _function(cls: Any) -> Any:
+def _function(cls: Any, words: str = "", shape: str = "(1, 2)") -> Any:
     """Keras's function beside a merging class: `add([x, y])` is `Add()([x, y])`."""
 
     def merge(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return cls(*args, **kwargs)(inputs)
 
-    merge.__name__ = merge.__qualname__ = cls.__name__.lower()
-    merge.__doc__ = f"{cls.__name__}(*args, **kwargs)(inputs): see {cls.__name__}."
+    name = merge.__name__ = merge.__qualname__ = cls.__name__.lower()
+    merge.__doc__ = f"""{cls.__name__}(*args, **kwargs)(inputs): see {cls.__name__}.
+
+    >>> {name}([np.ones((1, 2)), np.ones((1, 2))]{words}).shape
+    {shape}
+    """
     return merge
 
 
@@ -297,4 +301,4 @@ add, subtract, multiply, average = (
     _function(Average),
 )
 maximum, minimum = _function(Maximum), _function(Minimum)
-concatenate, dot = _function(Concatenate), _function(Dot)
+concatenate, dot = _function(Concatenate, shape="(1, 4)"), _function(Dot, ", axes=1", "(1, 1)")

@@ -16,7 +16,11 @@ from .weights import assign_weights
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a layer, or with the file where `layer` is empty."""
+    """What is wrong with a layer, or with the file where `layer` is empty.
+
+    >>> print(Problem("top", "LSTM", "is not computed here"))
+    top (LSTM): is not computed here
+    """
 
     layer: str
     class_name: str
@@ -28,7 +32,11 @@ class Problem:
 
 @dataclass
 class Report:
-    """What check_model found. True where the model will run; `print` it for words."""
+    """What check_model found. True where the model will run; `print` it for words.
+
+    >>> bool(Report("model.keras", problems=[Problem("top", "LSTM", "is not computed here")]))
+    False
+    """
 
     source: str
     keras_version: str = ""
@@ -63,9 +71,10 @@ def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) 
 
     Raises OSError only; faults of the file are in the report.
 
-        report = check_model("model.keras")
-        if not report:
-            print(report)
+        >>> from conv2d_native.demo import DATA
+        >>> report = check_model(DATA / "digits.keras")
+        >>> report.ok, report.keras_version[:2], report.layers["Conv2D"]
+        (True, '3.', 2)
     """
     report = Report(str(filepath)[:200] if isinstance(filepath, (str, bytes)) else type(filepath).__name__)
     if isinstance(filepath, bytes):

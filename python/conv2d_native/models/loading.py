@@ -31,8 +31,10 @@ def load_model(
     Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights,
     UnsupportedLayerError for layers that are not computed here, UnsafeModelError for files that ask for code.
 
-        model = load_model("resnet50.keras")
-        probabilities = model.predict(images)
+        >>> from conv2d_native.demo import DATA
+        >>> model = load_model(DATA / "digits.keras")
+        >>> model.predict(np.zeros((2, 8, 8, 1))).shape
+        (2, 10)
     """
     spec = read_model(filepath)
     try:
@@ -63,6 +65,10 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
     """Make a model, with new weights, from Keras's `model.to_json()`: text, bytes or the parsed dict.
 
     Raises what load_model raises. `load_weights` reads its weights.
+
+        >>> model = Sequential([Dense(2, input_shape=(3,))])
+        >>> model_from_json(model.to_json()).output_shape
+        (None, 2)
     """
     if isinstance(text, Mapping):
         text = json.dumps(text)
@@ -80,6 +86,9 @@ def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None
 
     keras_model: a model of keras or tf.keras. It is saved to memory in Keras's own format and opened from there.
     Raises TypeError for what is no Keras model, and what load_model raises.
+
+        >>> import keras                                            # doctest: +SKIP
+        >>> model = from_keras(keras.applications.MobileNetV2())    # doctest: +SKIP
     """
     if not (
         hasattr(keras_model, "save") and hasattr(keras_model, "get_config") and hasattr(keras_model, "layers")

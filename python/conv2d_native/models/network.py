@@ -111,7 +111,11 @@ class Model(Inspection, Storage, Layer):
         return map_structure(lambda tensor: tensor.shape, self._output_structure)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none."""
+        """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none.
+
+        >>> Sequential([Flatten(input_shape=(2, 2)), Dense(3, name="top")]).get_layer("top").units
+        3
+        """
         if (name is None) == (index is None):
             raise ValueError("Give `name` or `index` of the layer, one of the two.")
         if index is not None:
@@ -218,7 +222,11 @@ class Model(Inspection, Storage, Layer):
         )
 
     def predict_on_batch(self, x: Any) -> Any:
-        """Return the network's output for one batch."""
+        """Return the network's output for one batch, as a call of the model does.
+
+        >>> Sequential([Dense(3, input_shape=(2,))]).predict_on_batch(np.zeros((4, 2))).shape
+        (4, 3)
+        """
         run = self._compiled_call(x)
         return self._packed(self._run(self._arrays(x))) if run is None else run(x)
 

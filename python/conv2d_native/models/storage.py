@@ -28,11 +28,20 @@ class Storage:
     _choices: dict[str, str]
 
     def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration: layers, the calls between them, inputs and outputs."""
+        """Return Keras's configuration: layers, the calls between them, inputs and outputs.
+
+        >>> x = Input((2,))
+        >>> [layer["class_name"] for layer in Model(x, Dense(3)(x)).get_config()["layers"]]
+        ['InputLayer', 'Dense']
+        """
         return graph_config(self)
 
     def to_json(self) -> str:
-        """Return the configuration as text; `model_from_json` reads it, and so does Keras."""
+        """Return the configuration as text; `model_from_json` reads it, and so does Keras.
+
+        >>> '"Dense"' in Sequential([Dense(3, input_shape=(2,))]).to_json()
+        True
+        """
         return json.dumps(serialize(self))
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
