@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments, constraints, initializers, regularizers, shapes
+from .. import arguments, constraints, initializers, regularizers
 from ..functional import Explanation
 from ..graph import Traced, is_exact
 from ..structure import flatten, pack
 from . import variable
-from .building import built_once
+from .building import built_once, check_input
 from .configuration import (
     constructor_words,
     dtype_name,
@@ -239,24 +239,8 @@ class Layer:
 
     def check_shape(self, shape: Any) -> None:
         """Raise ValueError for an input shape that the layer cannot take."""
-        if not isinstance(shape, tuple):
-            return
-        rank, fault = len(shape) if self.rank is None else self.rank, ""
-        expected: list[Any] = [None] * rank
-        for axis, size in self._channels.items():
-            if not -rank <= axis < rank or (len(shape) == rank and shape[axis] not in (size, None)):
-                fault = (
-                    f"axis {axis} of input shape to have value {size}, but received input with shape {shape}."
-                )
-            else:
-                expected[axis] = size
-        if len(shape) != rank:
-            fault = f"ndim={rank}, found ndim={len(shape)}. Full shape received: {shape}."
-        if fault:
-            raise ValueError(
-                f'Input 0 of layer "{self.name}" is incompatible with the layer: expected {fault}'
-                f"{shapes.advice(shape, expected)}"
-            )
+        if isinstance(shape, tuple):
+            check_input(self.name, shape, self.rank, self._channels)
 
     # Calling.
 

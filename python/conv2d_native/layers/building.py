@@ -1,11 +1,12 @@
-"""How a layer is built: once, with a checked shape, by one thread, and as a whole or not at all."""
+"""How a layer is built: once, by one thread, as a whole or not at all; and which inputs it takes then."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import shapes
 from ..locks import fork_safe_lock
 from .configuration import checked_shape
 
@@ -36,3 +37,21 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
                 self._build_shape, self.built = input_shape, True
 
     return wrapped
+
+
+def check_input(name: str, shape: Any, fixed_rank: int | None, channels: Mapping[int, int]) -> None:
+    """Raise ValueError, in Keras's words, where layer `name` cannot take `shape`: another rank, other channels."""
+    rank, fault = len(shape) if fixed_rank is None else fixed_rank, ""
+    expected: list[Any] = [None] * rank
+    for axis, size in channels.items():
+        if not -rank <= axis < rank or (len(shape) == rank and shape[axis] not in (size, None)):
+            fault = f"axis {axis} of input shape to have value {size}, but received input with shape {shape}."
+        else:
+            expected[axis] = size
+    if len(shape) != rank:
+        fault = f"ndim={rank}, found ndim={len(shape)}. Full shape received: {shape}."
+    if fault:
+        raise ValueError(
+            f'Input 0 of layer "{name}" is incompatible with the layer: expected {fault}'
+            f"{shapes.advice(shape, expected)}"
+        )
