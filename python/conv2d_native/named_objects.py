@@ -35,8 +35,8 @@ class Configurable:
 
 
 def to_snake_case(name: str) -> str:
-    """Keras's rule for class names: GlorotUniform -> glorot_uniform, L1L2 -> l1l2."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    """Keras's rule for class names: Conv2DTranspose -> conv2d_transpose, PReLU -> p_re_lu, L1L2 -> l1l2."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +29,7 @@ def unique_name(prefix: str) -> str:
 
 def layer_name(name: Any, class_name: str) -> str:
     if name is None:
-        return unique_name(to_snake_case(re.sub(r"\W+", "", class_name)))
+        return unique_name(to_snake_case(class_name))
     if not isinstance(name, str):
         raise TypeError(f"`name` must be a string. Received: name={arguments.shown(name)}.")
     if not name or len(name) > 1000 or not name.isprintable():

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from ..arguments import shown
+from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
-from ..formats import read_model
+from ..formats import DEFAULT_MAX_BYTES, read_model
 from .configuration import deserialize
 from .network import Model
 from .weights import assign_weights
@@ -22,12 +22,14 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
+    max_bytes: int = DEFAULT_MAX_BYTES,
 ) -> Any:
     """Open a model that Keras saved: `.keras` (Keras 2.12 on) or a whole-model `.h5` (Keras 2 and 3).
 
     filepath: path, bytes or binary file object. custom_objects: layer classes or NumPy functions for classes that
     this package does not have, by class name; Lambda layers also by their own name. compile, safe_mode: Keras's
-    words, without effect: nothing is trained, and a file's code is never run, in any mode.
+    words, without effect: nothing is trained, and a file's code is never run, in any mode. max_bytes: what the weights
+    may have at most (2 GiB).
     Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights,
     UnsupportedLayerError for layers that are not computed here, UnsafeModelError for files that ask for code.
 
@@ -36,7 +38,8 @@ def load_model(
         >>> model.predict(np.zeros((2, 8, 8, 1))).shape
         (2, 10)
     """
-    spec = read_model(filepath)
+    max_bytes = integer("max_bytes", max_bytes, high=LARGEST_STEP)
+    spec = read_model(filepath, max_bytes=max_bytes)
     try:
         model = deserialize(spec.config, custom_objects)
     except ModelFormatError as error:

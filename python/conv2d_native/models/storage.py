@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..formats import read_weights, write_keras
+from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras
 from ..layers.function_layer import FunctionLayer
 from .configuration import class_name_of, custom_objects_of, deserialize, serialize
 from .weights import assign_weights, layers_with_weights
@@ -75,9 +75,10 @@ class Storage:
         }
         write_keras(filepath, serialize(self), weights)
 
-    def load_weights(self, filepath: Any) -> None:
+    def load_weights(self, filepath: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         """Take the weights of `.weights.h5`, a legacy weights file or a whole model file, given as path or bytes.
 
+        max_bytes: what the weights may have at most (2 GiB).
         Raises OSError and ModelFormatError, which names what is missing.
 
             >>> model = Sequential([Dense(2, input_shape=(3,))], name="small")
@@ -89,7 +90,7 @@ class Storage:
         """
         if not self.built:
             raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
-        assign_weights(self, read_weights(filepath, serialize(self)))
+        assign_weights(self, read_weights(filepath, serialize(self), max_bytes))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
