@@ -8,7 +8,6 @@ that undoes the one before it is left out.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -47,15 +46,14 @@ class GraphBuilder(WindowOperations):
 
 
 def _activation_method(name: str) -> Callable[..., Any]:
+    words = activations.signature(name, "self", "x")
+
     def method(self: GraphBuilder, x: Any, *args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(self, x, *args, **kwargs)
+        bound = words.bind(self, x, *args, **kwargs)
         return self.activate(x, activations.make(name, **dict(list(bound.arguments.items())[2:])))
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    given = [inspect.Parameter(key, kind, default=value) for key, value in activations.TABLE[name].defaults]
-    signature = inspect.Signature([inspect.Parameter("self", kind), inspect.Parameter("x", kind), *given])
     method.__name__ = method.__qualname__ = name
-    method.__signature__ = signature  # type: ignore[attr-defined]
+    method.__signature__ = words  # type: ignore[attr-defined]
     return method
 
 
