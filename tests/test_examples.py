@@ -1,5 +1,6 @@
 """The article's programs run as they stand, and differ from the Keras programs in one import line only."""
 
+import ast
 import re
 import runpy
 from pathlib import Path
@@ -28,6 +29,24 @@ def test_one_line_names_the_package(name):
     text = (EXAMPLES / f"{name}.py").read_text()
     assert len(re.findall(r"^.*conv2d_native.*import.*$|^import conv2d_native.*$", text, re.MULTILINE)) == 1
     assert text.count("conv2d_native") == 1
+
+
+def test_the_readme_s_program_runs(capsys):
+    """The block that makes its own arrays; the shapes that its comments promise are those that come out."""
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (program,) = (block for block in blocks if "np.random" in block)
+    names, shapes = {}, {}
+    threads = cn.get_num_threads()
+    for statement in ast.parse(program).body:
+        line = program.splitlines()[statement.end_lineno - 1]
+        exec(ast.unparse(statement), names)
+        if promised := re.search(r"# (\([\d, ]+\))$", line):
+            shapes[line] = promised[1]
+            assert str(names["y"].shape) == promised[1], line
+    cn.set_num_threads(threads)
+    assert len(shapes) == 2 and names["probabilities"].shape == (8, 10)
+    assert "Total params" in capsys.readouterr().out
 
 
 HEADS = {

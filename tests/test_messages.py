@@ -112,6 +112,17 @@ CALLS = {
     "json": (lambda m: cn.model_from_json("model.json"), ValueError, "`text`", "JSON", "'model.json'"),
     "not a file": (lambda m: cn.load_model(None), TypeError, "`filepath`", "path", "None"),
     "save as": (lambda m: m.save("model.h5"), ValueError, "`filepath`", ".keras", "'model.h5'"),
+    "no inputs": (lambda m: cn.Model(), ValueError, "`inputs`", "Input(...)"),
+    "a call of its own": (lambda m: type("Net", (cn.Model,), {})().predict(X), ValueError, "Model(inputs, outputs)"),
+    "epsilon": (lambda m: cn.batch_normalization(X, 0, 1, epsilon="a"), TypeError, "`epsilon`", "'a'"),
+    "beta": (lambda m: cn.layer_normalization(X, beta=[1, 2]), ValueError, "`beta`", "(3,)", "(2,)"),
+    "shift": (lambda m: cn.functional.scale_shift(X, 1.0, [1, 2]), ValueError, "`shift`", "(3,)", "(2,)"),
+    "alpha": (lambda m: cn.prelu(X, [1, 2]), ValueError, "`alpha`", "(8, 8, 3)", "(2,)"),
+    "slope": (lambda m: cn.celu(X, alpha="b"), TypeError, "`alpha`", "'b'"),
+    "even": (lambda m: cn.glu(X), ValueError, "`axis`", "even size", "size 3"),
+    "too many": (lambda m: cn.leaky_relu(X, 0.2, 0.3), TypeError, "leaky_relu()"),
+    "max_bytes": (lambda m: cn.load_model(b"", max_bytes="1"), TypeError, "`max_bytes`", "'1'"),
+    "mask": (lambda m: m(X, mask=X), TypeError, "'mask', <array of dtype float32"),
     "save nowhere": (lambda m: m.save("nowhere/m.keras"), FileNotFoundError, "nowhere/m.keras'"),
 }  # fmt: skip
 

@@ -164,7 +164,16 @@ class Activation:
 def make(name: str, **parameters: Any) -> Activation:
     """Return the activation `name` with `parameters`; those equal to the defaults are left out."""
     defaults = dict(TABLE[name].defaults)
-    return Activation(name, tuple((k, v) for k, v in parameters.items() if v != defaults[k]))
+    made = {key: _checked(key, value, defaults[key]) for key, value in parameters.items()}
+    return Activation(name, tuple((k, v) for k, v in made.items() if v != defaults[k]))
+
+
+def _checked(key: str, value: Any, default: Any) -> Any:
+    if isinstance(default, bool):
+        return bool(value)
+    if key == "axis":
+        return arguments.integer(key, value, low=None)
+    return None if value is None and default is None else arguments.number(key, value)
 
 
 def get(identifier: Any) -> Activation:
@@ -258,7 +267,7 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
         if activation.name == "glu":
             if shape[axis] % 2:
                 raise ValueError(
-                    f"`axis` of glu must have an even size. Received: axis={axis} of shape {shape}."
+                    f"`axis` of glu must be one of even size. Received: an axis of size {shape[axis]}."
                 )
             shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
     function = TABLE[activation.name].numpy
@@ -314,7 +323,10 @@ def _function(name: str) -> Callable[..., np.ndarray]:
     row, words = TABLE[name], signature(name, "x")
 
     def function(x: Any, *args: Any, out: Any = None, **kwargs: Any) -> np.ndarray:
-        bound = words.bind(x, *args, **kwargs)
+        try:
+            bound = words.bind(x, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}() {error}") from None
         return run(make(name, **dict(list(bound.arguments.items())[1:])), x, out)
 
     function.__name__ = function.__qualname__ = name

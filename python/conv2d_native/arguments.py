@@ -20,6 +20,7 @@ FLOAT32 = np.dtype(np.float32)
 LARGEST_SIZE = 2**31 - 1  # filters, units, kernel and pool sizes, padding
 LARGEST_STEP = 2**63 - 1  # strides and dilation
 
+_SHOWN = 100  # items of a list that a message may show
 _HOST_DEVICES = (1, 3, 11)  # DLPack's kDLCPU, kDLCUDAHost, kDLROCMHost
 DATA_FORMATS = ("channels_last", "channels_first")
 
@@ -38,11 +39,11 @@ def shown(value: Any, limit: int = 200) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<array of dtype {value.dtype} and shape {value.shape}>"
-    if type(value) in (list, tuple) and any(isinstance(item, np.ndarray) for item in value):
-        items = ", ".join(map(_text, value))
+    if type(value) in (list, tuple):
+        items = ", ".join(map(_text, value[:_SHOWN]))
         return f"[{items}]" if isinstance(value, list) else f"({items}{',' * (len(value) == 1)})"
-    if type(value) is dict and any(isinstance(item, np.ndarray) for item in value.values()):
-        return "{" + ", ".join(f"{key!r}: {_text(item)}" for key, item in value.items()) + "}"
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {_text(value[key])}" for key in list(value)[:_SHOWN]) + "}"
     return repr(value)
 
 

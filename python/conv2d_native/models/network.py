@@ -63,7 +63,7 @@ class Model(Inspection, Storage, Layer):
             name = unique_name("functional")
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._choices: dict[str, str] = {}  # algorithms, from autotune
-        if inputs is not None or outputs is not None:
+        if inputs is not None or outputs is not None or type(self) is Model:
             self._connect(inputs, outputs)
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
@@ -179,7 +179,7 @@ class Model(Inspection, Storage, Layer):
         batch_size: images per batch, default 32. It bounds memory; it does not change a bit of the result.
         verbose: "auto" shows a progress bar on a terminal when the work lasts; 1 also elsewhere, 0 never.
         steps: the number of batches to take, of an iterable that does not end for instance.
-        callbacks: Keras's word; nothing is called here, and anything but None is a ValueError.
+        callbacks: Keras's word; none is called here, and giving any is a ValueError.
         Returns float32 arrays in the structure of the model's outputs. Ctrl-C stops between batches. Raises ValueError
         for shapes that do not fit, TypeError for arrays that are not real.
 
@@ -262,6 +262,11 @@ class Model(Inspection, Storage, Layer):
 
     def _arrays(self, x: Any) -> list[np.ndarray]:
         """The inputs as arrays of any real dtype, their shapes checked."""
+        if not self.built:
+            raise ValueError(
+                f"Model '{self.name}' has no inputs and outputs: make it with Model(inputs, outputs). "
+                "Classes that define a call() of their own derive from Layer."
+            )
         names = self.input_names
         words = names if len(names) > 1 else ["x"]
         given = arrange(x, names, isinstance(self._input_structure, dict), [t.ndim for t in self.inputs])
