@@ -1,15 +1,13 @@
 """Keras's signatures, stored by golden/make_signatures.py, against this package's: names, order, defaults."""
 
 import inspect
-import json
-from pathlib import Path
 
 import pytest
 
 import conv2d_native as cn
+from answers import SIGNATURES
 
-KERAS = dict(json.loads((Path(__file__).parent / "golden" / "signatures.json").read_text()))
-LAYERS = sorted(set(KERAS) & set(cn.layers.layer_names()))
+LAYERS = sorted(set(SIGNATURES) & set(cn.layers.layer_names()))
 OTHERS = {
     "Input": cn.Input,
     "load_model": cn.load_model,
@@ -42,7 +40,7 @@ def plain(default):
 
 
 def check(name, target):
-    expected = [(argument, plain(default[0]) if default else ...) for argument, *default in KERAS[name]]
+    expected = [(argument, plain(default[0]) if default else ...) for argument, *default in SIGNATURES[name]]
     ours = [(argument, plain(default)) for argument, default in arguments_of(target)]
     while len(expected) > len(ours) and expected[-1][0] in LEFT_OUT:
         expected.pop()

@@ -127,7 +127,7 @@ def pairs(name: str, value: Any, length: int = 2) -> tuple[tuple[int, int], ...]
 
 def padding(value: Any, words: Sequence[str] = ("valid", "same"), length: int = 2) -> Any:
     """'valid' or 'same' in lower case, or explicit ((top, bottom), (left, right)) as tuples."""
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list)) and len(value) == length:
         return pairs("padding", value, length)
     return padding_word(value, words, f" or {length} pairs (before, after)")
 
