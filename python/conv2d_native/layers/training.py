@@ -20,6 +20,7 @@ class TrainingOnly(Layer):
 
     words: tuple[inspect.Parameter, ...] = ()
     rates: tuple[str, ...] = ()
+    takes_trainable = True  # whether Keras's constructor has the argument
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         own = {word.name for word in self.words}
@@ -40,9 +41,12 @@ class TrainingOnly(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration."""
         values = {word.name: getattr(self, word.name) for word in self.words}
-        return super().get_config() | {
+        config = super().get_config() | {
             name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
         }
+        if not self.takes_trainable:
+            del config["trainable"]
+        return config
 
 
 def _layer(name: str, keywords: str = "", rates: tuple[str, ...] = (), **words: Any) -> Any:
@@ -78,6 +82,7 @@ _BOXES, _BOXES_AND_FORMAT = "bounding_box_format", "bounding_box_format data_for
 Dropout = _layer("Dropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 SpatialDropout1D = _layer("SpatialDropout1D", rates=_RATE, rate=..., seed=None)
 SpatialDropout2D = _layer("SpatialDropout2D", rates=_RATE, rate=..., data_format=None, seed=None)
+SpatialDropout1D.takes_trainable = SpatialDropout2D.takes_trainable = False
 AlphaDropout = _layer("AlphaDropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 GaussianDropout = _layer("GaussianDropout", rates=_RATE, rate=..., seed=None)
 GaussianNoise = _layer("GaussianNoise", rates=("stddev",), stddev=..., seed=None)
@@ -113,6 +118,10 @@ RandomSaturation = _layer("RandomSaturation", _BOXES, factor=..., **_RANGE, **_L
 RandomSharpness = _layer("RandomSharpness", _BOXES, factor=..., **_RANGE, **_LAST)
 RandomPosterization = _layer("RandomPosterization", _BOXES, factor=..., **_RANGE, **_LAST)
 RandomColorDegeneration = _layer("RandomColorDegeneration", _BOXES, factor=..., **_RANGE, **_LAST)
+Solarization = _layer(
+    "Solarization", _BOXES_AND_FORMAT, addition_factor=0.0, threshold_factor=0.0, **_RANGE, seed=None
+)
+Equalization = _layer("Equalization", _BOXES, **_RANGE, bins=256, data_format=None)
 RandomGrayscale = _layer("RandomGrayscale", _BOXES, factor=0.5, **_LAST)
 RandomInvert = _layer("RandomInvert", _BOXES, factor=1.0, **_RANGE, seed=None, data_format=None)
 RandomGaussianBlur = _layer(
