@@ -11,7 +11,6 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,13 @@ import numpy as np
 from conv2d_native.errors import ModelFormatError
 from conv2d_native.formats import layer_paths, read_model
 from conv2d_native.formats.hdf5_write import write_hdf5
+from conv2d_native.models import load_model as load  # noqa: F401 - for the tests
 
 HOSTILE = Path(__file__).resolve().parent / "hostile"
 CONFIG = json.loads((HOSTILE / "config.json").read_text())
 KERNEL, BIAS = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones(3, np.float32)
 HDF5 = {name: data for name, data in ((n, zipfile.ZipFile(HOSTILE / "hdf5.zip").read(n)) for n in
         zipfile.ZipFile(HOSTILE / "hdf5.zip").namelist())}  # fmt: skip
-HAS_MODELS = find_spec("conv2d_native._core") is not None and find_spec("conv2d_native.model") is not None
 
 
 def weights_h5(kernel: Any = KERNEL, bias: Any = BIAS, **extra: Any) -> bytes:
@@ -148,15 +147,6 @@ def read(source: Any, shapes: tuple = ((4, 3), (3,)), **arguments: Any) -> list[
     spec = read_model(source, **arguments)
     assert spec.weights is not None
     return spec.weights.get(("d",), ["kernel", "bias"], shapes)
-
-
-def load(source: Any) -> Any:
-    """load_model, where the package has it; else the configuration and the weights alone."""
-    if not HAS_MODELS:
-        return read(source)
-    from conv2d_native.model import load_model
-
-    return load_model(source)
 
 
 class Watch:

@@ -128,6 +128,7 @@ def test_bench_and_profile(classifier, tmp_path, capsys):
         (["predict", "{model}", "nowhere.png"], "nowhere.png"),
         (["predict", "{model}", "{model}", "-o", "y.txt"], "must end in"),
         (["bench", "{model}", "--batch", "-1"], "batch"),
+        (["bench", "{model}", "--size", "16x16"], "leave --size out"),
         (["info", "{model}", "--picture", "x.txt"], ".svg"),
     ],
 )

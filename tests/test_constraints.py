@@ -55,5 +55,5 @@ def test_strings():
         "axis": 0,
     }
     assert constraints.serialize(constraints.MaxNorm(2, (0, 1)))["config"] == {"max_value": 2, "axis": [0, 1]}
-    with pytest.raises(ValueError, match="Unknown constraint"):
+    with pytest.raises(ValueError, match="`constraint` must be one of"):
         constraints.get("positive")

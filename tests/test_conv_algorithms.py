@@ -64,14 +64,6 @@ def run(text: str, algorithm: str, x, kernel, bias, **arguments):
     return _core.ConvPlan(_core.ConvProblem.parse(text), kernel, bias, algorithm)(x, **arguments)
 
 
-@pytest.fixture(params=_core.isa_names())
-def isa(request):
-    before = _core.active_isa()
-    _core.use_isa(request.param)
-    yield request.param
-    _core.use_isa(before)
-
-
 @pytest.fixture(autouse=True)
 def one_thread():
     before = _core.get_num_threads()

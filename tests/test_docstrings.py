@@ -1,11 +1,12 @@
-"""Public names have docstrings, and the examples in them run."""
+"""Public names have docstrings with examples, and the examples run in what the package's own docstring assumes."""
 
 import doctest
 import importlib
 import inspect
 import pkgutil
+import re
+import sys
 
-import numpy as np
 import pytest
 
 import conv2d_native as cn
@@ -16,12 +17,25 @@ MODULES = sorted(
     if not info.name.endswith(("_core", "__main__"))
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+ASSUMED = "\n".join(
+    re.findall(r"^    ((?:import|from) .*)$", cn.__doc__.partition("Examples in")[2], re.MULTILINE)
+)
 
 
-def names():
-    """What an example may use without an import: the package's names, layers, and NumPy."""
-    found = {name: getattr(cn.layers, name) for name in cn.layers.__all__}
-    return found | {name: getattr(cn, name) for name in cn.__all__} | {"cn": cn, "np": np}
+def run_examples(found):
+    runner, said = doctest.DocTestRunner(optionflags=FLAGS), []
+    threads = cn.get_num_threads()
+    for test in found:
+        runner.run(test, out=said.append)
+    cn.set_num_threads(threads)
+    assert not runner.summarize(verbose=False).failed, "".join(said)
+
+
+def names_assumed(module="conv2d_native"):
+    """What examples may use: NumPy, the package's names, its layers, and the names of the module where they stand."""
+    names = {}
+    exec(f"{ASSUMED}\nfrom {module} import *", names)
+    return names
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -29,19 +43,38 @@ def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
     finder = doctest.DocTestFinder(exclude_empty=True)
-    runner = doctest.DocTestRunner(optionflags=FLAGS)
-    said = []
-    threads = cn.get_num_threads()
-    for test in finder.find(module, name, globs=names() | dict(vars(module))):
-        runner.run(test, out=said.append)
-    cn.set_num_threads(threads)
-    assert not runner.summarize(verbose=False).failed, "".join(said)
+    run_examples(finder.find(module, name, globs=names_assumed() | dict(vars(module))))
 
 
-FUNCTIONS = [name for name in cn.__all__ if inspect.isroutine(getattr(cn, name))]
+FOR_LAYERS_OF_ONES_OWN = {"add_weight", "build", "call", "check_shape", "compute_output_shape"}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_public_functions_are_described(name):
-    text = inspect.getdoc(getattr(cn, name))
+def public_names():
+    for module in (cn, cn.layers, cn.functional, cn.models):
+        for name in module.__all__:
+            if not inspect.ismodule(getattr(module, name)):
+                yield f"{module.__name__}.{name}", getattr(module, name)
+    for cls in (cn.layers.Layer, cn.Model, cn.Sequential):
+        for name, value in inspect.getmembers(cls, inspect.isfunction):
+            if not name.startswith("_") and name not in FOR_LAYERS_OF_ONES_OWN:
+                yield f"conv2d_native.{cls.__name__}.{name}", value
+
+
+PUBLIC = dict(public_names())
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_have_examples(name, tmp_path, monkeypatch):
+    """The example needs nothing but the lines that the package's docstring names."""
+    monkeypatch.chdir(tmp_path)
+    text, module = inspect.getdoc(PUBLIC[name]), name.rpartition(".")[0]
     assert text and len(text) > 40
+    names = names_assumed(module if module in sys.modules else "conv2d_native")
+    test = doctest.DocTestParser().get_doctest(text, names, name, None, None)
+    assert test.examples
+    run_examples([test])
+
+
+def test_every_module_says_what_it_is():
+    for name in MODULES:
+        assert len(importlib.import_module(name).__doc__ or "") > 20, name

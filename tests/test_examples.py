@@ -1,11 +1,14 @@
 """The article's programs run as they stand, and differ from the Keras programs in one import line only."""
 
+import ast
 import re
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import conv2d_native as cn
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SHAPES = {"article_1": (50, 62, 62, 2), "article_2": (50, 64, 64, 2), "article_3": (50, 10)}
@@ -28,6 +31,62 @@ def test_one_line_names_the_package(name):
     assert text.count("conv2d_native") == 1
 
 
+def test_the_readme_s_program_runs(capsys):
+    """The block that makes its own arrays; the shapes that its comments promise are those that come out."""
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (program,) = (block for block in blocks if "np.random" in block)
+    names, shapes = {}, {}
+    threads = cn.get_num_threads()
+    for statement in ast.parse(program).body:
+        line = program.splitlines()[statement.end_lineno - 1]
+        exec(ast.unparse(statement), names)
+        if promised := re.search(r"# (\([\d, ]+\))$", line):
+            shapes[line] = promised[1]
+            assert str(names["y"].shape) == promised[1], line
+    cn.set_num_threads(threads)
+    assert len(shapes) == 2 and names["probabilities"].shape == (8, 10)
+    assert "Total params" in capsys.readouterr().out
+
+
+HEADS = {
+    "from conv2d_native import layers": "layers.",
+    "import conv2d_native as keras": "keras.layers.",
+    "import conv2d_native as keras; from conv2d_native.models import Sequential": "keras.layers.",
+    "from conv2d_native.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D": "",
+    "from conv2d_native.models import Sequential; from conv2d_native.layers import *": "",
+    "from conv2d_native import *; from conv2d_native.layers import *": "",
+    "import conv2d_native.layers as L": "L.",
+    "from conv2d_native import layers as L, models": "L.",
+}
+STACKS = {
+    "a list": "model = {models}([{p}Conv2D(4, (3, 3), activation='relu', input_shape=x.shape[1:]), {rest}])",
+    "add": "model = {models}(); model.add({p}Conv2D(4, 3, input_shape=(8, 8, 3), activation='relu'))\n"
+    "for layer in [{rest}]: model.add(layer)",
+    "an input": "model = {models}([{p}Input(shape=(8, 8, 3)), "
+    "{p}Conv2D(filters=4, kernel_size=3, activation='relu'), {rest}])",
+}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("head", HEADS)
+def test_spellings(head, stack):
+    """The same network in the words of Keras programs: what is imported, and how the layers are put together."""
+    names, x = {}, np.random.default_rng(0).random((2, 8, 8, 3))
+    exec(head, names)
+    if "Sequential" not in names and "keras" not in names and "models" not in names:
+        exec("from conv2d_native import Sequential", names)
+    p = HEADS[head]
+    models = next(
+        n for n in ("Sequential", "models.Sequential", "keras.Sequential") if n.split(".")[0] in names
+    )
+    rest = f"{p}MaxPooling2D((2, 2), strides=2), {p}Flatten(), {p}Dense(units=10, activation='softmax')"
+    exec(STACKS[stack].format(p=p, rest=rest, models=models), names | {"x": x}, names)
+    model = names["model"]
+    assert [type(layer).__name__ for layer in model.layers] == ["Conv2D", "MaxPooling2D", "Flatten", "Dense"]
+    assert model.predict(x, verbose=0).shape == (2, 10) and model.output_shape == (None, 10)
+
+
 def test_the_demo_prints_what_it_promises(capsys):
     from conv2d_native.cli import main
 
@@ -47,3 +106,7 @@ def test_the_command_line_explains_itself(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["nonsense"])
     assert stop.value.code == 2
+    assert main([]) == 2 and "demo" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0 and cn.__version__ in capsys.readouterr().out

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, _attribute, _message, _Writer, write_hdf5
-from hostile_files import CONFIG, HAS_MODELS, KERNEL, SOUND_WEIGHTS, Member, parts, zip_bytes
+from hostile_files import CONFIG, KERNEL, SOUND_WEIGHTS, Member, parts, zip_bytes
 from test_faults_files import in_a_process
 
 LIMIT = 1 << 20
@@ -231,7 +231,6 @@ GRAPHS = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not HAS_MODELS, reason="load_model is not there")
 @pytest.mark.parametrize("name", GRAPHS)
 def test_f14_graphs(name, tmp_path):
     in_a_process("load(path)", packed(GRAPHS[name], SOUND_WEIGHTS), tmp_path)

@@ -44,14 +44,6 @@ CASES = list(cases())
 every_case = pytest.mark.parametrize("name, algorithm", CASES)
 
 
-@pytest.fixture(params=_core.isa_names())
-def isa(request):
-    before = _core.active_isa()
-    _core.use_isa(request.param)
-    yield request.param
-    _core.use_isa(before)
-
-
 def run(name, algorithm, x, kernel, bias):
     problem = _core.ConvProblem.parse(name)
     if any(r["name"] == algorithm and r["reason"] is not None for r in _core.explain(problem)):

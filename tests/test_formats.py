@@ -12,6 +12,7 @@ from answers import MODEL_ANSWERS, MODELS
 from conv2d_native.errors import ModelFormatError, UnsafeModelError
 from conv2d_native.formats import layer_paths, read_model, read_weights
 from conv2d_native.formats.dialect import normalise
+from conv2d_native.named_objects import to_snake_case
 
 
 def stored(name: str) -> bytes:
@@ -225,8 +226,8 @@ def test_code_is_left_out_or_refused():
 
 
 def test_keras_counts_layers_of_a_class():
-    assert layer_paths.snake_case("Conv2DTranspose") == "conv2d_transpose"
-    assert [layer_paths.snake_case(name) for name in ("PReLU", "ReLU", "GlobalMaxPooling2D", "Conv2D")] == [
+    assert to_snake_case("Conv2DTranspose") == "conv2d_transpose"
+    assert [to_snake_case(name) for name in ("PReLU", "ReLU", "GlobalMaxPooling2D", "Conv2D")] == [
         *("p_re_lu", "re_lu", "global_max_pooling2d", "conv2d")
     ]
     stored_names = ["conv2d", "conv2d_2", "conv2d_10", "dense"]

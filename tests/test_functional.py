@@ -7,7 +7,7 @@ import pytest
 
 import conv2d_native as cn
 import oracle
-from conv2d_native import _core, activations, functional
+from conv2d_native import activations, functional
 from conv2d_native.graph import GraphBuilder
 from error_measure import relative_l2
 
@@ -28,16 +28,6 @@ CONVOLUTIONS = [
     {"padding": "same", "strides": 2, "dilation_rate": 2, "activation": "tanh"},
     {"activation": "softmax"},
 ]
-
-
-@pytest.fixture(params=_core.isa_names())
-def isa(request):
-    before = _core.active_isa()
-    _core.use_isa(request.param)
-    functional.eager._prepared.clear()
-    yield request.param
-    _core.use_isa(before)
-    functional.eager._prepared.clear()
 
 
 def agree(got, expected, gate=1e-6):
@@ -142,7 +132,7 @@ def test_forms_of_an_activation():
     x = np.array([[-1.0, 9.0]], np.float32)
     for form in ("relu6", relu6, cn.relu6, cn.layers.ReLU(6), {"class_name": "function", "config": "relu6"}):
         assert functional.activate(x, form).tolist() == [[0.0, 6.0]]
-    for name in activations.NAMES:
+    for name in activations.PUBLIC:
         made = activations.get(name)
         assert activations.get(activations.serialize(made)) == made
     leaky = activations.make("leaky_relu", negative_slope=0.3)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from conv2d_native import _core
+
 ROOT = Path(__file__).resolve().parent.parent
 CPP = ROOT / "cpp"
 PACKAGE = ROOT / "python" / "conv2d_native"
@@ -18,14 +20,15 @@ PACKAGE = ROOT / "python" / "conv2d_native"
 CPP_FLOORS = ["base", "kernels", "runtime", "ops", "graph", "bindings"]
 PYTHON_FLOORS = [
     {"errors", "_core", "core_loading", "locks"},
-    {"shapes", "named_objects", "resampling"},
+    {"shapes", "resampling", "structure"},
     {"arguments"},
+    {"named_objects"},
     {"activations", "initializers", "regularizers", "constraints", "machine"},
     {"graph"},
     {"functional"},
     {"formats"},
     {"layers"},
-    {"model"},
+    {"models"},
     {"demo", "picture_files"},
     {"cli"},
     {"__init__", "__main__"},
@@ -157,3 +160,18 @@ def test_an_instruction_set_exports_its_table_only(isa, tmp_path):
     assert not {name for kind, name in shown if kind in "WwVvu"}
     allowed = {"memcpy", "memset", "memmove", "ldexpf", "rintf", "_GLOBAL_OFFSET_TABLE_"}
     assert {name for kind, name in shown if kind == "U"} <= allowed
+
+
+def test_the_stub_names_what_the_core_has():
+    """_core.pyi and the native module: the same functions and classes, with the same members."""
+    stub = {
+        node.name: {inner.name for inner in getattr(node, "body", []) if isinstance(inner, ast.FunctionDef)}
+        for node in ast.parse((PACKAGE / "_core.pyi").read_text()).body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+    }
+    core = {name: value for name, value in vars(_core).items() if not name.startswith("_")}
+    assert set(stub) == set(core)
+    for name, members in stub.items():
+        if isinstance(core[name], type):
+            public = {member for member in vars(core[name]) if not member.startswith("_")}
+            assert {member for member in members if not member.startswith("_")} == public

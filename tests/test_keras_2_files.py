@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conv2d_native.model import load_model, model_from_json
+from conv2d_native.models import load_model, model_from_json
 
 FILES = Path(__file__).resolve().parent / "golden" / "keras_2_13.zip"
 

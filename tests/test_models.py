@@ -11,7 +11,7 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
-from conv2d_native.model import batches
+from conv2d_native.models import batches
 
 RNG = np.random.default_rng(3)
 

@@ -12,14 +12,6 @@ RNG = np.random.default_rng(0)
 ORACLE = {"max": oracle.max_pool2d, "average": oracle.average_pool2d}
 
 
-@pytest.fixture(params=_core.isa_names())
-def isa(request):
-    before = _core.active_isa()
-    _core.use_isa(request.param)
-    yield request.param
-    _core.use_isa(before)
-
-
 def pool(x, kind, size, strides, padding=((0, 0), (0, 0))):
     g = _core.Graph()
     value = g.pool(g.input((1, *x.shape[1:])), kind, size, strides, padding)

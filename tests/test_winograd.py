@@ -44,14 +44,6 @@ def reach(scale: np.ndarray, steps: int) -> np.ndarray:
     return windows.max(axis=(-2, -1))
 
 
-@pytest.fixture(params=_core.isa_names())
-def isa(request):
-    before = _core.active_isa()
-    _core.use_isa(request.param)
-    yield request.param
-    _core.use_isa(before)
-
-
 SIDES = (
     *(
         same(1, 6, 9, c, 40 - c, *kernel)

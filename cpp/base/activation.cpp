@@ -1,51 +1,46 @@
-// The one table of activation names and default parameters (Keras 3, keras/src/activations).
+// The one table of activations: Keras's names and default parameters (Keras 3, keras/src/activations).
 #include "base/activation.h"
 
-#include <array>
 #include <cstdio>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 
 namespace conv2d {
 namespace {
 
-struct Named {
-  const char* name;
-  Activation value;
-};
-
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-const std::array<Named, 19> kNames = {{
-    {"linear", {ActivationKind::kLinear}},
-    {"relu", {ActivationKind::kRelu}},
-    {"relu6", {ActivationKind::kRelu, 0.0f, 6.0f}},
-    {"leaky_relu", {ActivationKind::kRelu, 0.2f, kInfinity}},
-    {"elu", {ActivationKind::kElu, 1.0f}},
-    {"selu", {ActivationKind::kSelu}},
-    {"sigmoid", {ActivationKind::kSigmoid}},
-    {"hard_sigmoid", {ActivationKind::kHardSigmoid}},
-    {"tanh", {ActivationKind::kTanh}},
-    {"softplus", {ActivationKind::kSoftplus}},
-    {"softsign", {ActivationKind::kSoftsign}},
-    {"silu", {ActivationKind::kSilu}},
-    {"swish", {ActivationKind::kSilu}},
-    {"hard_silu", {ActivationKind::kHardSilu}},
-    {"hard_swish", {ActivationKind::kHardSilu}},
-    {"gelu", {ActivationKind::kGelu}},
-    {"gelu_tanh", {ActivationKind::kGeluTanh}},
-    {"mish", {ActivationKind::kMish}},
-    {"exponential", {ActivationKind::kExponential}},
-}};
+const NamedActivation kNames[] = {
+    {"linear", "x", {ActivationKind::kLinear}},
+    {"relu", "max(x, 0)", {ActivationKind::kRelu}},
+    {"relu6", "min(max(x, 0), 6)", {ActivationKind::kRelu, 0.0f, 6.0f}},
+    {"leaky_relu", "x if x >= 0 else 0.2 * x", {ActivationKind::kRelu, 0.2f, kInfinity}},
+    {"elu", "x if x > 0 else exp(x) - 1", {ActivationKind::kElu, 1.0f}},
+    {"selu", "1.0507 * elu(x, 1.67326)", {ActivationKind::kSelu}},
+    {"sigmoid", "1 / (1 + exp(-x))", {ActivationKind::kSigmoid}},
+    {"hard_sigmoid", "min(max(x / 6 + 0.5, 0), 1)", {ActivationKind::kHardSigmoid}},
+    {"tanh", "tanh(x)", {ActivationKind::kTanh}},
+    {"softplus", "log(exp(x) + 1)", {ActivationKind::kSoftplus}},
+    {"softsign", "x / (|x| + 1)", {ActivationKind::kSoftsign}},
+    {"silu", "x * sigmoid(x)", {ActivationKind::kSilu}},
+    {"swish", "x * sigmoid(x)", {ActivationKind::kSilu}},
+    {"hard_silu", "x * hard_sigmoid(x)", {ActivationKind::kHardSilu}},
+    {"hard_swish", "x * hard_sigmoid(x)", {ActivationKind::kHardSilu}},
+    {"gelu", "x * P(X <= x), X normal", {ActivationKind::kGelu}},
+    {"gelu_tanh", "x / 2 * (1 + tanh(0.79788 * (x + 0.044715 * x^3)))", {ActivationKind::kGeluTanh}},
+    {"mish", "x * tanh(softplus(x))", {ActivationKind::kMish}},
+    {"exponential", "exp(x)", {ActivationKind::kExponential}},
+};
 
 }  // namespace
 
 std::string to_string(const Activation& activation) {
   const char* family = "linear";
-  for (const Named& named : kNames) {
+  for (const NamedActivation& named : kNames) {
     if (named.value == activation) return named.name;
   }
-  for (const Named& named : kNames) {
+  for (const NamedActivation& named : kNames) {
     if (named.value.kind == activation.kind) {
       family = named.name;
       break;
@@ -57,16 +52,12 @@ std::string to_string(const Activation& activation) {
   return text.str();
 }
 
-std::vector<std::string> activation_names() {
-  std::vector<std::string> names;
-  for (const Named& named : kNames) names.push_back(named.name);
-  return names;
-}
+std::vector<NamedActivation> named_activations() { return {std::begin(kNames), std::end(kNames)}; }
 
 Activation parse_activation(const std::string& text) {
   const size_t open = text.find('(');
   const std::string name = text.substr(0, open);
-  for (const Named& named : kNames) {
+  for (const NamedActivation& named : kNames) {
     if (name != named.name) continue;
     Activation value = named.value;
     if (open != std::string::npos && std::sscanf(text.c_str() + open, "(%f,%f,%f)", &value.alpha,

@@ -39,11 +39,12 @@ struct Activation {
     return kind == ActivationKind::kLinear ||
            (kind == ActivationKind::kRelu && alpha == 0.0f && threshold == 0.0f);
   }
+  // Infinite where f is no clamp or has no bound.
   float low() const {
-    return kind == ActivationKind::kLinear ? -std::numeric_limits<float>::infinity() : 0.0f;
+    return kind == ActivationKind::kRelu && is_clamp() ? 0.0f : -std::numeric_limits<float>::infinity();
   }
   float high() const {
-    return kind == ActivationKind::kLinear ? std::numeric_limits<float>::infinity() : max_value;
+    return kind == ActivationKind::kRelu && is_clamp() ? max_value : std::numeric_limits<float>::infinity();
   }
 
   bool operator==(const Activation& o) const {
@@ -54,7 +55,12 @@ struct Activation {
 // Keras's name: "linear", "relu", "relu6", "leaky_relu", ...; other parameters are appended: "relu(0.1,6,0)".
 std::string to_string(const Activation& activation);
 
-std::vector<std::string> activation_names();
+struct NamedActivation {
+  const char* name;
+  const char* formula;  // for people
+  Activation value;     // with Keras's default parameters
+};
+std::vector<NamedActivation> named_activations();
 
 // Throws std::invalid_argument for a name that is not in the table.
 Activation parse_activation(const std::string& text);

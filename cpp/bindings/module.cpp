@@ -11,7 +11,11 @@ namespace conv2d {
 namespace {
 
 void bind_runtime(py::module_& m) {
-  m.def("activation_names", &activation_names);
+  m.def("activations", [] {
+    py::dict formulas;
+    for (const NamedActivation& named : named_activations()) formulas[named.name] = named.formula;
+    return formulas;
+  });
   m.def("isa_names", [] {
     std::vector<std::string> names;
     for (const Kernels* kernels : supported_isas()) names.push_back(kernels->name);

@@ -14,12 +14,8 @@ bool is_any(const Node& node) {
   return (... || (node.get<T>() != nullptr));
 }
 
-// Operations that take a pixel stride where they read, and where they write.
-bool reads_strided(const Node& node) {
-  return is_any<ConvParams, StreamParams, ConvTransposeParams, PoolParams, AffineParams, SoftmaxParams,
-                NormalizeParams, PreluParams, ConcatParams, PadParams>(node);
-}
-bool writes_strided(const Node& node) {
+// Operations that take a pixel stride, where they read and where they write.
+bool is_strided(const Node& node) {
   return is_any<ConvParams, StreamParams, ConvTransposeParams, PoolParams, AffineParams, SoftmaxParams,
                 NormalizeParams, PreluParams, ConcatParams, PadParams>(node);
 }
@@ -75,7 +71,7 @@ class Planner {
     for (int x : node(id).inputs) {
       const std::vector<int>& readers = readers_[static_cast<size_t>(x)];
       const bool free =
-          parent_[static_cast<size_t>(x)] < 0 && writes_strided(node(x)) && !is_output(x) &&
+          parent_[static_cast<size_t>(x)] < 0 && is_strided(node(x)) && !is_output(x) &&
           std::count(node(id).inputs.begin(), node(id).inputs.end(), x) == 1 &&
           std::all_of(readers.begin(), readers.end(), [&](int r) { return takes_strided(r, x); });
       if (free) {
@@ -86,12 +82,12 @@ class Planner {
     }
   }
 
-  // A dense layer on an image, and a gate, read dense values.
+  // A gate is read as a dense value.
   bool takes_strided(int reader, int x) const {
     const ConvParams* conv = node(reader).get<ConvParams>();
     if (conv != nullptr && conv->gate >= 0 && node(reader).inputs[static_cast<size_t>(conv->gate)] == x)
       return false;
-    return reads_strided(node(reader));
+    return is_strided(node(reader));
   }
 
   int root(int id) const {

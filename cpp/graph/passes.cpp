@@ -58,7 +58,7 @@ class Optimizer {
     into.inputs = std::move(inputs);
   }
 
-  // x read by `id` alone and free of an activation
+  // The parameters of x where it is a T that one operation alone reads.
   template <typename T>
   const T* sole(int x) {
     return uses(x) == 1 ? node(x).get<T>() : nullptr;
@@ -142,16 +142,8 @@ class Optimizer {
     ConvParams* conv = node(id).get<ConvParams>();
     if (conv == nullptr || node(id).shape.size() != 4) return false;
     const int x = node(id).inputs[0];
-    const PadParams* pad = node(x).get<PadParams>();
-    if (pad == nullptr || pad->value != 0.0f || node(x).shape.size() != 4) return false;
-    if (pad->before[3] != 0 || pad->after[3] != 0) return false;
-    if (std::min({pad->before[1], pad->after[1], pad->before[2], pad->after[2]}) < 0) return false;
-    ConvProblem& p = conv->problem;
-    const Shape& inner = node(node(x).inputs[0]).shape;
-    p.pad.top += pad->before[1], p.pad.bottom += pad->after[1];
-    p.pad.left += pad->before[2], p.pad.right += pad->after[2];
-    p.h = inner[1], p.w = inner[2];
-    p.finish();
+    if (!is_zero_border(x)) return false;
+    pad_image(&conv->problem, x);
     read_instead(id, x);
     return true;
   }
@@ -161,32 +153,40 @@ class Optimizer {
     PoolParams* pool = node(id).get<PoolParams>();
     if (pool == nullptr || pool->problem.kind != PoolKind::kMax) return false;
     const int x = node(id).inputs[0];
-    const PadParams* pad = node(x).get<PadParams>();
-    if (pad == nullptr || pad->value != 0.0f || node(x).shape.size() != 4) return false;
-    if (pad->before[3] != 0 || pad->after[3] != 0) return false;
-    if (!(activation_of(node(x).inputs[0]).low() >= 0.0f)) return false;
+    if (!is_zero_border(x) || !(activation_of(node(x).inputs[0]).low() >= 0.0f)) return false;
     PoolProblem p = pool->problem;
-    const Shape& inner = node(node(x).inputs[0]).shape;
-    p.pad.top += pad->before[1], p.pad.bottom += pad->after[1];
-    p.pad.left += pad->before[2], p.pad.right += pad->after[2];
-    if (std::min({pad->before[1], pad->after[1], pad->before[2], pad->after[2]}) < 0) return false;
+    pad_image(&p, x);
     if (std::max(p.pad.top, p.pad.bottom) >= p.kh || std::max(p.pad.left, p.pad.right) >= p.kw) return false;
-    p.h = inner[1], p.w = inner[2];
-    p.finish();
     pool->problem = p;
     read_instead(id, x);
     return true;
   }
 
+  // Whether x adds rows and columns of zeros to images, and nothing else.
+  bool is_zero_border(int x) {
+    const PadParams* pad = node(x).get<PadParams>();
+    return pad != nullptr && pad->value == 0.0f && node(x).shape.size() == 4 && pad->before[3] == 0 &&
+           pad->after[3] == 0 &&
+           std::min({pad->before[1], pad->after[1], pad->before[2], pad->after[2]}) >= 0;
+  }
+
+  // Lets `problem`, which reads the padding x, read what x pads.
+  template <typename Problem>
+  void pad_image(Problem* problem, int x) {
+    const PadParams& pad = *node(x).get<PadParams>();
+    const Shape& inner = node(node(x).inputs[0]).shape;
+    problem->pad.top += pad.before[1], problem->pad.bottom += pad.after[1];
+    problem->pad.left += pad.before[2], problem->pad.right += pad.after[2];
+    problem->h = inner[1], problem->w = inner[2];
+    problem->finish();
+  }
+
   // Linear where none is known.
   Activation activation_of(int id) {
-    if (const ConvParams* conv = node(id).get<ConvParams>()) return clamp_of(conv->problem.activation);
-    if (const AffineParams* affine = node(id).get<AffineParams>()) return clamp_of(affine->activation);
-    if (const BinaryParams* binary = node(id).get<BinaryParams>()) return clamp_of(binary->activation);
+    if (const ConvParams* conv = node(id).get<ConvParams>()) return conv->problem.activation;
+    if (const AffineParams* affine = node(id).get<AffineParams>()) return affine->activation;
+    if (const BinaryParams* binary = node(id).get<BinaryParams>()) return binary->activation;
     return {};
-  }
-  static Activation clamp_of(const Activation& activation) {
-    return activation.is_clamp() ? activation : Activation{};
   }
 
   // A pointwise convolution beside a depthwise one, or one on each side: streamed where that pays.

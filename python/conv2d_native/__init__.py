@@ -6,7 +6,13 @@
     y = cn.layers.Conv2D(2, 3, activation="relu", input_shape=(64, 64, 3))(x)
     y = cn.load_model("resnet50.keras").predict(images)
 
-Everything is loaded when it is first used: importing the package costs nothing and starts no thread.
+Everything is loaded when it is first used: importing the package costs nothing and starts no thread. Examples in
+docstrings assume
+
+    import numpy as np
+    import conv2d_native as cn
+    from conv2d_native import *
+    from conv2d_native.layers import *
 """
 
 from __future__ import annotations
@@ -14,24 +20,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-_ACTIVATIONS = """
-    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear
-    log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus
-    sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink
-"""
-_FUNCTIONS = """
-    average_pool2d batch_normalization conv2d conv2d_transpose dense depthwise_conv2d explain
-    global_average_pool2d global_max_pool2d layer_normalization max_pool2d prelu resize separable_conv2d
-"""
-# Where each public name comes from.
+# Where each public name comes from; those of activations are that module's own list.
 _HOMES = {
-    "activations": _ACTIVATIONS,
-    "functional": _FUNCTIONS,
+    "functional": """
+        average_pool2d batch_normalization conv2d conv2d_transpose dense depthwise_conv2d explain
+        global_average_pool2d global_max_pool2d layer_normalization max_pool2d prelu resize separable_conv2d
+    """,
     "graph": "exact",
     "machine": "get_num_threads set_num_threads show_config",
     "errors": "ModelFormatError UnsafeModelError UnsupportedLayerError",
     "layers": "Input InputLayer Layer",
-    "model": "Model Sequential autotune check_model from_keras load_model model_from_json",
+    "models": "Model Sequential autotune check_model from_keras load_model model_from_json",
 }
 _MODULES = (
     "activations",
@@ -42,15 +41,23 @@ _MODULES = (
     "functional",
     "initializers",
     "layers",
+    "models",
     "regularizers",
 )
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = sorted([*_HOME, *_MODULES])
-
 if TYPE_CHECKING:
-    from . import activations, constraints, errors, formats, functional, initializers, layers, regularizers
-    from .activations import relu, sigmoid, softmax, tanh
+    from . import (
+        activations,
+        constraints,
+        errors,
+        formats,
+        functional,
+        initializers,
+        layers,
+        models,
+        regularizers,
+    )
     from .errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
     from .functional import (
         average_pool2d,
@@ -71,25 +78,35 @@ if TYPE_CHECKING:
     from .graph import exact
     from .layers import Input, InputLayer, Layer
     from .machine import get_num_threads, set_num_threads, show_config
-    from .model import Model, Sequential, autotune, check_model, from_keras, load_model, model_from_json
+    from .models import Model, Sequential, autotune, check_model, from_keras, load_model, model_from_json
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f".{name}", __name__)
 
 
 def __getattr__(name: str) -> Any:
+    value: Any
     if name in _HOME:
-        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+        value = getattr(_module(_HOME[name]), name)
     elif name in _MODULES:
-        value = importlib.import_module(f".{name}", __name__)
+        value = _module(name)
     elif name == "_core":
-        value = importlib.import_module(".core_loading", __name__).load_core()
+        value = _module("core_loading").load_core()
     elif name == "__version__":
-        from . import _core
-
-        value = _core.config()["version"]
+        value = __getattr__("_core").config()["version"]
+    elif name == "__all__":
+        value = sorted([*_HOME, *_MODULES, *_module("activations").PUBLIC])
+    elif not name.startswith("_") and name in _module("activations").PUBLIC:
+        value = getattr(_module("activations"), name)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = ""
+        if name[:1].isupper() and hasattr(_module("layers"), name):
+            hint = f": it is {__name__}.layers.{name}"
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__getattr__("__all__"), "__version__"])

@@ -1,7 +1,8 @@
 """Keras's activation functions: one table of names, default parameters and how each one is computed.
 
 A row either names an activation of the core (fused into the operation before it) or gives a NumPy formula for
-what networks seldom use. softmax and log_softmax are the core's own operations along an axis.
+what networks seldom use. softmax and log_softmax are the core's own operations along an axis. Activations of the
+core that have no parameters are taken from its table; those that have some are written here.
 
     >>> from conv2d_native import activations
     >>> activations.relu(np.array([-1.0, 2.0, 9.0], np.float32), max_value=6).tolist()
@@ -38,8 +39,8 @@ class Row:
 _RELU = (("negative_slope", 0.0), ("max_value", None), ("threshold", 0.0))
 
 
-def _core_row(formula: str, text: str, **defaults: Any) -> Row:
-    return Row(formula, tuple(defaults.items()), lambda p: text)
+def _core_row(name: str, formula: str) -> Row:
+    return Row(formula, (), lambda p: name)
 
 
 def _numpy_row(formula: str, function: Callable[..., np.ndarray], **defaults: Any) -> Row:
@@ -70,7 +71,6 @@ def _glu(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 TABLE: dict[str, Row] = {
-    "linear": _core_row("x", "linear"),
     "relu": Row(
         "min(x, max_value) if x >= threshold else negative_slope * (x - threshold)", _RELU, _relu_text
     ),
@@ -79,27 +79,16 @@ TABLE: dict[str, Row] = {
         (("negative_slope", 0.2),),
         lambda p: f"leaky_relu({p['negative_slope']:.9g},inf,0)",
     ),
-    "relu6": _core_row("min(max(x, 0), 6)", "relu6"),
     "elu": Row(
         "x if x > 0 else alpha * (exp(x) - 1)",
         (("alpha", 1.0),),
         lambda p: f"elu({p['alpha']:.9g},inf,0)",
     ),
-    "selu": _core_row("1.0507 * elu(x, 1.67326)", "selu"),
-    "sigmoid": _core_row("1 / (1 + exp(-x))", "sigmoid"),
-    "hard_sigmoid": _core_row("min(max(x / 6 + 0.5, 0), 1)", "hard_sigmoid"),
-    "tanh": _core_row("tanh(x)", "tanh"),
-    "softplus": _core_row("log(exp(x) + 1)", "softplus"),
-    "softsign": _core_row("x / (|x| + 1)", "softsign"),
-    "silu": _core_row("x * sigmoid(x)", "silu"),
-    "hard_silu": _core_row("x * hard_sigmoid(x)", "hard_silu"),
     "gelu": Row(
         "x * P(X <= x), X normal; with approximate=True the tanh formula",
         (("approximate", False),),
         lambda p: "gelu_tanh" if p["approximate"] else "gelu",
     ),
-    "mish": _core_row("x * tanh(softplus(x))", "mish"),
-    "exponential": _core_row("exp(x)", "exponential"),
     "softmax": Row("exp(x) / sum of exp(x) along axis", (("axis", -1),)),
     "log_softmax": Row("x - log(sum of exp(x) along axis)", (("axis", -1),)),
     "celu": _numpy_row(
@@ -141,7 +130,13 @@ TABLE: dict[str, Row] = {
     ),
 }
 ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
-NAMES = tuple(sorted([*TABLE, *ALIASES]))
+_VARIANTS = {"gelu_tanh"}  # the core's names of what a parameter chooses here
+TABLE |= {
+    name: _core_row(name, formula)
+    for name, formula in _core.activations().items()
+    if name not in {*TABLE, *ALIASES, *_VARIANTS}
+}
+PUBLIC = tuple(sorted({*TABLE, *ALIASES} - {"hard_sigmoid_keras2"}))  # Keras's names
 
 
 @dataclass(frozen=True)
@@ -169,7 +164,16 @@ class Activation:
 def make(name: str, **parameters: Any) -> Activation:
     """Return the activation `name` with `parameters`; those equal to the defaults are left out."""
     defaults = dict(TABLE[name].defaults)
-    return Activation(name, tuple((k, v) for k, v in parameters.items() if v != defaults[k]))
+    made = {key: _checked(key, value, defaults[key]) for key, value in parameters.items()}
+    return Activation(name, tuple((k, v) for k, v in made.items() if v != defaults[k]))
+
+
+def _checked(key: str, value: Any, default: Any) -> Any:
+    if isinstance(default, bool):
+        return bool(value)
+    if key == "axis":
+        return arguments.integer(key, value, low=None)
+    return None if value is None and default is None else arguments.number(key, value)
 
 
 def get(identifier: Any) -> Activation:
@@ -182,12 +186,9 @@ def get(identifier: Any) -> Activation:
     if isinstance(identifier, Activation):
         return identifier
     if isinstance(identifier, str):
-        name = ALIASES.get(identifier, identifier)
-        if name in TABLE:
-            return Activation(name)
-        raise ValueError(
-            f"`activation` must be one of {', '.join(NAMES)}. Received: activation={arguments.shown(identifier)}."
-        )
+        if identifier not in TABLE:
+            identifier = arguments.choice("activation", identifier, PUBLIC)
+        return Activation(ALIASES.get(identifier, identifier))
     if isinstance(identifier, Mapping):
         return _from_dict(identifier)
     known = getattr(identifier, "activation", None) if callable(identifier) else None
@@ -266,7 +267,7 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
         if activation.name == "glu":
             if shape[axis] % 2:
                 raise ValueError(
-                    f"`axis` of glu must have an even size. Received: axis={axis} of shape {shape}."
+                    f"`axis` of glu must be one of even size. Received: an axis of size {shape[axis]}."
                 )
             shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
     function = TABLE[activation.name].numpy
@@ -310,31 +311,36 @@ def run(activation: Activation, x: Any, out: Any = None) -> np.ndarray:
     return target
 
 
+def signature(name: str, *first: str) -> inspect.Signature:
+    """The arguments of an activation: `first`, then its parameters with their defaults."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = [inspect.Parameter(key, kind, default=value) for key, value in TABLE[name].defaults]
+    return inspect.Signature([*(inspect.Parameter(word, kind) for word in first), *given])
+
+
 def _function(name: str) -> Callable[..., np.ndarray]:
     """The public function of a row: its signature, its docstring, and `activation`, by which get() knows it."""
-    row = TABLE[name]
+    row, words = TABLE[name], signature(name, "x")
 
     def function(x: Any, *args: Any, out: Any = None, **kwargs: Any) -> np.ndarray:
-        bound = signature.bind(x, *args, **kwargs)
+        try:
+            bound = words.bind(x, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}() {error}") from None
         return run(make(name, **dict(list(bound.arguments.items())[1:])), x, out)
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    given = [inspect.Parameter(key, kind, default=value) for key, value in row.defaults]
-    signature = inspect.Signature([inspect.Parameter("x", kind), *given])
-    words = "".join(f", {key}={value!r}" for key, value in row.defaults)
     function.__name__ = function.__qualname__ = name
-    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[
-            *signature.parameters.values(),
-            inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None),
-        ]
+    last = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None)
+    function.__signature__ = words.replace(  # type: ignore[attr-defined]
+        parameters=[*words.parameters.values(), last]
     )
+    shown = "".join(f", {key}={value!r}" for key, value in row.defaults)
     function.__doc__ = f"""y = {row.formula}
 
     `x` is an array of any shape; the result is float32 of the same shape{" but for `axis`" if name == "glu" else ""}.
     `out` is a float32 array of the result's shape to fill. Raises TypeError for arrays that are not real.
 
-        >>> {name}(np.array([[-1.0, 2.0]], np.float32){words}).shape
+        >>> {name}(np.array([[-1.0, 2.0]], np.float32){shown}).shape
         (1, {1 if name == "glu" else 2})
     """
     function.activation = Activation(name)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ Messages: "`strides` must be 1 or 2 positive integers. Received: strides=(0, 1).
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -20,21 +20,47 @@ FLOAT32 = np.dtype(np.float32)
 LARGEST_SIZE = 2**31 - 1  # filters, units, kernel and pool sizes, padding
 LARGEST_STEP = 2**63 - 1  # strides and dilation
 
+_SHOWN = 100  # items of a list that a message may show
 _HOST_DEVICES = (1, 3, 11)  # DLPack's kDLCPU, kDLCUDAHost, kDLROCMHost
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
 def shown(value: Any, limit: int = 200) -> str:
-    """repr(value), shortened to `limit` characters; arrays by dtype and shape."""
-    if isinstance(value, np.ndarray):
-        return f"<array of dtype {value.dtype} and shape {value.shape}>"[:limit]
+    """repr(value), shortened to `limit` characters; arrays by dtype and shape, also within lists, tuples and dicts."""
     if isinstance(value, (str, bytes)) and len(value) > limit:
         value = value[:limit]
     try:
-        text = repr(value)
+        text = _text(value)
     except Exception:
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[:limit] + "..."
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<array of dtype {value.dtype} and shape {value.shape}>"
+    if type(value) in (list, tuple):
+        items = ", ".join(map(_text, value[:_SHOWN]))
+        return f"[{items}]" if isinstance(value, list) else f"({items}{',' * (len(value) == 1)})"
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {_text(value[key])}" for key in list(value)[:_SHOWN]) + "}"
+    return repr(value)
+
+
+def choice(name: str, value: Any, words: Iterable[str], lower: bool = False, also: str = "") -> str:
+    """`value` where it is one of `words`. Raises ValueError that lists them, and names the one that looks alike.
+
+    `lower`: capitals do not matter. `also` says in words what the caller takes beside them.
+    """
+    words = tuple(words)
+    found = value.lower() if lower and isinstance(value, str) else value
+    if isinstance(found, str) and found in words:
+        return found
+    import difflib  # only a mistake needs it
+
+    message = f"`{name}` must be one of {', '.join(map(repr, words))}{also}. Received: {name}={shown(value)}."
+    alike = difflib.get_close_matches(value[:100], words, 1) if isinstance(value, str) else []
+    raise ValueError(f"{message} Did you mean {alike[0]!r}?" if alike else message)
 
 
 def integer(name: str, value: Any, low: int | None = 1, high: int = LARGEST_SIZE) -> int:
@@ -101,34 +127,35 @@ def pairs(name: str, value: Any, length: int = 2) -> tuple[tuple[int, int], ...]
 
 def padding(value: Any, words: Sequence[str] = ("valid", "same"), length: int = 2) -> Any:
     """'valid' or 'same' in lower case, or explicit ((top, bottom), (left, right)) as tuples."""
-    if isinstance(value, str) and value.lower() in words:
-        return value.lower()
     if isinstance(value, (tuple, list)) and len(value) == length:
         return pairs("padding", value, length)
-    allowed = ", ".join(repr(word) for word in words)
-    raise ValueError(
-        f"`padding` must be one of {allowed} or {length} pairs (before, after). "
-        f"Received: padding={shown(value)}."
-    )
+    return padding_word(value, words, f" or {length} pairs (before, after)")
 
 
-def padding_word(value: Any, words: Sequence[str] = ("valid", "same")) -> str:
-    """A layer's padding: one of `words`, in lower case."""
-    if isinstance(value, str) and value.lower() in words:
-        return value.lower()
-    allowed = ", ".join(repr(word) for word in words)
-    raise ValueError(f"`padding` must be one of {allowed}. Received: padding={shown(value)}.")
+def padding_word(value: Any, words: Sequence[str] = ("valid", "same"), also: str = "") -> str:
+    """A layer's padding: one of `words`, in lower case; `also` as in choice."""
+    return choice("padding", value, words, True, also)
 
 
 def data_format(value: Any) -> str:
     """'channels_last' (also for None) or 'channels_first'."""
     if value is None:
         return "channels_last"
-    if isinstance(value, str) and value.lower() in DATA_FORMATS:
-        return value.lower()
-    raise ValueError(
-        f"`data_format` must be 'channels_last' or 'channels_first'. Received: data_format={shown(value)}."
-    )
+    return choice("data_format", value, DATA_FORMATS, True)
+
+
+def sizes(name: str, value: Any, low: int = 1) -> tuple[int | None, ...]:
+    """A shape: a tuple of ints from `low` on, and None for what varies."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"`{name}` must be a tuple of sizes. Received: {name}={shown(value)}.")
+    try:
+        return tuple(None if size is None else integer(name, size, low) for size in value)
+    except (TypeError, ValueError) as error:
+        kind = "non-negative" if low == 0 else "positive"
+        raise type(error)(
+            f"`{name}` must be a tuple of {kind} integers, and None for sizes that vary. "
+            f"Received: {name}={shown(value)}."
+        ) from None
 
 
 def number(name: str, value: Any, low: float | None = None) -> float:
@@ -209,11 +236,13 @@ def _as_array(name: str, x: Any) -> np.ndarray:
             return _from_dlpack(name, x)
         return np.asarray(x)
     except ValueError as error:
-        if isinstance(x, (list, tuple)):
-            raise ValueError(
-                f"`{name}` must be an array or a regular nested sequence. Received: {shown(x)}."
-            ) from error
-        raise
+        if not isinstance(x, (list, tuple)):
+            raise
+        found = ", ".join(dict.fromkeys(str(item.shape) for item in x if hasattr(item, "shape")))
+        facts = f"a {type(x).__name__} of arrays of the shapes {found[:200]}" if found else shown(x)
+        raise ValueError(
+            f"`{name}` must be an array, or a nested sequence whose items have one shape. Received: {facts}."
+        ) from error
 
 
 def _from_dlpack(name: str, x: Any) -> np.ndarray:

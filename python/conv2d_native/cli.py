@@ -50,7 +50,7 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    from .model import load_model
+    from .models import load_model
 
     model = load_model(arguments.model)
     model.summary(expand_nested=arguments.nested)
@@ -60,7 +60,7 @@ def _info(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from .model import check_model
+    from .models import check_model
 
     report = check_model(arguments.model)
     print(report)
@@ -88,7 +88,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from .model import load_model
+    from .models import load_model
     from .picture_files import find_images, read_arrays, read_images
 
     output = Path(arguments.output) if arguments.output else None
@@ -162,11 +162,18 @@ def _write_rows(path: Path, rows: Sequence[Any]) -> None:
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     _model_argument(parser)
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="images per call (default 1)")
-    parser.add_argument("--size", metavar="HxW", help="image size, for models that take any")
+    parser.add_argument("--size", type=_size, metavar="HxW", help="image size, for models that take any")
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all that may be used)")
     parser.add_argument(
         "--seconds", type=float, default=2.0, metavar="S", help="how long to measure (default 2)"
     )
+
+
+def _size(text: str) -> list[int]:
+    parts = text.lower().split("x")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"expected HxW, such as 224x224. Received: {text!r}")
+    return [int(part) for part in parts]
 
 
 def _use_threads(count: int | None) -> int:
@@ -177,24 +184,25 @@ def _use_threads(count: int | None) -> int:
     return get_num_threads()
 
 
-def _random_input(model: Any, batch: int, size: str | None) -> Any:
+def _random_input(model: Any, batch: int, size: list[int] | None) -> Any:
     """Random images of the model's shape, a list of them for several inputs."""
     if batch < 1:
         raise ValueError(f"The batch must be at least 1. Received: --batch {batch}.")
-    rest = [int(n) for n in size.lower().split("x")] if size else []
     arrays = {}
     shape: list[Any]
     for name, tensor in zip(model.input_names, model.inputs, strict=True):
-        given = iter(rest)
-        shape = [next(given, None) if n is None else n for n in tensor.shape[1:]]
-        if None in shape:
-            raise ValueError(f"The model takes images of any size ({tensor.shape}): give --size HxW.")
+        unknown = tensor.shape[1:].count(None)
+        if unknown != len(size or ()):
+            advice = "give --size HxW" if unknown else "leave --size out"
+            raise ValueError(f"The model takes inputs of shape {tensor.shape}: {advice}.")
+        given = iter(size or ())
+        shape = [next(given) if n is None else n for n in tensor.shape[1:]]
         arrays[name] = np.random.default_rng(0).random((batch, *shape), np.float32)
     return arrays if len(arrays) > 1 else next(iter(arrays.values()))
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    from .model import load_model
+    from .models import load_model
 
     threads = _use_threads(arguments.threads)
     start = time.perf_counter()
@@ -222,7 +230,7 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(arguments: argparse.Namespace) -> None:
-    from .model import load_model
+    from .models import load_model
 
     _use_threads(arguments.threads)
     model = load_model(arguments.model)
@@ -245,7 +253,10 @@ COMMANDS = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser with one subparser per row of COMMANDS."""
+    from . import _core
+
     parser = argparse.ArgumentParser(prog="conv2d_native", description="Trained Keras CNNs on the CPU.")
+    parser.add_argument("--version", action="version", version=f"conv2d_native {_core.config()['version']}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         subparser = commands.add_parser(command.name, help=command.help, description=command.help)
@@ -255,8 +266,15 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line (default sys.argv) and return the exit code: 0, or 1 after a message on stderr."""
-    arguments = make_parser().parse_args(argv)
+    """Run a command line (default sys.argv) and return the exit code: 0, or 1 after a message on stderr.
+
+    Without a command it prints the help and returns 2, argparse's code for a wrong command line.
+    """
+    parser = make_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        return 2
+    arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments) or 0
     except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:

@@ -7,6 +7,7 @@ Files, licence and training are described in data/README.md.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .model import load_model
+from .models import load_model
 
 DATA = Path(__file__).resolve().parent / "data"
 _SHADES = " .:-=+*#%@"
-_PER_ROW = 6
 
 
 def run(shown: int = 12) -> None:
@@ -36,8 +36,9 @@ def run(shown: int = 12) -> None:
     wrong = np.flatnonzero(predicted != labels)[: max(shown // 4, 1)]
     right = np.flatnonzero(predicted == labels)[: max(shown - len(wrong), 0)]
     picks = [*right, *wrong]
-    for start in range(0, len(picks), _PER_ROW):
-        row = picks[start : start + _PER_ROW]
+    per_row = max((shutil.get_terminal_size().columns - 2) // (2 * images.shape[2] + 2), 1)
+    for start in range(0, len(picks), per_row):
+        row = picks[start : start + per_row]
         print_images(images[row, :, :, 0], [_caption(answer[i], int(labels[i])) for i in row])
 
     def native() -> np.ndarray:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from . import arguments
+
 
 class Configurable:
     """An object made of its configuration alone: `type(obj).from_config(obj.get_config())` is its equal."""
@@ -33,8 +35,8 @@ class Configurable:
 
 
 def to_snake_case(name: str) -> str:
-    """Keras's rule for class names: GlorotUniform -> glorot_uniform, L1L2 -> l1l2."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    """Keras's rule for class names: Conv2DTranspose -> conv2d_transpose, PReLU -> p_re_lu, L1L2 -> l1l2."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
@@ -58,9 +60,7 @@ class Table:
 
     def find(self, name: Any) -> type[Configurable]:
         if not isinstance(name, str) or name not in self.by_name:
-            raise ValueError(
-                f"Unknown {self.singular}: {str(name)[:200]!r}. Known: {', '.join(self.classes)}."
-            )
+            arguments.choice(self.singular, name, map(to_snake_case, self.classes))
         return self.by_name[name]
 
     def deserialize(self, config: Mapping[str, Any]) -> Any:
@@ -103,4 +103,7 @@ class Table:
             return identifier()  # type: ignore[return-value]
         if callable(identifier) and not inspect.isclass(identifier):
             return identifier
-        raise ValueError(f"Could not interpret {self.singular} identifier: {str(identifier)[:200]}")
+        raise ValueError(
+            f"`{self.singular}` must be a name, a dict, a class or a function. "
+            f"Received: {self.singular}={arguments.shown(identifier)}."
+        )

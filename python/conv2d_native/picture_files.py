@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from . import arguments
+
 MODES = ("none", "unit", "tf", "torch", "caffe")
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
@@ -67,8 +69,7 @@ def read_images(paths: Sequence[Path], shape: Sequence[int | None], mode: str = 
 
 def preprocess(x: np.ndarray, mode: str) -> np.ndarray:
     """Values from 0 to 255 as the network was trained with them; see the head of this file."""
-    if mode not in MODES:
-        raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: mode={mode!r}.")
+    mode = arguments.choice("mode", mode, MODES)
     if mode == "unit":
         return x / np.float32(255)
     if mode == "tf":

@@ -136,6 +136,22 @@ def reshape_target(shape: Sequence[Size], target: Sequence[int]) -> Shape:
     return (shape[0], *(entries // known if size == -1 else size for size in target))
 
 
+def advice(shape: Sequence[Size], expected: Sequence[Size]) -> str:
+    """What to do about an input of `shape` where `expected` fits; empty where the mistake is not a common one."""
+
+    def fits(sizes: Sequence[Size], wanted: Sequence[Size]) -> bool:
+        pairs = zip(sizes, wanted, strict=False)
+        return len(sizes) == len(wanted) and all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+    if fits(shape, expected[1:]):
+        return " The batch axis is missing: give x[None]."
+    if len(shape) == 4 and fits(channels_last(shape, "channels_first"), expected):
+        return " The channels stand last here: give x.transpose(0, 2, 3, 1)."
+    if tuple(shape[:2]) == (None, None) and fits(shape[1:], expected):
+        return " The batch is left out of `input_shape` and of Input's `shape`."
+    return ""
+
+
 def broadcast(shapes: Sequence[Sequence[Size]]) -> Shape:
     """The shape of NumPy broadcasting with sizes that may be None. Raises ValueError where it cannot be done."""
     rank = max(len(shape) for shape in shapes)

@@ -12,6 +12,7 @@ from pattern import weight
 HERE = Path(__file__).resolve().parent
 MODELS = {entry["name"]: entry for entry in json.loads((HERE / "models.json").read_text())}
 MODEL_ANSWERS = np.load(HERE / "models.npz")
+SIGNATURES = dict(json.loads((HERE / "signatures.json").read_text()))
 
 
 def _layer_answers() -> dict:

@@ -1,6 +1,6 @@
 """Write Keras's answers to the golden cases. Needs keras >= 3 and tensorflow; conv2d_native is not used.
 
-    python tests/golden/make_golden.py
+    python tests/golden/make_golden.py [layers | models]
 
 layers.npz   "values": the outputs of every layer case, one after the other
 layers.json  per case: Keras's configuration, names and shapes of the weights, shape of the output
@@ -93,11 +93,14 @@ def write_json(path: Path, value) -> None:
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
-def main() -> None:
+def make_layers() -> str:
     answers = [answer_layer(*case) for case in CASES]
     write_json(HERE / "layers.json", [entry for entry, _ in answers])
-    values = np.concatenate([y.ravel() for _, y in answers])
-    np.savez_compressed(HERE / "layers.npz", values=values)
+    np.savez_compressed(HERE / "layers.npz", values=np.concatenate([y.ravel() for _, y in answers]))
+    return f"{len(CASES)} layer cases"
+
+
+def make_models() -> str:
     entries, arrays = [], {}
     for name in MODELS:
         entry, made = answer_model(name)
@@ -107,11 +110,15 @@ def main() -> None:
         arrays |= answer_article(name)
     write_json(HERE / "models.json", entries)
     np.savez_compressed(HERE / "models.npz", **arrays)
+    return f"{len(MODELS)} models, {len(ARTICLES)} programs"
+
+
+def main() -> None:
+    made = {"layers": make_layers, "models": make_models}
+    for name in sys.argv[1:] or made:
+        print(f"Keras {keras.__version__}: {made[name]()}")
     for path in sorted(HERE.glob("*.[jn][sp][oz]*")):
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
-    print(
-        f"Keras {keras.__version__}: {len(CASES)} layer cases, {len(MODELS)} models, {len(ARTICLES)} programs"
-    )
 
 
 if __name__ == "__main__":

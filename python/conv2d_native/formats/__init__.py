@@ -20,7 +20,15 @@ from .extent import DEFAULT_MAX_BYTES, Budget, Extent, open_source
 from .keras_write import write_keras
 from .spec import ModelSpec, WeightSource
 
-__all__ = ["FORMATS", "ModelSpec", "WeightSource", "read_model", "read_weights", "write_keras"]
+__all__ = [
+    "DEFAULT_MAX_BYTES",
+    "FORMATS",
+    "ModelSpec",
+    "WeightSource",
+    "read_model",
+    "read_weights",
+    "write_keras",
+]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ModelFormatError, UnsafeModelError
+from .layer_paths import WRAPPED
 
 MAX_NESTING = 64
 MAX_LAYERS = 10_000
@@ -21,7 +22,6 @@ Tree = dict[str, Any]
 _TRAINING = ("compile_config", "training_config", "optimizer_config")
 _CODE_LAYERS = {"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
 _KERAS_1 = {"border_mode", "dim_ordering", "nb_filter", "nb_row", "output_dim", "subsample"}
-_WRAPPED = ("layer", "forward_layer", "backward_layer")
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _KERNEL_WORDS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 _UNGROUPED = {
@@ -171,8 +171,8 @@ class _Normaliser:
                 name,
                 f"{class_name} with {old} was written by Keras 1; save the model again with Keras 2 or 3.",
             )
-        made = {key: _plain(value) for key, value in config.items() if key not in _WRAPPED}
-        for key in _WRAPPED:
+        made = {key: _plain(value) for key, value in config.items() if key not in WRAPPED}
+        for key in WRAPPED:
             if key in config:
                 inner = config[key]
                 is_layer = isinstance(inner, dict) and isinstance(inner.get("class_name"), str)
@@ -223,7 +223,7 @@ class _Normaliser:
             named = isinstance(function, str) and config.get("function_type") != "lambda"
             kept = {key: config[key] for key in ("name", "trainable", "dtype") if key in config}
             return kept | {"function": function if serialized or named else CODE}
-        wrapped = [config[key] for key in _WRAPPED if isinstance(config.get(key), dict)]
+        wrapped = [config[key] for key in WRAPPED if isinstance(config.get(key), dict)]
         if (
             class_name in _CODE_LAYERS
             or _holds_code(config)
@@ -332,7 +332,7 @@ def _dtype_name(value: Any) -> Any:
 def _holds_code(value: Any) -> bool:
     if isinstance(value, dict):
         inner = [
-            value[key] for key in value if key not in _WRAPPED
+            value[key] for key in value if key not in WRAPPED
         ]  # wrapped layers are looked at on their own
         return value.get("class_name") == "__lambda__" or any(map(_holds_code, inner))
     return isinstance(value, list) and any(map(_holds_code, value))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import shown
 from ..errors import ModelFormatError
 
 DEFAULT_MAX_BYTES = 2 << 30
@@ -148,12 +149,15 @@ def open_source(source: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> Extent:
     elif hasattr(source, "read"):
         data = source.read(8 * max_bytes)
         if not isinstance(data, bytes):
-            raise TypeError(f"A model file object must be binary. Its read() gave: {type(data).__name__}")
+            raise TypeError(
+                f"`filepath` must be opened in binary mode, 'rb'. Received: an object whose read() gave "
+                f"{type(data).__name__}."
+            )
         name = getattr(source, "name", None)
         extent = from_buffer(name if isinstance(name, str) else "<file object>", data)
     else:
         raise TypeError(
-            f"A model source must be a path, bytes or a binary file object. Received: {type(source).__name__}"
+            f"`filepath` must be a path, bytes or a binary file object. Received: {shown(source)}."
         )
     if extent.size == 0:
         raise ModelFormatError(f"{extent.name}: the file is empty.")

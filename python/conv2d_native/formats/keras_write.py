@@ -8,6 +8,7 @@ the old file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -35,15 +36,19 @@ def write_keras(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.nd
         return
     path = os.fspath(target)
     partial = f"{path}.{os.getpid()}.partial"
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     try:
         with open(partial, "xb") as file:
             _write(file, config, weights)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
+        if isinstance(error, OSError) and error.filename == partial:
+            error.filename = path
         raise
 
 

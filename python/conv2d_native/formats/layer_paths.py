@@ -10,19 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..named_objects import to_snake_case
 from .hdf5 import Hdf5
 
-_WRAPPED = ("layer", "forward_layer", "backward_layer")
+WRAPPED = ("layer", "forward_layer", "backward_layer")  # words under which wrappers keep their layers
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 Tree = dict[str, Any]
 Path = tuple[str, ...]
-
-
-def snake_case(class_name: str) -> str:
-    """Keras's name for a class in weight files: "Conv2DTranspose" is "conv2d_transpose", "PReLU" is "p_re_lu"."""
-    name = re.sub(r"\W+", "", class_name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def is_model(entry: Tree | None) -> bool:
@@ -42,7 +36,7 @@ def children(entry: Tree) -> dict[str, Tree]:
 
 def _wrapped(entry: Tree) -> dict[str, Tree]:
     """The layers that a wrapper holds, by the word under which its configuration has them."""
-    found = {key: entry.get("config", {}).get(key) for key in _WRAPPED}
+    found = {key: entry.get("config", {}).get(key) for key in WRAPPED}
     return {
         key: child
         for key, child in found.items()
@@ -68,7 +62,7 @@ def group_names(entry: Tree) -> dict[str, str]:
     counts: dict[str, int] = {}
     made = {}
     for child in _layers(entry):
-        base = snake_case(child["class_name"])
+        base = to_snake_case(child["class_name"])
         counts[base] = counts.get(base, -1) + 1
         made[layer_name(child)] = f"{base}_{counts[base]}" if counts[base] else base
     return made

@@ -99,7 +99,11 @@ def _two(function: Callable[..., Any]) -> Callable[[Any, Any], np.ndarray]:
         return np.ascontiguousarray(made, np.float32)
 
     operation.__name__ = operation.__qualname__ = function.__name__
-    operation.__doc__ = f"numpy.{function.__name__} on float32 arrays of which one may be a number."
+    operation.__doc__ = f"""numpy.{function.__name__} on float32 arrays of which one may be a number.
+
+    >>> {function.__name__}(np.ones((1, 2)), 1.0).tolist()
+    [[{function(1.0, 1.0)}, {function(1.0, 1.0)}]]
+    """
     return operation
 
 
@@ -108,45 +112,73 @@ divide, maximum, minimum = _two(np.divide), _two(np.maximum), _two(np.minimum)
 
 
 def reduce(x: Any, kind: str, axes: Sequence[int], keepdims: bool = False) -> np.ndarray:
-    """ "mean", "max" or "sum" over `axes`."""
+    """ "mean", "max" or "sum" over `axes`.
+
+    >>> reduce(np.array([[1.0, 3.0]]), "mean", [1]).tolist()
+    [2.0]
+    """
     functions: dict[str, Callable[..., Any]] = {"mean": np.mean, "max": np.max, "sum": np.sum}
-    function = functions[kind]
+    function = functions[arguments.choice("kind", kind, functions)]
     return np.asarray(function(arguments.array("x", x), axis=tuple(axes), keepdims=keepdims), np.float32)
 
 
 def concatenate(xs: Sequence[Any], axis: int = -1) -> np.ndarray:
-    """numpy.concatenate on float32 arrays."""
+    """numpy.concatenate on float32 arrays.
+
+    >>> concatenate([np.ones((1, 2)), np.ones((1, 3))]).shape
+    (1, 5)
+    """
     return np.concatenate([arguments.array("xs", x) for x in xs], axis)
 
 
 def pad(x: Any, widths: Sequence[Sequence[int]], value: float = 0.0) -> np.ndarray:
-    """Add (before, after) cells of `value` per axis; negative numbers crop."""
+    """Add (before, after) cells of `value` per axis; negative numbers crop.
+
+    >>> pad(np.ones((1, 2)), [(0, 0), (1, 0)]).tolist()
+    [[0.0, 1.0, 1.0]]
+    """
     x = crop(x, [(max(-before, 0), max(-after, 0)) for before, after in widths])
     return np.pad(x, [(max(before, 0), max(after, 0)) for before, after in widths], constant_values=value)
 
 
 def crop(x: Any, widths: Sequence[Sequence[int]]) -> np.ndarray:
-    """Cut (before, after) cells off each axis."""
+    """Cut (before, after) cells off each axis.
+
+    >>> crop(np.array([[1.0, 2.0, 3.0]]), [(0, 0), (1, 0)]).tolist()
+    [[2.0, 3.0]]
+    """
     x = arguments.array("x", x)
     cut = tuple(slice(before, size - after) for size, (before, after) in zip(x.shape, widths, strict=True))
     return np.ascontiguousarray(x[cut])
 
 
 def reshape(x: Any, shape: Sequence[int | None]) -> np.ndarray:
-    """`shape` starts with -1 or None, which takes what the other sizes leave over."""
+    """`shape` starts with -1 or None, which takes what the other sizes leave over.
+
+    >>> reshape(np.ones((2, 6)), (-1, 2, 3)).shape
+    (2, 2, 3)
+    """
     x, rest = arguments.array("x", x), [int(size) for size in shape[1:] if size is not None]
     return x.reshape(len(x) if -1 in rest else -1, *rest)
 
 
 def transpose(x: Any, axes: Sequence[int]) -> np.ndarray:
-    """numpy.transpose with the result in C order."""
+    """numpy.transpose with the result in C order.
+
+    >>> transpose(np.ones((1, 2, 3)), (0, 2, 1)).shape
+    (1, 3, 2)
+    """
     return np.ascontiguousarray(arguments.array("x", x).transpose(axes))
 
 
 def apply(
     function: Callable[..., Any], xs: Sequence[Any], shape: Sequence[int | None], name: str = "apply"
 ) -> np.ndarray:
-    """function(*arrays) -> array of `shape` (its first entry, the batch, is None); `name` is for explain."""
+    """function(*arrays) -> array of `shape` (its first entry, the batch, is None); `name` is for explain.
+
+    >>> apply(np.fliplr, [np.array([[1.0, 2.0]])], (None, 2)).tolist()
+    [[2.0, 1.0]]
+    """
     with np.errstate(all="ignore"):
         made = np.ascontiguousarray(function(*(arguments.array("xs", x) for x in xs)), np.float32)
     if made.shape[1:] != tuple(shape[1:]):

@@ -10,7 +10,11 @@ from ..graph import is_exact
 
 
 class Explanation:
-    """Rows of a table, each a dict; `str` prints it."""
+    """Rows of a table, each a dict; `str` prints it.
+
+    >>> sorted(explain("n1h8w8c16_k3x3s1d1p1_oc16g1_linear").rows[0])
+    ['chosen', 'cost', 'name', 'reason']
+    """
 
     def __init__(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
         self.title, self.rows = title, list(rows)
@@ -64,7 +68,13 @@ def explain(target: Any) -> Explanation:
         True
     """
     if isinstance(target, str):
-        target = _core.ConvProblem.parse(target)
+        try:
+            target = _core.ConvProblem.parse(target)
+        except ValueError as error:
+            raise ValueError(
+                "`target` must be a convolution in words, such as 'n1h56w56c64_k3x3s1d1p1_oc64g1_relu'. "
+                f"Received: target={arguments.shown(target)} ({error})."
+            ) from None
     if isinstance(target, _core.ConvProblem):
         return Explanation(str(target), _core.explain(target, is_exact()))
     if hasattr(target, "explain"):

@@ -8,7 +8,6 @@ that undoes the one before it is left out.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from .. import _core, activations
 from .. import machine as machine
+from ..structure import flatten, pack
 from .tensor import Tensor, exact, is_exact
 from .windows import WindowOperations
 
@@ -46,15 +46,14 @@ class GraphBuilder(WindowOperations):
 
 
 def _activation_method(name: str) -> Callable[..., Any]:
+    words = activations.signature(name, "self", "x")
+
     def method(self: GraphBuilder, x: Any, *args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(self, x, *args, **kwargs)
+        bound = words.bind(self, x, *args, **kwargs)
         return self.activate(x, activations.make(name, **dict(list(bound.arguments.items())[2:])))
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    given = [inspect.Parameter(key, kind, default=value) for key, value in activations.TABLE[name].defaults]
-    signature = inspect.Signature([inspect.Parameter("self", kind), inspect.Parameter("x", kind), *given])
     method.__name__ = method.__qualname__ = name
-    method.__signature__ = signature  # type: ignore[attr-defined]
+    method.__signature__ = words  # type: ignore[attr-defined]
     return method
 
 
@@ -62,30 +61,6 @@ for _name in activations.TABLE:
     setattr(GraphBuilder, _name, _activation_method(_name))
 for _alias, _name in activations.ALIASES.items():
     setattr(GraphBuilder, _alias, getattr(GraphBuilder, _name))
-
-
-def flatten(structure: Any) -> list[Any]:
-    """The leaves of nested lists, tuples and dicts, in order."""
-    if isinstance(structure, Mapping):
-        return [leaf for value in structure.values() for leaf in flatten(value)]
-    if isinstance(structure, (list, tuple)):
-        return [leaf for value in structure for leaf in flatten(value)]
-    return [structure]
-
-
-def pack(structure: Any, leaves: Sequence[Any]) -> Any:
-    """`structure` with its leaves replaced by `leaves`, in the order of flatten."""
-    rest = iter(leaves)
-
-    def build(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: build(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            made = [build(item) for item in value]
-            return made if isinstance(value, list) else tuple(made)
-        return next(rest)
-
-    return build(structure)
 
 
 class Traced:

@@ -55,7 +55,7 @@ class ElementOperations:
         axis = arguments.axis("axis", axis, x.rank)
         if axis == 0:
             raise ValueError("`axis` must not be the batch. Received: axis=0.")
-        c = x.shape[axis]
+        c, epsilon = x.shape[axis], arguments.number("epsilon", epsilon)
         vectors = [self._vector(*pair, c) for pair in (("mean", mean), ("variance", variance))]
         with np.errstate(all="ignore"):
             gain = 1.0 / np.sqrt(vectors[1].astype(np.float64) + epsilon)
@@ -69,21 +69,20 @@ class ElementOperations:
     def layer_normalization(
         self, x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3
     ) -> Any:
-        axes = [axis] if isinstance(axis, int) else list(axis)
+        epsilon = arguments.number("epsilon", epsilon)
+        axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
         axes = sorted({arguments.axis("axis", a, x.rank) for a in axes})
         if 0 in axes:
             raise ValueError(f"`axis` must not hold the batch. Received: axis={axis}.")
         if axes == [x.rank - 1]:
             c = x.shape[-1]
-            vectors = [None if v is None else self._vector("gamma", v, c) for v in (gamma, beta)]
-            return Tensor(self, self.core.normalize(x.id, float(epsilon), *vectors))
+            vectors = [self._vector("gamma", gamma, c), self._vector("beta", beta, c)]
+            return Tensor(self, self.core.normalize(x.id, epsilon, *vectors))
         order = [i for i in range(x.rank) if i not in axes] + axes
         sizes = [x.shape[i] for i in order]
         kept = len(order) - len(axes)
         y = self.reshape(self.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:])))
-        y = self.reshape(
-            Tensor(self, self.core.normalize(y.id, float(epsilon), None, None)), (-1, *sizes[1:])
-        )
+        y = self.reshape(Tensor(self, self.core.normalize(y.id, epsilon, None, None)), (-1, *sizes[1:]))
         y = self.transpose(y, np.argsort(order).tolist())
         shape = [x.shape[i] if i in axes else 1 for i in range(x.rank)]
         if gamma is not None:
@@ -92,7 +91,8 @@ class ElementOperations:
 
     def scale_shift(self, x: Any, scale: Any = None, shift: Any = None) -> Any:
         """x * scale + shift along the last axis; each is (c,), one number or None."""
-        return self._along(x, x.rank - 1, *(self._vector("scale", v, x.shape[-1]) for v in (scale, shift)))
+        c = x.shape[-1]
+        return self._along(x, x.rank - 1, self._vector("scale", scale, c), self._vector("shift", shift, c))
 
     def prelu(self, x: Any, alpha: Any) -> Any:
         """x if x >= 0 else alpha * x; alpha broadcasts to one sample."""
@@ -100,6 +100,14 @@ class ElementOperations:
         if alpha.ndim >= 1 and alpha.size == alpha.shape[-1] == x.shape[-1]:
             return Tensor(self, self.core.prelu(x.id, alpha.reshape(-1)))
         alpha = alpha.reshape(1, *alpha.shape)
+        fits = len(alpha.shape) <= x.rank and all(
+            a in (1, n) for a, n in zip(alpha.shape[:0:-1], x.shape[:0:-1], strict=False)
+        )
+        if not fits:
+            raise ValueError(
+                f"`alpha` must broadcast to one sample of shape {x.shape[1:]}. "
+                f"Received: alpha of shape {alpha.shape[1:]}."
+            )
         return self.add(self.maximum(x, 0.0), self.multiply(self.minimum(x, 0.0), alpha))
 
     def activate(self, x: Any, activation: Any) -> Any:

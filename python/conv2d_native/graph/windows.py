@@ -172,11 +172,7 @@ class WindowOperations(ElementOperations):
         data_format: Any = "channels_last",
     ) -> Any:
         size = arguments.integers("size", size, 2)
-        if interpolation not in resampling.INTERPOLATIONS:
-            raise ValueError(
-                f"`interpolation` must be one of {', '.join(resampling.INTERPOLATIONS)}. "
-                f"Received: interpolation={arguments.shown(interpolation)}."
-            )
+        interpolation = arguments.choice("interpolation", interpolation, resampling.INTERPOLATIONS)
         x = self._images(x, data_format)
         antialias = bool(antialias) and interpolation != "nearest"
         if interpolation in ("nearest", "bilinear") and not antialias:

@@ -1,4 +1,4 @@
-# ruff: noqa: F401
+# ruff: noqa: F401, F403
 """Keras's layers: `from conv2d_native.layers import Conv2D, Dense`. docs/adding.md says how to add one.
 
 Every registered name is an attribute of this module, aliases such as MaxPool2D and Convolution2D included.
@@ -6,7 +6,7 @@ Every registered name is an attribute of this module, aliases such as MaxPool2D 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import (
     activation,
@@ -27,12 +27,32 @@ from .input_layer import Input, InputLayer
 from .merging import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from .registry import layer_class, layer_names, make_layer, register_layer
 
-__all__ = ["Input", "Layer", "layer_class", "layer_names", "make_layer", "register_layer"]
+if TYPE_CHECKING:  # type checkers and editors see each class where it is defined
+    from .activation import *
+    from .convolution import *
+    from .core import *
+    from .depthwise import *
+    from .merging import *
+    from .normalization import *
+    from .pooling import *
+    from .preprocessing import *
+    from .reshaping import *
+    from .training import *
+    from .transposed import *
+    from .wrappers import *
+
+_FUNCTIONS = ["Input", "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"]
+__all__ = [*_FUNCTIONS, "Layer"]
 
 for _name in layer_names():
     globals()[_name] = layer_class(_name)
     __all__ += [_name]
 
 
-def __getattr__(name: str) -> Any:  # also tells type checkers that the layers exist
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    hint = ": docs/layers.md lists the layers there are" if name[:1].isupper() else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import activations, arguments, constraints, initializers, regularizers
+from .. import activations, arguments
 from .base import Layer
 from .registry import register_layer
+from .weighted import Weighted
 
 
 class ActivationLayer(Layer):
@@ -134,7 +135,7 @@ class Softmax(ActivationLayer):
 
 
 @register_layer
-class PReLU(Layer):
+class PReLU(Weighted):
     """x where x >= 0, alpha * x below, with alpha a weight of the input's shape, 1 along `shared_axes`.
 
     alpha_initializer ("zeros"), alpha_regularizer, alpha_constraint: as in Conv2D.
@@ -152,9 +153,7 @@ class PReLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        self.set_weight("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         if shared_axes is not None and not isinstance(shared_axes, (list, tuple)):
             shared_axes = [shared_axes]
         self.shared_axes = shared_axes and [arguments.integer("shared_axes", axis) for axis in shared_axes]
@@ -168,13 +167,7 @@ class PReLU(Layer):
                 f"Layer '{self.name}' needs known sizes along all axes but `shared_axes`. "
                 f"Received: shared_axes={self.shared_axes}, input_shape={input_shape}."
             )
-        self.alpha = self.add_weight(
-            shape,
-            self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-            name="alpha",
-        )
+        self.alpha = self.make_weight("alpha", shape)
         self._channels = {
             axis: size for axis, size in enumerate(input_shape) if axis and axis not in shared and size
         }

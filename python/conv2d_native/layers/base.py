@@ -9,7 +9,6 @@ A subclass keeps its constructor's arguments in attributes of the same names; ge
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,11 +16,11 @@ import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
 from ..functional import Explanation
-from ..graph import Traced, flatten, is_exact, pack
-from ..locks import fork_safe_lock
+from ..graph import Traced, is_exact
+from ..structure import flatten, pack
 from . import variable
+from .building import built_once, check_input
 from .configuration import (
-    checked_shape,
     constructor_words,
     dtype_name,
     input_shape,
@@ -36,7 +35,6 @@ __all__ = ["Layer", "unique_name", "weights_epoch"]
 
 FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
 _TRACES, _CALLS = 4, 8  # sample shapes and compiled calls that a layer keeps
-_LOCK = fork_safe_lock()
 _IGNORED = {
     "autocast",
     "batch_size",
@@ -46,32 +44,6 @@ _IGNORED = {
     "build_config",
     "sparse",
 }
-
-
-def _building(build: Callable[..., None]) -> Callable[..., None]:
-    """Check the shape, run `build` once, and say that the layer is built when the outermost build is done."""
-
-    @functools.wraps(build)
-    def wrapped(self: Any, input_shape: Any = None) -> None:
-        if self.built:
-            return
-        with _LOCK:
-            outermost = not self._in_build
-            if outermost and input_shape is not None:
-                input_shape = checked_shape(input_shape)
-                self.check_shape(input_shape)
-            self._in_build, kept = True, len(self._variables)
-            try:
-                build(self, input_shape)
-            except BaseException:
-                del self._variables[kept:]
-                raise
-            finally:
-                self._in_build = not outermost
-            if outermost:
-                self._build_shape, self.built = input_shape, True
-
-    return wrapped
 
 
 def _input_array(x: Any) -> np.ndarray:
@@ -106,7 +78,7 @@ class Layer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
-            cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = built_once(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -183,9 +155,13 @@ class Layer:
         kept = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in kept]
 
-    variables = property(lambda self: self.weights)
-    trainable_variables = property(lambda self: self.trainable_weights)
-    non_trainable_variables = property(lambda self: self.non_trainable_weights)
+    variables = property(lambda self: self.weights, doc="Another name of `weights`.")
+    trainable_variables = property(
+        lambda self: self.trainable_weights, doc="Another name of trainable_weights."
+    )
+    non_trainable_variables = property(
+        lambda self: self.non_trainable_weights, doc="Another name of non_trainable_weights."
+    )
 
     @property
     def dtype(self) -> str:
@@ -198,7 +174,11 @@ class Layer:
         return [v.name for v in self.weights]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the weights as float32 arrays, in Keras's order."""
+        """Return copies of the weights as float32 arrays, in Keras's order; [] before the layer is built.
+
+        >>> [w.shape for w in Dense(3, input_shape=(2,)).get_weights()]
+        []
+        """
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any], copy: bool = True) -> None:
@@ -206,6 +186,12 @@ class Layer:
 
         Raises ValueError where the layer is not built, or for another number of weights or other shapes: nothing is
         changed then. TypeError for arrays that are not real.
+
+            >>> layer = Dense(1)
+            >>> layer.build((None, 2))
+            >>> layer.set_weights([np.ones((2, 1)), np.zeros(1)])
+            >>> layer(np.array([[3.0, 4.0]])).tolist()
+            [[7.0]]
         """
         variables = self.weights
         if not self.built:
@@ -223,7 +209,11 @@ class Layer:
             v.assign(w, copy)
 
     def count_params(self) -> int:
-        """Number of entries of all weights."""
+        """Return the number of entries of all weights.
+
+        >>> Sequential([Dense(3, input_shape=(2,))]).count_params()
+        9
+        """
         return sum(int(np.prod(v.shape, dtype=np.int64)) for v in self.weights)
 
     @property
@@ -233,7 +223,7 @@ class Layer:
 
     # What a subclass defines.
 
-    @_building
+    @built_once
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of `input_shape`, the batch included."""
 
@@ -249,18 +239,8 @@ class Layer:
 
     def check_shape(self, shape: Any) -> None:
         """Raise ValueError for an input shape that the layer cannot take."""
-        if isinstance(shape, tuple) and (self.rank is not None or self._channels):
-            start = f'Input 0 of layer "{self.name}" is incompatible with the layer: expected'
-            if self.rank is not None and len(shape) != self.rank:
-                raise ValueError(
-                    f"{start} ndim={self.rank}, found ndim={len(shape)}. Full shape received: {shape}"
-                )
-            for axis, size in self._channels.items():
-                if not -len(shape) <= axis < len(shape) or shape[axis] not in (size, None):
-                    raise ValueError(
-                        f"{start} axis {axis} of input shape to have value {size}, "
-                        f"but received input with shape {shape}"
-                    )
+        if isinstance(shape, tuple):
+            check_input(self.name, shape, self.rank, self._channels)
 
     # Calling.
 
@@ -290,13 +270,7 @@ class Layer:
         leaves = flatten((x, args, list(kwargs.values())))
         if any(isinstance(leaf, KerasTensor) for leaf in leaves):
             return call_symbolic(self, (x, *args), kwargs)
-        if kwargs.get("training"):
-            raise ValueError(f"Layer '{self.name}' computes inference only. Received: training=True.")
-        unknown = [word for word in kwargs if word not in ("training", "mask")]
-        if args or unknown or kwargs.get("mask") is not None:
-            raise TypeError(
-                f"Layer '{self.name}' takes `x` alone. Received: {arguments.shown((*args, kwargs))}."
-            )
+        self._check_words(args, kwargs)
         single = not (
             isinstance(x, (list, tuple, Mapping)) and any(hasattr(leaf, "shape") for leaf in flatten(x))
         )
@@ -308,8 +282,15 @@ class Layer:
             self._keep_call(arrays[0].shape, traced.executable(len(arrays[0]), is_exact()))
         return pack(traced.structure, outputs)
 
-    def _traced(self, structure: Any, shapes: list[tuple[int, ...]]) -> Traced:
-        shape: Any = pack(structure, shapes)
+    def _check_words(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if kwargs.get("training"):
+            raise ValueError(f"Layer '{self.name}' computes inference only. Received: training=True.")
+        if args or not kwargs.keys() <= {"training", "mask"} or kwargs.get("mask") is not None:
+            given = arguments.shown((*args, *kwargs.items()))
+            raise TypeError(f"Layer '{self.name}' takes `x` alone. Received beside it: {given}.")
+
+    def _traced(self, structure: Any, sizes: list[tuple[int, ...]]) -> Traced:
+        shape: Any = pack(structure, sizes)
         self.check_shape(shape)
         if not self.built:
             self.build(shape)
@@ -318,19 +299,24 @@ class Layer:
             self._forget()
         key = (
             repr(structure) if isinstance(structure, Mapping) else type(structure),
-            tuple(s[1:] for s in shapes),
+            tuple(s[1:] for s in sizes),
         )
         found = self._traces.get(key)
         if found is None:
             share = next(iter(self._traces.values()), None)
-            found = Traced(self.call, structure, shapes, share)
+            found = Traced(self.call, structure, sizes, share)
             while len(self._traces) >= _TRACES:
                 self._traces.pop(next(iter(self._traces)), None)
             self._traces[key] = found
         return found
 
     def explain(self) -> Explanation:
-        """What the last compiled call runs: operations, problems, algorithms. Raises ValueError before any call."""
+        """Return what the last compiled call runs: operations, problems, algorithms. Raises ValueError before any call.
+
+        >>> layer = Conv2D(8, 3)
+        >>> layer(np.zeros((1, 8, 8, 3))).shape, layer.explain().rows[0]["op"]
+        ((1, 6, 6, 8), 'conv')
+        """
         for traced in reversed(list(self._traces.values())):
             for executable in reversed(list(traced.executables.values())):
                 return Explanation(repr(self), executable.nodes)
@@ -357,7 +343,11 @@ class Layer:
     # As data.
 
     def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration: the constructor's arguments as JSON data."""
+        """Return Keras's configuration: the constructor's arguments as JSON data.
+
+        >>> Dense(3, activation="relu").get_config()["activation"]
+        'relu'
+        """
         policy = {"name": self.dtype_policy}
         config: dict[str, Any] = {
             "name": self.name,
@@ -379,7 +369,11 @@ class Layer:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """Make a layer, with new weights, from what get_config (or Keras's) returned."""
+        """Make a layer, with new weights, from what get_config (or Keras's) returned.
+
+        >>> Dense.from_config(Dense(3).get_config()).units
+        3
+        """
         return cls(**config)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -391,6 +385,15 @@ class Layer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(type(self), name, None)
+        if isinstance(found, property):  # it raised an AttributeError of its own: raise that again
+            return found.__get__(self)
+        hint = (
+            "" if self.built or name.startswith("_") else ": weights are made by a call or build(input_shape)"
+        )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

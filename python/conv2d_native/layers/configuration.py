@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,17 +16,8 @@ from ..named_objects import Configurable, plain, to_snake_case
 _LOCK = fork_safe_lock()
 _counters: dict[str, int] = {}
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
-_DTYPES = {
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "mixed_float16",
-    "mixed_bfloat16",
-    "uint8",
-    "int32",
-    "bool",
-}
+_FLOATS = ("float32", "float64", "float16", "bfloat16")
+_DTYPES = (*_FLOATS, "mixed_float16", "mixed_bfloat16", "uint8", "int32", "bool")
 
 
 def unique_name(prefix: str) -> str:
@@ -39,7 +29,7 @@ def unique_name(prefix: str) -> str:
 
 def layer_name(name: Any, class_name: str) -> str:
     if name is None:
-        return unique_name(to_snake_case(re.sub(r"\W+", "", class_name)))
+        return unique_name(to_snake_case(class_name))
     if not isinstance(name, str):
         raise TypeError(f"`name` must be a string. Received: name={arguments.shown(name)}.")
     if not name or len(name) > 1000 or not name.isprintable():
@@ -57,11 +47,7 @@ def dtype_name(dtype: Any) -> str:
         dtype = getattr(dtype, "name", None) or np.dtype(dtype).name
     if dtype is None:
         return "float32"
-    if dtype not in _DTYPES:
-        raise ValueError(
-            f"`dtype` must be one of {', '.join(sorted(_DTYPES))}. Received: dtype={dtype[:100]!r}."
-        )
-    return str(dtype)
+    return arguments.choice("dtype", dtype, _DTYPES)
 
 
 def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
@@ -70,11 +56,8 @@ def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
         value = given.pop(word, None)
         if value is None:
             continue
-        sizes = (value,) if word == "input_dim" else value
-        if not isinstance(sizes, (tuple, list)):
-            raise TypeError(f"`{word}` must be a tuple of sizes. Received: {word}={arguments.shown(value)}.")
-        sizes = tuple(sizes)[1 if word.startswith("batch") else 0 :]
-        return tuple(None if size is None else arguments.integer(word, size) for size in sizes)
+        sizes = arguments.sizes(word, (value,) if word == "input_dim" else value)
+        return sizes[1 if word.startswith("batch") else 0 :]
     return None
 
 
@@ -82,13 +65,9 @@ def checked_shape(shape: Any) -> Any:
     """A shape as a tuple of ints and None, or a list of such tuples."""
     if isinstance(shape, Mapping):
         return {key: checked_shape(value) for key, value in shape.items()}
-    if not isinstance(shape, (tuple, list)):
-        raise TypeError(
-            f"`input_shape` must be a tuple of sizes. Received: input_shape={arguments.shown(shape)}."
-        )
-    if shape and any(isinstance(item, (tuple, list, Mapping)) for item in shape):
+    if isinstance(shape, (tuple, list)) and any(isinstance(item, (tuple, list, Mapping)) for item in shape):
         return [checked_shape(item) for item in shape]
-    sizes = tuple(None if size is None else arguments.integer("input_shape", size, 0) for size in shape)
+    sizes = arguments.sizes("input_shape", shape, 0)
     arguments.no_empty_axes("input", tuple(-1 if size is None else size for size in sizes))
     return sizes
 

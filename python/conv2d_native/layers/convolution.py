@@ -1,4 +1,4 @@
-"""Conv1D and Conv2D."""
+"""Convolutions in one and two dimensions."""
 
 from __future__ import annotations
 

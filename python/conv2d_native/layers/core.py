@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import activations, arguments, constraints, initializers, regularizers
+from .. import arguments
 from .base import Layer
 from .registry import register_layer
+from .weighted import Weighted
 
 
 @register_layer
-class Dense(Layer):
+class Dense(Weighted):
     """y = act(x @ kernel + bias) along the last axis of an input of any rank from 2.
 
     units: size of the output's last axis. activation, use_bias, *_initializer, *_regularizer, *_constraint: as in
@@ -37,13 +38,8 @@ class Dense(Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = arguments.integer("units", units)
-        self.activation, self.use_bias = activations.get(activation), bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def check_shape(self, shape: Any) -> None:
         """At least 2 axes."""
@@ -62,22 +58,8 @@ class Dense(Layer):
                 f"The last dimension of the inputs of layer '{self.name}' must be defined. "
                 f"Received: input_shape={input_shape}."
             )
-        self.kernel = self.add_weight(
-            (inputs, self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self.kernel = self.make_weight("kernel", (inputs, self.units))
+        self.bias = self.make_bias(self.units)
         self._channels = {-1: inputs}
 
     def call(self, f: Any, x: Any) -> Any:

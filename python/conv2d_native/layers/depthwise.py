@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import arguments
@@ -58,11 +57,6 @@ class BaseDepthwiseConv(WeightedWindow):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, channels * depth_multiplier)."""
         return self.window_shape(input_shape, self.channels_of(input_shape) * self.depth_multiplier)
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """Also takes Keras 2's configurations, which hold groups: 1."""
-        return cls(**{key: value for key, value in config.items() if (key, value) != ("groups", 1)})
 
 
 @register_layer

@@ -17,6 +17,9 @@ class InputLayer(Layer):
 
     shape: sizes without the batch, None for those that vary. batch_size or batch_shape give the batch too.
     Raises ValueError where neither or both of `shape` and `batch_shape` are given.
+
+        >>> InputLayer((32, 32, 3)).output.shape
+        (None, 32, 32, 3)
     """
 
     def __init__(
@@ -30,9 +33,9 @@ class InputLayer(Layer):
         input_tensor: Any = None,
         optional: bool = False,
         name: str | None = None,
-        **refused: Any,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **refused)
+        super().__init__(name=name, **kwargs)
         if shape is None:
             shape = self.input_shape_argument
         if (shape is None) == (batch_shape is None):
@@ -41,10 +44,9 @@ class InputLayer(Layer):
             raise ValueError(
                 "Inputs are dense arrays here: `sparse`, `ragged` and `input_tensor` are not computed."
             )
-        given = (
-            [batch_size, *_sizes("shape", shape)] if shape is not None else _sizes("batch_shape", batch_shape)
-        )
-        self.batch_shape = tuple(given)
+        if batch_shape is None:
+            batch_shape = (batch_size, *arguments.sizes("shape", shape))
+        self.batch_shape = arguments.sizes("batch_shape", batch_shape)
         self.input_dtype, self.optional, self.built = dtype, bool(optional), True
         Node(self, (), {}, KerasTensor(self.batch_shape, name=self.name))
 
@@ -73,6 +75,7 @@ def Input(
     batch_size: int | None = None,
     dtype: Any = None,
     sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     tensor: Any = None,
@@ -80,17 +83,12 @@ def Input(
 ) -> KerasTensor:
     """Return the symbolic tensor of a new input of `shape`, the batch left out; None for sizes that vary.
 
-    >>> Input((32, 32, 3)).shape
-    (None, 32, 32, 3)
+    batch_size or batch_shape give the batch too. dtype, name: kept. Raises ValueError where neither or both of
+    `shape` and `batch_shape` are given, and for sparse, ragged and `tensor`, which are not computed here.
+
+        >>> Input((32, 32, 3)).shape
+        (None, 32, 32, 3)
     """
-    layer = InputLayer(
-        shape, batch_size, dtype, sparse, None, batch_shape, input_tensor=tensor, optional=optional, name=name
-    )
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
     made: KerasTensor = layer.output
     return made
-
-
-def _sizes(name: str, value: Any) -> list[int | None]:
-    if not isinstance(value, (tuple, list)):
-        raise TypeError(f"`{name}` must be a tuple of sizes. Received: {name}={arguments.shown(value)}.")
-    return [None if n is None else arguments.integer(name, n) for n in value]

@@ -21,7 +21,7 @@ class Merge(Layer):
         """A list of shapes."""
         if not isinstance(shape, list) or len(shape) < self.minimum_inputs:
             raise ValueError(
-                f"Layer '{self.name}' must be called on a list of at least {self.minimum_inputs} inputs. "
+                f"Layer '{self.name}' must be called on a list of {self.minimum_inputs} or more inputs. "
                 f"Received: input_shape={shape}."
             )
 
@@ -191,6 +191,10 @@ class Concatenate(Merge):
         given = self.shapes_of(input_shape)
         rank = len(given[0])
         axis = arguments.axis("axis", self.axis, rank)
+        if axis == 0:
+            raise ValueError(
+                f"`axis` must not be the batch. Received: axis={self.axis}, input_shape={given}."
+            )
         total: int | None = 0
         for shape in given:
             same = len(shape) == rank and all(
@@ -198,7 +202,7 @@ class Concatenate(Merge):
                 for i, (a, b) in enumerate(zip(shape, given[0], strict=True))
                 if i != axis
             )
-            if not same or axis == 0:
+            if not same:
                 raise ValueError(
                     "A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. "
                     f"Received: input_shape={given}"
@@ -275,14 +279,18 @@ class Dot(Merge):
         return (given[0][0], *(rest or [1]))
 
 
-def _function(cls: Any) -> Any:
+def _function(cls: Any, words: str = "", shape: str = "(1, 2)") -> Any:
     """Keras's function beside a merging class: `add([x, y])` is `Add()([x, y])`."""
 
     def merge(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return cls(*args, **kwargs)(inputs)
 
-    merge.__name__ = merge.__qualname__ = cls.__name__.lower()
-    merge.__doc__ = f"{cls.__name__}(*args, **kwargs)(inputs): see {cls.__name__}."
+    name = merge.__name__ = merge.__qualname__ = cls.__name__.lower()
+    merge.__doc__ = f"""{cls.__name__}(*args, **kwargs)(inputs): see {cls.__name__}.
+
+    >>> {name}([np.ones((1, 2)), np.ones((1, 2))]{words}).shape
+    {shape}
+    """
     return merge
 
 
@@ -293,4 +301,4 @@ add, subtract, multiply, average = (
     _function(Average),
 )
 maximum, minimum = _function(Maximum), _function(Minimum)
-concatenate, dot = _function(Concatenate), _function(Dot)
+concatenate, dot = _function(Concatenate, shape="(1, 4)"), _function(Dot, ", axes=1", "(1, 1)")

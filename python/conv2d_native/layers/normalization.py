@@ -6,55 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments, constraints, initializers, regularizers
+from .. import arguments
 from .base import Layer
 from .registry import register_layer
+from .weighted import Weighted
 
 
-class GainAndOffset(Layer):
+class GainAndOffset(Weighted):
     """A layer with weights gamma (where scale=True) and beta (where center=True)."""
 
-    def set_pair(
-        self,
-        epsilon: Any,
-        center: Any,
-        scale: Any,
-        beta_initializer: Any,
-        gamma_initializer: Any,
-        beta_regularizer: Any,
-        gamma_regularizer: Any,
-        beta_constraint: Any,
-        gamma_constraint: Any,
-    ) -> None:
+    def set_moments(self, epsilon: Any, center: Any, scale: Any) -> None:
         """Check and keep the arguments in attributes of Keras's names."""
         self.epsilon = arguments.positive_number("epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
 
-    def add_pair(self, shape: Any) -> None:
+    def add_pair(self, shape: Any, center: bool | None = None) -> None:
         """Create gamma and beta, or None."""
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        center = self.center if center is None else center
+        self.gamma = self.make_weight("gamma", shape) if self.scale else None
+        self.beta = self.make_weight("beta", shape) if center else None
 
     def size_of(self, shape: Any, axis: int) -> int:
         """The size along `axis`. Raises ValueError where it is not known."""
@@ -111,19 +81,11 @@ class BatchNormalization(GainAndOffset):
             axis = axis[0]
         self.axis = arguments.integer("axis", axis, low=None)
         self.momentum = arguments.number("momentum", momentum)
-        self.set_pair(
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-        )
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.set_moments(epsilon, center, scale)
+        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.set_weight("moving_mean", moving_mean_initializer)
+        self.set_weight("moving_variance", moving_variance_initializer)
         self.renorm, self.renorm_clipping, self.renorm_momentum = (
             bool(renorm),
             renorm_clipping,
@@ -135,12 +97,8 @@ class BatchNormalization(GainAndOffset):
         """Create gamma, beta, moving_mean and moving_variance."""
         size = self.size_of(input_shape, self.axis)
         self.add_pair((size,))
-        self.moving_mean = self.add_weight(
-            (size,), self.moving_mean_initializer, trainable=False, name="moving_mean"
-        )
-        self.moving_variance = self.add_weight(
-            (size,), self.moving_variance_initializer, trainable=False, name="moving_variance"
-        )
+        self.moving_mean = self.make_weight("moving_mean", (size,), trainable=False)
+        self.moving_variance = self.make_weight("moving_variance", (size,), trainable=False)
         self._channels = {self.axis: size}
 
     def call(self, f: Any, x: Any) -> Any:
@@ -178,26 +136,15 @@ class LayerNormalization(GainAndOffset):
         super().__init__(**kwargs)
         self.axis = _axes("axis", axis)
         self.rms_scaling = bool(rms_scaling)
-        self.set_pair(
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-        )
+        self.set_moments(epsilon, center, scale)
+        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
         numbers = sorted(arguments.axis("axis", axis, len(input_shape)) for axis in self.axis)
         shape = tuple(self.size_of(input_shape, number) for number in numbers)
-        center = self.center
-        self.center = center and not self.rms_scaling
-        self.add_pair(shape)
-        self.center = center
+        self.add_pair(shape, self.center and not self.rms_scaling)
         self._channels = dict(zip(numbers, shape, strict=True))
 
     def call(self, f: Any, x: Any) -> Any:
@@ -243,17 +190,9 @@ class GroupNormalization(GainAndOffset):
         super().__init__(**kwargs)
         self.groups = -1 if groups == -1 else arguments.integer("groups", groups)
         self.axis = arguments.integer("axis", axis, low=None)
-        self.set_pair(
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-        )
+        self.set_moments(epsilon, center, scale)
+        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""

@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import UnsupportedLayerError
 from ..graph import GraphBuilder
 from ..named_objects import to_snake_case
+from ..structure import flatten, map_structure, pack
 from .base import unique_name
 from .operation_table import OPERATIONS
-from .structure import flatten, map_structure, pack
 from .symbolic import KerasTensor, Node, Shape, is_symbolic, symbolic_leaves
 from .tensorflow_names import keras_operation
 

@@ -19,13 +19,14 @@ class BasePooling(SpatialLayer):
 
     def __init__(
         self,
-        pool_size: Any = 2,
+        pool_size: Any,
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         self.pool_size = arguments.integers("pool_size", pool_size, self.spatial)
         self.strides = (
             self.pool_size if strides is None else arguments.steps("strides", strides, self.spatial)
@@ -53,8 +54,23 @@ class BasePooling(SpatialLayer):
         return self.first_again((shape[0], *outputs, shape[-1]))
 
 
+class BaseMaxPooling(BasePooling):
+    """Max pooling, whose windows have 2 cells an axis where nothing else is said."""
+
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+
 @register_layer("MaxPool2D")
-class MaxPooling2D(BasePooling):
+class MaxPooling2D(BaseMaxPooling):
     """Largest entry of each window of (batch, height, width, channels); padding cells do not take part.
 
     pool_size (default 2), strides (default pool_size): one positive int or one per axis. padding: "valid" or
@@ -66,7 +82,7 @@ class MaxPooling2D(BasePooling):
 
 
 @register_layer("MaxPool1D")
-class MaxPooling1D(BasePooling):
+class MaxPooling1D(BaseMaxPooling):
     """MaxPooling2D for (batch, length, channels).
 
     >>> MaxPooling1D(3, strides=2)(np.zeros((1, 8, 6))).shape
@@ -78,7 +94,8 @@ class MaxPooling1D(BasePooling):
 
 @register_layer("AvgPool2D")
 class AveragePooling2D(BasePooling):
-    """Mean of each window's cells inside the image: padding is not counted. Arguments as MaxPooling2D.
+    """Mean of each window's cells inside the image: padding is not counted. Arguments as MaxPooling2D, but that
+    pool_size has no default.
 
     >>> AveragePooling2D(3, strides=1, padding="same")(np.zeros((1, 8, 8, 6))).shape
     (1, 8, 8, 6)

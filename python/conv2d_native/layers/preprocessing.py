@@ -152,14 +152,10 @@ class Resizing(ToSize):
     ) -> None:
         super().__init__(**kwargs)
         self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
-        if interpolation not in resampling.INTERPOLATIONS or fill_mode != "constant":
-            raise ValueError(
-                f"`interpolation` must be one of {', '.join(resampling.INTERPOLATIONS)} and `fill_mode` 'constant'. "
-                f"Received: interpolation={arguments.shown(interpolation)}, fill_mode={arguments.shown(fill_mode)}."
-            )
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ValueError("Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.")
-        self.interpolation, self.fill_mode = interpolation, fill_mode
+        self.interpolation = arguments.choice("interpolation", interpolation, resampling.INTERPOLATIONS)
+        self.fill_mode = arguments.choice("fill_mode", fill_mode, ("constant",))
         self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
         self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
         self.fill_value, self.antialias = arguments.number("fill_value", fill_value), bool(antialias)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 from .. import arguments
@@ -13,15 +14,26 @@ _CLASSES: dict[str, type] = {}
 def register_layer(*names: Any) -> Any:
     """Class decorator: enter a layer class under its own name and, `@register_layer("Alias", ...)`, under others."""
     if len(names) == 1 and isinstance(names[0], type):
-        _CLASSES[names[0].__name__] = names[0]
-        return names[0]
+        return register_layer()(names[0])
 
     def register(cls: type) -> type:
         _CLASSES.update({name: cls for name in (cls.__name__, *names)})
+        _name_constructor(cls)
         return cls
 
     entered: Callable[[type], type] = register
     return entered
+
+
+def _name_constructor(cls: Any) -> None:
+    """Give an inherited constructor the name of `cls`: Python's messages about missing arguments show it."""
+    made = cls.__init__
+    if isinstance(made, FunctionType) and "__init__" not in vars(cls):
+        own = FunctionType(made.__code__, made.__globals__, "__init__", made.__defaults__, made.__closure__)
+        own.__dict__.update(vars(made))
+        own.__kwdefaults__, own.__annotations__ = made.__kwdefaults__, made.__annotations__
+        own.__qualname__, own.__doc__ = f"{cls.__name__}.__init__", made.__doc__
+        cls.__init__ = own
 
 
 def layer_class(name: Any) -> Any:

@@ -250,12 +250,7 @@ class UpSampling2D(SpatialLayer):
         super().__init__(**kwargs)
         self.size = arguments.integers("size", size, 2)
         self.data_format = arguments.data_format(data_format)
-        if interpolation not in resampling.INTERPOLATIONS:
-            raise ValueError(
-                f"`interpolation` must be one of {', '.join(resampling.INTERPOLATIONS)}. "
-                f"Received: interpolation={arguments.shown(interpolation)}."
-            )
-        self.interpolation = interpolation
+        self.interpolation = arguments.choice("interpolation", interpolation, resampling.INTERPOLATIONS)
 
     def call(self, f: Any, x: Any) -> Any:
         """One resize."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import activations, arguments, constraints, initializers, regularizers, shapes
+from .. import arguments, shapes
 from .base import Layer
+from .weighted import Weighted
 
 
 class SpatialLayer(Layer):
@@ -62,8 +63,8 @@ class SpatialLayer(Layer):
         return shapes.from_channels_last(shape, self.data_format)
 
 
-class WeightedWindow(SpatialLayer):
-    """A layer that slides kernels: their geometry, and how each of its weights is made."""
+class WeightedWindow(Weighted, SpatialLayer):
+    """A layer that slides kernels: their geometry."""
 
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
@@ -93,35 +94,6 @@ class WeightedWindow(SpatialLayer):
             )
 
     allows_causal = False
-
-    def set_weight(self, name: str, initializer: Any, regularizer: Any, constraint: Any) -> None:
-        """Keep how weight `name` is made, in attributes of Keras's names."""
-        setattr(self, f"{name}_initializer", initializers.get(initializer))
-        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
-        setattr(self, f"{name}_constraint", constraints.get(constraint))
-
-    def set_bias(
-        self, activation: Any, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any
-    ) -> None:
-        """Keep activation and bias."""
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.set_weight("bias", initializer, regularizer, constraint)
-
-    def make_weight(self, name: str, shape: Any, kind: str = "") -> Any:
-        """Add weight `name`, made as `kind` (default: its own name) says."""
-        kind = kind or name
-        return self.add_weight(
-            shape=shape,
-            initializer=getattr(self, f"{kind}_initializer"),
-            regularizer=getattr(self, f"{kind}_regularizer"),
-            constraint=getattr(self, f"{kind}_constraint"),
-            name=name,
-        )
-
-    def make_bias(self, size: int) -> Any:
-        """Add the bias, or None."""
-        return self.make_weight("bias", (size,)) if self.use_bias else None
 
     def kernel_on_image(self, kernel: Any) -> Any:
         """A kernel for image(): that of a line gets one row."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .structure import flatten, map_structure
+from ..structure import flatten, map_structure
 
 Shape = tuple[int | None, ...]
 

@@ -1,37 +1,37 @@
-"""Layers that only act in training: at inference they return their input."""
+"""Layers that only act in training: at inference they return their input.
+
+A class is made of a row of words: Keras's arguments in Keras's order with their defaults.
+"""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from .. import arguments
 from .base import Layer
 from .registry import register_layer
 
+_ARGUMENT, _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+
 
 class TrainingOnly(Layer):
-    """Returns its input. `words` are the constructor's arguments with their defaults; they are kept as data."""
+    """Returns its input. Its signature's arguments are kept as data; `rates` are those that go from 0 to 1."""
 
-    words: dict[str, Any] = {}  # noqa: RUF012
-    rates: tuple[str, ...] = ()  # arguments from 0 to 1
+    words: tuple[inspect.Parameter, ...] = ()
+    rates: tuple[str, ...] = ()
+    takes_trainable = True  # whether Keras's constructor has the argument
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        names = list(self.words)
-        if len(args) > len(names):
-            raise TypeError(
-                f"{type(self).__name__}() takes {len(names)} positional arguments, {len(args)} given"
-            )
-        given = dict(zip(names, args, strict=False))
-        for name in given:
-            if name in kwargs:
-                raise TypeError(f"{type(self).__name__}() got multiple values for argument {name!r}")
-        given |= {name: kwargs.pop(name) for name in names if name in kwargs}
-        super().__init__(**kwargs)
-        missing = [name for name in names if self.words[name] is ... and name not in given]
-        if missing:
-            raise TypeError(f"{type(self).__name__}() missing a required argument: {missing[0]!r}")
-        for name in names:
-            value = given.get(name, self.words[name])
+        own = {word.name for word in self.words}
+        others = {name: kwargs.pop(name) for name in set(kwargs) - own}
+        super().__init__(**others)
+        try:
+            bound = inspect.Signature(list(self.words)).bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}() {error}") from None
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
             if name in self.rates and not 0 <= arguments.number(name, value) <= 1:
                 raise ValueError(
                     f"`{name}` must be a number from 0 to 1. Received: {name}={arguments.shown(value)}."
@@ -40,77 +40,116 @@ class TrainingOnly(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration."""
-        values = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in ((name, getattr(self, name)) for name in self.words)
+        values = {word.name: getattr(self, word.name) for word in self.words}
+        config = super().get_config() | {
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
         }
-        return super().get_config() | values
+        if not self.takes_trainable:
+            del config["trainable"]
+        return config
 
 
-def _layer(name: str, *, rates: tuple[str, ...] = (), **words: Any) -> Any:
-    """Register a class; `...` marks a required argument."""
-    shown = ", ".join(key if value is ... else f"{key}={value!r}" for key, value in words.items())
-    doc = f"{name}({shown}): acts in training only; returns its input here."
-    made = type(
-        name, (TrainingOnly,), {"__doc__": doc, "__module__": __name__, "words": words, "rates": rates}
-    )
-    return register_layer(made)
+def _layer(name: str, keywords: str = "", rates: tuple[str, ...] = (), **words: Any) -> Any:
+    """Register a class with the arguments `words`; `...` marks a required one. `keywords` can be given by name only."""
+    parameters = [
+        inspect.Parameter(word, _ARGUMENT, default=inspect.Parameter.empty if value is ... else value)
+        for word, value in words.items()
+    ]
+    parameters += [inspect.Parameter(word, _KEYWORD, default=None) for word in keywords.split()]
+    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+    facts: dict[str, Any] = {
+        "__doc__": f"""Acts in training only; returns its input here.
+
+    >>> {name}({", ".join(_EXAMPLES[word] for word, value in words.items() if value is ...)})(np.ones((1, 2))).tolist()
+    [[1.0, 1.0]]
+    """,
+        "__module__": __name__,
+        "__signature__": inspect.Signature([*parameters, rest]),
+        "words": tuple(parameters),
+        "rates": rates,
+    }
+    return register_layer(type(name, (TrainingOnly,), facts))
 
 
+_EXAMPLES = {
+    "rate": "0.5", "stddev": "0.5", "drop_path_rate": "0.5", "factor": "0.5",
+    "height_factor": "0.5", "width_factor": "0.5",
+}  # fmt: skip
 _RATE = ("rate",)
-_IMAGES: Any = {"bounding_box_format": None, "data_format": None}
 _RANGE: Any = {"value_range": (0, 255)}
-_FILL: Any = {"fill_mode": "reflect", "interpolation": "bilinear", "seed": None, "fill_value": 0.0}
+_BOXES, _BOXES_AND_FORMAT = "bounding_box_format", "bounding_box_format data_format"
 
 Dropout = _layer("Dropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 SpatialDropout1D = _layer("SpatialDropout1D", rates=_RATE, rate=..., seed=None)
 SpatialDropout2D = _layer("SpatialDropout2D", rates=_RATE, rate=..., data_format=None, seed=None)
+SpatialDropout1D.takes_trainable = SpatialDropout2D.takes_trainable = False
 AlphaDropout = _layer("AlphaDropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 GaussianDropout = _layer("GaussianDropout", rates=_RATE, rate=..., seed=None)
 GaussianNoise = _layer("GaussianNoise", rates=("stddev",), stddev=..., seed=None)
 ActivityRegularization = _layer("ActivityRegularization", l1=0.0, l2=0.0)
 StochasticDepth = _layer("StochasticDepth", rates=("drop_path_rate",), drop_path_rate=...)
 
-RandomFlip = _layer("RandomFlip", mode="horizontal_and_vertical", seed=None, **_IMAGES)
-RandomRotation = _layer("RandomRotation", factor=..., **_FILL, **_IMAGES)
-RandomTranslation = _layer("RandomTranslation", height_factor=..., width_factor=..., **_FILL, **_IMAGES)
-RandomZoom = _layer("RandomZoom", height_factor=..., width_factor=None, **_FILL, **_IMAGES)
+RandomFlip = _layer("RandomFlip", _BOXES, mode="horizontal_and_vertical", seed=None, data_format=None)
+_FILL: Any = {
+    "fill_mode": "reflect",
+    "interpolation": "bilinear",
+    "seed": None,
+    "fill_value": 0.0,
+    "data_format": None,
+}
+RandomRotation = _layer("RandomRotation", _BOXES, factor=..., **_FILL)
+RandomTranslation = _layer("RandomTranslation", _BOXES, height_factor=..., width_factor=..., **_FILL)
+RandomZoom = _layer("RandomZoom", _BOXES, height_factor=..., width_factor=None, **_FILL)
+_LAST: Any = {"data_format": None, "seed": None}
 RandomShear = _layer(
     "RandomShear",
+    _BOXES,
     x_factor=0.0,
     y_factor=0.0,
     interpolation="bilinear",
     fill_mode="reflect",
     fill_value=0.0,
-    seed=None,
-    **_IMAGES,
+    **_LAST,
 )
-RandomContrast = _layer("RandomContrast", factor=..., **_RANGE, seed=None, **_IMAGES)
-RandomBrightness = _layer("RandomBrightness", factor=..., **_RANGE, seed=None, **_IMAGES)
-RandomHue = _layer("RandomHue", factor=..., **_RANGE, seed=None, **_IMAGES)
-RandomSaturation = _layer("RandomSaturation", factor=..., **_RANGE, seed=None, **_IMAGES)
-RandomSharpness = _layer("RandomSharpness", factor=..., **_RANGE, seed=None, **_IMAGES)
-RandomPosterization = _layer("RandomPosterization", factor=..., **_RANGE, seed=None, **_IMAGES)
-RandomColorDegeneration = _layer("RandomColorDegeneration", factor=..., **_RANGE, seed=None, **_IMAGES)
-RandomGrayscale = _layer("RandomGrayscale", factor=0.5, seed=None, **_IMAGES)
-RandomInvert = _layer("RandomInvert", factor=1.0, **_RANGE, seed=None, **_IMAGES)
+RandomContrast = _layer("RandomContrast", _BOXES_AND_FORMAT, factor=..., **_RANGE, seed=None)
+RandomBrightness = _layer("RandomBrightness", _BOXES_AND_FORMAT, factor=..., **_RANGE, seed=None)
+RandomHue = _layer("RandomHue", _BOXES, factor=..., **_RANGE, **_LAST)
+RandomSaturation = _layer("RandomSaturation", _BOXES, factor=..., **_RANGE, **_LAST)
+RandomSharpness = _layer("RandomSharpness", _BOXES, factor=..., **_RANGE, **_LAST)
+RandomPosterization = _layer("RandomPosterization", _BOXES, factor=..., **_RANGE, **_LAST)
+RandomColorDegeneration = _layer("RandomColorDegeneration", _BOXES, factor=..., **_RANGE, **_LAST)
+Solarization = _layer(
+    "Solarization", _BOXES_AND_FORMAT, addition_factor=0.0, threshold_factor=0.0, **_RANGE, seed=None
+)
+Equalization = _layer("Equalization", _BOXES, **_RANGE, bins=256, data_format=None)
+RandomGrayscale = _layer("RandomGrayscale", _BOXES, factor=0.5, **_LAST)
+RandomInvert = _layer("RandomInvert", _BOXES, factor=1.0, **_RANGE, seed=None, data_format=None)
 RandomGaussianBlur = _layer(
-    "RandomGaussianBlur", factor=1.0, kernel_size=3, sigma=1.0, **_RANGE, seed=None, **_IMAGES
+    "RandomGaussianBlur", _BOXES, factor=1.0, kernel_size=3, sigma=1.0, **_RANGE, **_LAST
 )
 RandomErasing = _layer(
-    "RandomErasing", factor=1.0, scale=(0.02, 0.33), fill_value=None, **_RANGE, seed=None, **_IMAGES
+    "RandomErasing",
+    _BOXES,
+    factor=1.0,
+    scale=(0.02, 0.33),
+    fill_value=None,
+    **_RANGE,
+    seed=None,
+    data_format=None,
 )
 RandomPerspective = _layer(
     "RandomPerspective",
+    _BOXES,
     factor=1.0,
     scale=1.0,
     interpolation="bilinear",
     fill_value=0.0,
     seed=None,
-    **_IMAGES,
+    data_format=None,
 )
 RandomElasticTransform = _layer(
     "RandomElasticTransform",
+    _BOXES,
     factor=1.0,
     scale=1.0,
     interpolation="bilinear",
@@ -118,25 +157,34 @@ RandomElasticTransform = _layer(
     fill_value=0.0,
     **_RANGE,
     seed=None,
-    **_IMAGES,
+    data_format=None,
 )
 RandomColorJitter = _layer(
     "RandomColorJitter",
+    _BOXES,
     **_RANGE,
     brightness_factor=None,
     contrast_factor=None,
     saturation_factor=None,
     hue_factor=None,
     seed=None,
-    **_IMAGES,
+    data_format=None,
 )
-MixUp = _layer("MixUp", alpha=0.2, seed=None, **_IMAGES)
-CutMix = _layer("CutMix", factor=1.0, seed=None, **_IMAGES)
+MixUp = _layer("MixUp", _BOXES, alpha=0.2, **_LAST)
+CutMix = _layer("CutMix", _BOXES, factor=1.0, seed=None, data_format=None)
 RandAugment = _layer(
-    "RandAugment", **_RANGE, num_ops=2, factor=0.5, interpolation="bilinear", seed=None, **_IMAGES
+    "RandAugment",
+    _BOXES,
+    **_RANGE,
+    num_ops=2,
+    factor=0.5,
+    interpolation="bilinear",
+    seed=None,
+    data_format=None,
 )
 AugMix = _layer(
     "AugMix",
+    _BOXES,
     **_RANGE,
     num_chains=3,
     chain_depth=3,
@@ -145,5 +193,5 @@ AugMix = _layer(
     all_ops=True,
     interpolation="bilinear",
     seed=None,
-    **_IMAGES,
+    data_format=None,
 )

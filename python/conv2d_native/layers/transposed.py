@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import arguments, shapes
@@ -75,11 +74,6 @@ class BaseConvTranspose(WeightedWindow):
             for axis, extra in zip(axes, more, strict=True)
         ]
         return self.first_again((shape[0], *outputs, self.filters))
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """Also takes Keras 2's configurations, which hold groups: 1."""
-        return cls(**{key: value for key, value in config.items() if (key, value) != ("groups", 1)})
 
 
 @register_layer("Convolution2DTranspose")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import arguments, initializers
@@ -122,8 +121,3 @@ class LayerScale(Layer):
     def call(self, f: Any, x: Any) -> Any:
         """One scaling."""
         return f.scale_shift(x, self.gamma, None)
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """Make a layer from what get_config (or Keras's) returned."""
-        return cls(**config)

@@ -9,29 +9,37 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from ..arguments import shown
+from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
-from ..formats import read_model
+from ..formats import DEFAULT_MAX_BYTES, read_model
 from .configuration import deserialize
 from .network import Model
 from .weights import assign_weights
 
 
 def load_model(
-    source: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    filepath: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    max_bytes: int = DEFAULT_MAX_BYTES,
 ) -> Any:
     """Open a model that Keras saved: `.keras` (Keras 2.12 on) or a whole-model `.h5` (Keras 2 and 3).
 
-    source: path, bytes or binary file object. custom_objects: layer classes or NumPy functions for classes that
+    filepath: path, bytes or binary file object. custom_objects: layer classes or NumPy functions for classes that
     this package does not have, by class name; Lambda layers also by their own name. compile, safe_mode: Keras's
-    words, without effect: nothing is trained, and a file's code is never run, in any mode.
+    words, without effect: nothing is trained, and a file's code is never run, in any mode. max_bytes: what the weights
+    may have at most (2 GiB).
     Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights,
     UnsupportedLayerError for layers that are not computed here, UnsafeModelError for files that ask for code.
 
-        model = load_model("resnet50.keras")
-        probabilities = model.predict(images)
+        >>> from conv2d_native.demo import DATA
+        >>> model = load_model(DATA / "digits.keras")
+        >>> model.predict(np.zeros((2, 8, 8, 1))).shape
+        (2, 10)
     """
-    spec = read_model(source)
+    max_bytes = integer("max_bytes", max_bytes, high=LARGEST_STEP)
+    spec = read_model(filepath, max_bytes=max_bytes)
     try:
         model = deserialize(spec.config, custom_objects)
     except ModelFormatError as error:
@@ -60,12 +68,19 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
     """Make a model, with new weights, from Keras's `model.to_json()`: text, bytes or the parsed dict.
 
     Raises what load_model raises. `load_weights` reads its weights.
+
+        >>> model = Sequential([Dense(2, input_shape=(3,))])
+        >>> model_from_json(model.to_json()).output_shape
+        (None, 2)
     """
     if isinstance(text, Mapping):
         text = json.dumps(text)
     if not isinstance(text, (str, bytes)):
-        raise TypeError(f"`text` must be the text of a configuration. Received: {shown(text)}.")
-    spec = read_model(text.encode() if isinstance(text, str) else text)
+        raise TypeError(f"`text` must be the text of a configuration. Received: text={shown(text)}.")
+    data = text.encode() if isinstance(text, str) else text
+    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        raise ModelFormatError(f"`text` must be JSON, from `model.to_json()`. Received: text={shown(text)}.")
+    spec = read_model(data)
     return deserialize(spec.config, custom_objects)
 
 
@@ -74,6 +89,9 @@ def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None
 
     keras_model: a model of keras or tf.keras. It is saved to memory in Keras's own format and opened from there.
     Raises TypeError for what is no Keras model, and what load_model raises.
+
+        >>> import keras                                            # doctest: +SKIP
+        >>> model = from_keras(keras.applications.MobileNetV2())    # doctest: +SKIP
     """
     if not (
         hasattr(keras_model, "save") and hasattr(keras_model, "get_config") and hasattr(keras_model, "layers")

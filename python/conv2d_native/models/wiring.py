@@ -11,8 +11,8 @@ from typing import Any
 
 from ..arguments import shown
 from ..errors import ModelFormatError
-from ..layers.structure import map_structure
 from ..layers.symbolic import KerasTensor, inbound_nodes
+from ..structure import map_structure
 from .configuration import MODEL_CLASSES, class_name_of, deserialize, history, reference, revive, serialize
 
 Call = tuple[str, int]  # name of a layer, number of the call

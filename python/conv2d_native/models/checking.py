@@ -16,7 +16,11 @@ from .weights import assign_weights
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a layer, or with the file where `layer` is empty."""
+    """What is wrong with a layer, or with the file where `layer` is empty.
+
+    >>> print(Problem("top", "LSTM", "is not computed here"))
+    top (LSTM): is not computed here
+    """
 
     layer: str
     class_name: str
@@ -28,7 +32,11 @@ class Problem:
 
 @dataclass
 class Report:
-    """What check_model found. True where the model will run; `print` it for words."""
+    """What check_model found. True where the model will run; `print` it for words.
+
+    >>> bool(Report("model.keras", problems=[Problem("top", "LSTM", "is not computed here")]))
+    False
+    """
 
     source: str
     keras_version: str = ""
@@ -58,20 +66,21 @@ class Report:
         return "\n".join([*lines, *(f"  {problem}" for problem in self.problems)])
 
 
-def check_model(source: Any, custom_objects: Mapping[str, Any] | None = None) -> Report:
+def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) -> Report:
     """Open a model file as load_model does and report every layer that would fail, and missing weights.
 
     Raises OSError only; faults of the file are in the report.
 
-        report = check_model("model.keras")
-        if not report:
-            print(report)
+        >>> from conv2d_native.demo import DATA
+        >>> report = check_model(DATA / "digits.keras")
+        >>> report.ok, report.keras_version[:2], report.layers["Conv2D"]
+        (True, '3.', 2)
     """
-    report = Report(str(source)[:200] if isinstance(source, (str, bytes)) else type(source).__name__)
-    if isinstance(source, bytes):
-        report.source = f"{len(source)} bytes"
+    report = Report(str(filepath)[:200] if isinstance(filepath, (str, bytes)) else type(filepath).__name__)
+    if isinstance(filepath, bytes):
+        report.source = f"{len(filepath)} bytes"
     try:
-        spec = read_model(source)
+        spec = read_model(filepath)
     except ModelFormatError as error:
         report.problems.append(Problem("", "", str(error)))
         return report

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import arguments
-from ..formats import read_weights, write_keras
 from ..graph import GraphBuilder, Traced, is_exact
 from ..layers.base import Layer, unique_name, weights_epoch
-from ..layers.function_layer import FunctionLayer
 from ..layers.registry import register_layer
-from ..layers.structure import flatten, map_structure, pack
 from ..layers.symbolic import KerasTensor, Node, Shape, is_shape, is_symbolic, map_shapes
 from ..locks import fork_safe_lock
+from ..structure import flatten, map_structure, pack
 from .batches import (
+    VERBOSE,
     Progress,
     arrange,
     as_array,
@@ -29,18 +27,17 @@ from .batches import (
     is_batches,
     pieces,
 )
-from .configuration import class_name_of, custom_objects_of, deserialize, serialize
 from .inspection import Inspection
+from .storage import Storage
 from .topology import map_graph
-from .weights import assign_weights, layers_with_weights
-from .wiring import connect, graph_config
 
 IMAGE_SHAPES_KEPT = 8
+_TRAINING = ("compile", "evaluate", "fit", "test_on_batch", "train_on_batch")
 _LOCK = fork_safe_lock()
 
 
 @register_layer("Functional")
-class Model(Inspection, Layer):
+class Model(Inspection, Storage, Layer):
     """A network from `inputs` to `outputs`, which layers called on `Input(...)` have made.
 
     `inputs` and `outputs` are symbolic tensors, or lists or dicts of them; predict takes and returns arrays in the
@@ -60,13 +57,13 @@ class Model(Inspection, Layer):
         outputs: Any = None,
         name: str | None = None,
         trainable: bool = True,
-        **refused: Any,
+        **kwargs: Any,
     ) -> None:
         if name is None and type(self) is Model:
             name = unique_name("functional")
-        super().__init__(name=name, trainable=trainable, **refused)
+        super().__init__(name=name, trainable=trainable, **kwargs)
         self._choices: dict[str, str] = {}  # algorithms, from autotune
-        if inputs is not None or outputs is not None:
+        if inputs is not None or outputs is not None or type(self) is Model:
             self._connect(inputs, outputs)
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
@@ -114,7 +111,11 @@ class Model(Inspection, Layer):
         return map_structure(lambda tensor: tensor.shape, self._output_structure)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none."""
+        """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none.
+
+        >>> Sequential([Flatten(input_shape=(2, 2)), Dense(3, name="top")]).get_layer("top").units
+        3
+        """
         if (name is None) == (index is None):
             raise ValueError("Give `name` or `index` of the layer, one of the two.")
         if index is not None:
@@ -165,7 +166,12 @@ class Model(Inspection, Layer):
     # -- computing ---------------------------------------------------------------------------------------------
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: None = None,
     ) -> Any:
         """Return the network's output for all images of `x`, computed in batches.
 
@@ -173,8 +179,16 @@ class Model(Inspection, Layer):
         batch_size: images per batch, default 32. It bounds memory; it does not change a bit of the result.
         verbose: "auto" shows a progress bar on a terminal when the work lasts; 1 also elsewhere, 0 never.
         steps: the number of batches to take, of an iterable that does not end for instance.
-        Returns float32 arrays in the structure of the model's outputs. Ctrl-C stops between batches.
+        callbacks: Keras's word; none is called here, and giving any is a ValueError.
+        Returns float32 arrays in the structure of the model's outputs. Ctrl-C stops between batches. Raises ValueError
+        for shapes that do not fit, TypeError for arrays that are not real.
+
+            >>> model = Sequential([Conv2D(8, 3, input_shape=(32, 32, 3)), GlobalAveragePooling2D()])
+            >>> model.predict(np.zeros((50, 32, 32, 3)), batch_size=16).shape
+            (50, 8)
         """
+        if verbose not in VERBOSE or callbacks:
+            self._refuse(verbose, callbacks)
         size = 32 if batch_size is None else arguments.integer("batch_size", batch_size)
         run = self._compiled_call(x) if steps is None else None
         if run is not None and len(x) <= size:
@@ -199,17 +213,36 @@ class Model(Inspection, Layer):
             progress.close()
         return self._packed(made)
 
+    @staticmethod
+    def _refuse(verbose: Any, callbacks: Any) -> None:
+        if callbacks:
+            raise ValueError("`callbacks` must be None: predict calls none. Received: callbacks.")
+        raise ValueError(
+            f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={arguments.shown(verbose)}."
+        )
+
     def predict_on_batch(self, x: Any) -> Any:
-        """Return the network's output for one batch."""
+        """Return the network's output for one batch, as a call of the model does.
+
+        >>> Sequential([Dense(3, input_shape=(2,))]).predict_on_batch(np.zeros((4, 2))).shape
+        (4, 3)
+        """
         run = self._compiled_call(x)
         return self._packed(self._run(self._arrays(x))) if run is None else run(x)
 
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if is_symbolic(x, *args, **kwargs):
             return super()._first_call(x, args, kwargs)
-        if args or any(kwargs.get(word) for word in kwargs):
-            raise TypeError(f"A model takes `x` alone. Received: {arguments.shown((*args, kwargs))}.")
+        self._check_words(args, kwargs)
         return self.predict_on_batch(x)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _TRAINING:
+            raise AttributeError(
+                f"Model '{self.name}' has no {name}(): it computes inference only. Train with Keras, save the model, "
+                "and open the file with load_model."
+            )
+        return super().__getattr__(name)
 
     def _predict_batches(self, x: Iterable[Any], verbose: Any, steps: int | None) -> Any:
         total = steps if steps is not None or not hasattr(x, "__len__") else len(x)  # type: ignore[arg-type]
@@ -229,6 +262,11 @@ class Model(Inspection, Layer):
 
     def _arrays(self, x: Any) -> list[np.ndarray]:
         """The inputs as arrays of any real dtype, their shapes checked."""
+        if not self.built:
+            raise ValueError(
+                f"Model '{self.name}' has no inputs and outputs: make it with Model(inputs, outputs). "
+                "Classes that define a call() of their own derive from Layer."
+            )
         names = self.input_names
         words = names if len(names) > 1 else ["x"]
         given = arrange(x, names, isinstance(self._input_structure, dict), [t.ndim for t in self.inputs])
@@ -295,60 +333,6 @@ class Model(Inspection, Layer):
         for value, tensor in zip(inputs, self.inputs, strict=True):
             label_steps(f, value, tensor.name)
         return flatten(self.call(f, pack(self._input_structure, inputs)))
-
-    # -- as data -----------------------------------------------------------------------------------------------
-
-    def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration: layers, the calls between them, inputs and outputs."""
-        return graph_config(self)
-
-    def to_json(self) -> str:
-        """Return the configuration as text; `model_from_json` reads it, and so does Keras."""
-        return json.dumps(serialize(self))
-
-    def save(self, path: Any) -> None:
-        """Write the model as a `.keras` file, which Keras 3 opens and load_model reads. A binary file object will do.
-
-        Raises ValueError where the model is not built or holds functions, OSError where the file cannot be written.
-        """
-        if not self.built:
-            raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
-        functions = [layer.name for layer in self.layers if isinstance(layer, FunctionLayer)]
-        if functions:
-            raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
-        weights = {
-            place: [variable.value for variable in layer._variables]
-            for place, layer in layers_with_weights(self)
-        }
-        write_keras(path, serialize(self), weights)
-
-    def load_weights(self, source: Any) -> None:
-        """Take the weights of `source`: `.weights.h5`, a legacy weights file, a whole model file, as path or bytes.
-
-        Raises OSError and ModelFormatError, which names what is missing.
-        """
-        if not self.built:
-            raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
-        assign_weights(self, read_weights(source, serialize(self)))
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
-        """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
-        inputs, outputs = connect(config, custom_objects)
-        return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
-
-    def __reduce__(self) -> Any:
-        parts = (class_name_of(self), self.get_config(), self.get_weights(), custom_objects_of(self))
-        return rebuilt, parts, {"_choices": self._choices}
-
-
-def rebuilt(
-    class_name: str, config: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]
-) -> Any:
-    """What pickle calls to make a model again."""
-    model = deserialize({"class_name": class_name, "config": config}, custom)
-    model.set_weights(weights)
-    return model
 
 
 class _Held:

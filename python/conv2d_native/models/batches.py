@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
+from .. import arguments, shapes
 
+VERBOSE = ("auto", 0, 1, 2)
 _BAR_AFTER_SECONDS = 1.0
 
 
@@ -66,7 +67,10 @@ def fit_shape(name: str, x: np.ndarray, shape: tuple[int | None, ...]) -> np.nda
     elif x.ndim == len(shape) + 1 and x.shape[-1] == 1:
         x = x[..., 0]
     if x.ndim != len(shape) or any(n is not None and m != n for m, n in zip(x.shape, shape, strict=True)):
-        raise ValueError(f"`{name}` must have shape {tuple(shape)}. Received: {name} of shape {x.shape}.")
+        raise ValueError(
+            f"`{name}` must have shape {tuple(shape)}. Received: {name} of shape {x.shape}."
+            f"{shapes.advice(x.shape, shape)}"
+        )
     arguments.no_empty_axes(name, x.shape)
     return x
 
@@ -91,10 +95,6 @@ class Progress:
     """
 
     def __init__(self, total: int | None, verbose: Any) -> None:
-        if verbose not in (0, 1, 2, "auto"):
-            raise ValueError(
-                f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={arguments.shown(verbose)}."
-            )
         self._wanted = sys.stderr is not None and (sys.stderr.isatty() if verbose == "auto" else verbose == 1)
         self._total, self._done = total, 0
         self._bar: Any = None

@@ -27,13 +27,22 @@ class Inspection:
     def summary(
         self,
         line_length: int | None = None,
+        positions: None = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
     ) -> None:
         """Print layers, output shapes, parameters, and the memory that one image takes while it is computed.
 
+        line_length: columns of the table. positions: Keras's word; the columns here are as wide as they must be.
         print_fn: gets the table as one text instead. expand_nested: list the layers of nested models too.
+        show_trainable: add a column. Raises ValueError for a line_length below 40.
+
+            >>> Sequential([Dense(2, input_shape=(3,))], name="small").summary()  # doctest: +ELLIPSIS
+            Model: "small"
+            ...
+             Total params: 8 (32.00 B)
+            ...
         """
         memory = None
         if self.built and all(n is not None for tensor in self.inputs for n in tensor.shape[1:]):
@@ -47,6 +56,10 @@ class Inspection:
         x: a batch, whose shapes count; default one image of the model's own shape, or the shapes met last.
         optimize: False shows the graph as the layers describe it, nothing fused.
         Raises ValueError where the image shape is not known yet.
+
+            >>> model = Sequential([Conv2D(8, 3, input_shape=(8, 8, 3)), ReLU()])
+            >>> len(model.explain()), len(model.explain(optimize=False))
+            (1, 2)
         """
         arrays = None if x is None else self._arrays(x)
         shapes = self._known_shapes() if arrays is None else tuple(a.shape[1:] for a in arrays)
@@ -56,7 +69,12 @@ class Inspection:
     def profile(self, x: Any, repeats: int = 5) -> Profile:
         """Run a batch `repeats` times and return the time of every step: `print` it, or save_trace(path).
 
-        Steps are separated by barriers here, so that the sum is a little above the time of a plain call.
+        Steps are separated by barriers here, so that the sum is a little above the time of a plain call. Raises
+        ValueError and TypeError for `x` as predict does.
+
+            >>> model = Sequential([Conv2D(8, 3, input_shape=(8, 8, 3), name="conv"), Flatten()])
+            >>> model.profile(np.zeros((1, 8, 8, 3)), repeats=1).rows[0]["name"]
+            'conv'
         """
         arrays = [arguments.array("x", array) for array in self._arrays(x)]
         executable = self._program(arrays).executable(len(arrays[0]), is_exact())
@@ -65,11 +83,20 @@ class Inspection:
         return Profile(f"{self.name}, batch of {len(arrays[0])}, mean of {repeats} calls", nodes)
 
     def to_dot(self) -> str:
-        """The graph in DOT, Graphviz's language."""
+        """Return the graph as text in DOT, Graphviz's language.
+
+        >>> Sequential([Dense(3, input_shape=(2,))]).to_dot().split()[0]
+        'digraph'
+        """
         return to_dot(self)
 
     def save_picture(self, path: Any) -> None:
-        """Write the graph as a picture: .dot, or .svg, .png and .pdf where Graphviz's `dot` is installed."""
+        """Write the graph as a picture: .dot, or .svg, .png and .pdf where Graphviz's `dot` is installed.
+
+        Raises ValueError for other endings, OSError where `dot` is not installed or fails.
+
+            >>> Sequential([Dense(3, input_shape=(2,))]).save_picture("model.dot")
+        """
         save_picture(self, path)
 
     def _known_shapes(self) -> tuple[tuple[int, ...], ...]:

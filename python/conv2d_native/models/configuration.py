@@ -59,6 +59,11 @@ def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> 
     Raises UnsupportedLayerError for a class that is in no table, ModelFormatError for a configuration that its
     class does not take; both name class and layer.
     """
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise TypeError(
+            "`custom_objects` must be a dict of names and layer classes or functions. "
+            f"Received: custom_objects={shown(custom_objects)}."
+        )
     if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
         raise ModelFormatError(f"A layer is a dict with 'class_name' and 'config'. Found: {shown(entry)}.")
     class_name, config = entry["class_name"], entry.get("config")

@@ -32,18 +32,26 @@ class Sequential(Model):
         layers: Iterable[Any] | None = None,
         trainable: bool = True,
         name: str | None = None,
-        **refused: Any,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, trainable=trainable, **refused)
+        super().__init__(name=name, trainable=trainable, **kwargs)
         self._stack: list[Any] = []
         self._names: set[str] = set()  # of all layers that ever stood in the stack
         self.inputs, self.outputs, self._nodes, self.operations = [], [], [], []
+        if layers is not None and (isinstance(layers, Layer) or not hasattr(layers, "__iter__")):
+            raise TypeError(f"`layers` must be a list of layers. Received: layers={arguments.shown(layers)}.")
         for layer in layers or ():
             self._push(layer)
         self._build_if_known()
 
     def add(self, layer: Any) -> None:
-        """Put `layer`, or the `Input(...)` of the network, on top of the stack."""
+        """Put `layer`, or the `Input(...)` of the network, on top of the stack. Raises as the constructor does.
+
+        >>> model = Sequential()
+        >>> model.add(Dense(3, input_shape=(2,)))
+        >>> model.output_shape
+        (None, 3)
+        """
         self._push(layer)
         if not self.built:
             self._build_if_known()
@@ -56,7 +64,12 @@ class Sequential(Model):
         self._forget()
 
     def pop(self) -> Any:
-        """Take the last layer off the stack and return it."""
+        """Take the last layer off the stack and return it. Raises ValueError where there is none.
+
+        >>> model = Sequential([Dense(3, input_shape=(2,)), Dense(1)])
+        >>> model.pop().units, model.output_shape
+        (1, (None, 3))
+        """
         if not self._stack:
             raise ValueError("The stack holds no layers.")
         layer = self._stack.pop()
@@ -67,7 +80,10 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor) and layer.node is not None:
             layer = layer.node.layer
         if not isinstance(layer, Layer):
-            raise TypeError(f"Only layers can be added to a Sequential. Received: {arguments.shown(layer)}.")
+            hint = f" That is a class: give {layer.__name__}(...)." if isinstance(layer, type) else ""
+            raise TypeError(
+                f"Only layers can be added to a Sequential. Received: {arguments.shown(layer)}.{hint}"
+            )
         if layer.name in self._names and any(o is not layer and o.name == layer.name for o in self._stack):
             raise ValueError(f"Layers of a model need different names. Used twice: {layer.name}.")
         if isinstance(layer, InputLayer) and self._stack:
@@ -91,7 +107,13 @@ class Sequential(Model):
             self.build(first.input_shape)
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the weights for inputs of `input_shape`, the batch (None) included."""
+        """Create the weights for inputs of `input_shape`, the batch (None) included.
+
+        >>> model = Sequential([Dense(3)])
+        >>> model.build((None, 2))
+        >>> model.count_params()
+        9
+        """
         if self.built:
             return
         if not self._stack:
@@ -133,7 +155,11 @@ class Sequential(Model):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration: the layers, and the input shape where it is known."""
+        """Return Keras's configuration: the layers, and the input shape where it is known.
+
+        >>> Sequential([Dense(3, input_shape=(2,))]).get_config()["build_input_shape"]
+        [None, 2]
+        """
         config: dict[str, Any] = {"name": self.name, "trainable": bool(self.trainable)}
         config["layers"] = [serialize(layer) for layer in self._stack]
         if self.built:

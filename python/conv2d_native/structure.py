@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -12,7 +12,7 @@ def flatten(structure: Any) -> list[Any]:
 
 
 def _leaves(structure: Any) -> Iterator[Any]:
-    if isinstance(structure, dict):
+    if isinstance(structure, Mapping):
         for key in sorted(structure):
             yield from _leaves(structure[key])
     elif isinstance(structure, (list, tuple)):
@@ -24,15 +24,16 @@ def _leaves(structure: Any) -> Iterator[Any]:
 
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     """Return the same structure with function(leaf) in place of every leaf; dicts are visited by sorted keys."""
-    if isinstance(structure, dict):
+    if isinstance(structure, Mapping):
         mapped = {key: map_structure(function, structure[key]) for key in sorted(structure)}
         return {key: mapped[key] for key in structure}
     if isinstance(structure, (list, tuple)):
-        return type(structure)(map_structure(function, item) for item in structure)
+        made = [map_structure(function, item) for item in structure]
+        return made if isinstance(structure, list) else tuple(made)
     return function(structure)
 
 
-def pack(structure: Any, leaves: list[Any]) -> Any:
+def pack(structure: Any, leaves: Sequence[Any]) -> Any:
     """Return `structure` with its leaves, in the order of flatten(), replaced by `leaves`."""
     rest = iter(leaves)
     return map_structure(lambda _: next(rest), structure)

@@ -1,0 +1,57 @@
+"""How a layer is built: once, by one thread, as a whole or not at all; and which inputs it takes then."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import shapes
+from ..locks import fork_safe_lock
+from .configuration import checked_shape
+
+_LOCK = fork_safe_lock()
+
+
+def built_once(build: Callable[..., None]) -> Callable[..., None]:
+    """Check the shape, run `build` once, and say that the layer is built when the outermost build is done."""
+
+    @functools.wraps(build)
+    def wrapped(self: Any, input_shape: Any = None) -> None:
+        if self.built:
+            return
+        with _LOCK:
+            outermost = not self._in_build
+            if outermost and input_shape is not None:
+                input_shape = checked_shape(input_shape)
+                self.check_shape(input_shape)
+            self._in_build, kept = True, len(self._variables)
+            try:
+                build(self, input_shape)
+            except BaseException:
+                del self._variables[kept:]
+                raise
+            finally:
+                self._in_build = not outermost
+            if outermost:
+                self._build_shape, self.built = input_shape, True
+
+    return wrapped
+
+
+def check_input(name: str, shape: Any, fixed_rank: int | None, channels: Mapping[int, int]) -> None:
+    """Raise ValueError, in Keras's words, where layer `name` cannot take `shape`: another rank, other channels."""
+    rank, fault = len(shape) if fixed_rank is None else fixed_rank, ""
+    expected: list[Any] = [None] * rank
+    for axis, size in channels.items():
+        if not -rank <= axis < rank or (len(shape) == rank and shape[axis] not in (size, None)):
+            fault = f"axis {axis} of input shape to have value {size}, but received input with shape {shape}."
+        else:
+            expected[axis] = size
+    if len(shape) != rank:
+        fault = f"ndim={rank}, found ndim={len(shape)}. Full shape received: {shape}."
+    if fault:
+        raise ValueError(
+            f'Input 0 of layer "{name}" is incompatible with the layer: expected {fault}'
+            f"{shapes.advice(shape, expected)}"
+        )

@@ -1,0 +1,44 @@
+"""What layers with weights share: each weight NAME is made as NAME_initializer, _regularizer and _constraint say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import activations, constraints, initializers, regularizers
+from .base import Layer
+
+
+class Weighted(Layer):
+    """A layer that keeps these words of its constructor with set_weight, and in build makes weights by them."""
+
+    def set_weight(
+        self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None
+    ) -> None:
+        """Keep how weight `name` is made, in attributes of Keras's names."""
+        setattr(self, f"{name}_initializer", initializers.get(initializer))
+        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{name}_constraint", constraints.get(constraint))
+
+    def set_bias(
+        self, activation: Any, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any
+    ) -> None:
+        """Keep activation and bias."""
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.set_weight("bias", initializer, regularizer, constraint)
+
+    def make_weight(self, name: str, shape: Any, kind: str = "", trainable: bool = True) -> Any:
+        """Add weight `name`, made as `kind` (default: its own name) says."""
+        kind = kind or name
+        return self.add_weight(
+            shape=shape,
+            trainable=trainable,
+            initializer=getattr(self, f"{kind}_initializer"),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+            name=name,
+        )
+
+    def make_bias(self, size: int) -> Any:
+        """Add the bias, or None."""
+        return self.make_weight("bias", (size,)) if self.use_bias else None

@@ -1,0 +1,113 @@
+"""A model as data: its configuration, `.keras` files, weights from files, pickles."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras
+from ..layers.function_layer import FunctionLayer
+from .configuration import class_name_of, custom_objects_of, deserialize, serialize
+from .weights import assign_weights, layers_with_weights
+from .wiring import connect, graph_config
+
+
+class Storage:
+    """The part of Model that turns it into data and back."""
+
+    name: str
+    built: bool
+    layers: Any
+    get_weights: Callable[[], list[np.ndarray]]
+    _choices: dict[str, str]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration: layers, the calls between them, inputs and outputs.
+
+        >>> x = Input((2,))
+        >>> [layer["class_name"] for layer in Model(x, Dense(3)(x)).get_config()["layers"]]
+        ['InputLayer', 'Dense']
+        """
+        return graph_config(self)
+
+    def to_json(self) -> str:
+        """Return the configuration as text; `model_from_json` reads it, and so does Keras.
+
+        >>> '"Dense"' in Sequential([Dense(3, input_shape=(2,))]).to_json()
+        True
+        """
+        return json.dumps(serialize(self))
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the model as a `.keras` file, which Keras 3 opens and load_model reads.
+
+        filepath: a name that ends in .keras, or a binary file object. overwrite: False keeps a file that is there.
+        Raises ValueError where the model is not built or holds functions and for other endings, OSError where the
+        file cannot be written (FileExistsError with overwrite=False).
+
+            >>> model = Sequential([Dense(2, input_shape=(3,))])
+            >>> model.save("small.keras")
+            >>> load_model("small.keras").input_shape
+            (None, 3)
+        """
+        if isinstance(filepath, (str, bytes, os.PathLike)):
+            name = os.fsdecode(filepath)
+            if not name.endswith(".keras"):
+                raise ValueError(
+                    f"`filepath` must end in .keras. Received: filepath={arguments.shown(name)}."
+                )
+            if not overwrite and os.path.exists(name):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        if not self.built:
+            raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
+        functions = [layer.name for layer in self.layers if isinstance(layer, FunctionLayer)]
+        if functions:
+            raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
+        weights = {
+            place: [variable.value for variable in layer._variables]
+            for place, layer in layers_with_weights(self)
+        }
+        write_keras(filepath, serialize(self), weights)
+
+    def load_weights(self, filepath: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        """Take the weights of `.weights.h5`, a legacy weights file or a whole model file, given as path or bytes.
+
+        max_bytes: what the weights may have at most (2 GiB).
+        Raises OSError and ModelFormatError, which names what is missing.
+
+            >>> model = Sequential([Dense(2, input_shape=(3,))], name="small")
+            >>> model.save("small.keras")
+            >>> other = model_from_json(model.to_json())
+            >>> other.load_weights("small.keras")
+            >>> np.array_equal(other.get_weights()[0], model.get_weights()[0])
+            True
+        """
+        if not self.built:
+            raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
+        assign_weights(self, read_weights(filepath, serialize(self), max_bytes))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
+        inputs, outputs = connect(config, custom_objects)
+        make: Any = cls
+        return make(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
+
+    def __reduce__(self) -> Any:
+        parts = (class_name_of(self), self.get_config(), self.get_weights(), custom_objects_of(self))
+        return rebuilt, parts, {"_choices": self._choices}
+
+
+def rebuilt(
+    class_name: str, config: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]
+) -> Any:
+    """What pickle calls to make a model again."""
+    model = deserialize({"class_name": class_name, "config": config}, custom)
+    model.set_weights(weights)
+    return model

@@ -1,0 +1,149 @@
+"""Mistakes that people make: the message names the argument, what was expected and what came, in plain words."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+
+RNG = np.random.default_rng(0)
+X = RNG.random((2, 8, 8, 3), np.float32)
+KERNEL = np.zeros((3, 3, 3, 4), np.float32)
+PICTURE = Image.new("RGB", (8, 8))
+
+
+@pytest.fixture(scope="module")
+def model():
+    stack = [L.Conv2D(4, 3, activation="relu"), L.Flatten(), L.Dense(5, activation="softmax")]
+    return cn.Sequential([cn.Input((8, 8, 3)), *stack], name="net")
+
+
+INPUTS = {
+    "channels first": (
+        RNG.random((2, 3, 8, 8)),
+        ValueError,
+        "(None, 8, 8, 3)",
+        "(2, 3, 8, 8)",
+        "transpose(0, 2, 3, 1)",
+    ),
+    "one image": (
+        RNG.integers(0, 256, (8, 8, 3), np.uint8),
+        ValueError,
+        "(None, 8, 8, 3)",
+        "(8, 8, 3)",
+        "x[None]",
+    ),
+    "a picture": (PICTURE, ValueError, "(8, 8, 3)", "x[None]"),
+    "channels": (RNG.random((2, 8, 8, 1)), ValueError, "(None, 8, 8, 3)", "(2, 8, 8, 1)"),
+    "two sizes": ([X[0], X[1, 1:]], ValueError, "`x`", "one shape", "(8, 8, 3), (7, 8, 3)"),
+    "a path": ("cat.jpg", TypeError, "`x`", "real numbers", "'cat.jpg'"),
+    "nothing": (None, TypeError, "`x`", "None"),
+    "an empty list": ([], ValueError, "`x`", "(0,)"),
+    "bool": (X > 0.5, TypeError, "`x`", "bool"),
+    "complex": (X.astype(complex), TypeError, "`x`", "complex128"),
+    "a dict": ({"image": X}, ValueError, "`x`", "'image'"),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_inputs(name, model):
+    x, error, *words = INPUTS[name]
+    with pytest.raises(error) as caught:
+        model.predict(x, verbose=0)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_inputs_that_are_no_mistakes(model):
+    expected = model.predict(X)
+    for x in (X.astype(float), X.tolist(), [*X], [X], np.asfortranarray(X)):
+        np.testing.assert_array_equal(model.predict(x), expected)
+    assert model.predict([PICTURE, PICTURE]).shape == (2, 5)
+
+
+CALLS = {
+    "layer, one image": (lambda m: m.layers[0](X[0]), ValueError, "ndim=4", "(8, 8, 3)", "x[None]"),
+    "layer, channels first": (
+        lambda m: m.layers[0](X.transpose(0, 3, 1, 2)), ValueError, "axis -1", "(2, 3, 8, 8)", "transpose(0, 2, 3, 1)",
+    ),
+    "function, one image": (lambda m: cn.conv2d(X[0], KERNEL), ValueError, "`x`", "4 dimensions", "(8, 8, 3)"),
+    "function, channels": (lambda m: cn.conv2d(X[..., :2], KERNEL), ValueError, "`kernel`", "(kh, kw, 2, filters)"),
+    "bias": (lambda m: cn.conv2d(X, KERNEL, np.zeros(3)), ValueError, "`bias`", "(4,)", "(3,)"),
+    "activation": (lambda m: L.Conv2D(4, 3, activation="rellu"), ValueError, "`activation`", "'rellu'", "mean 'relu'"),
+    "padding": (lambda m: L.Conv2D(4, 3, padding="smae"), ValueError, "`padding`", "'valid', 'same'", "'smae'"),
+    "data_format": (lambda m: L.Conv2D(4, 3, data_format="NCHW"), ValueError, "`data_format`", "'NCHW'"),
+    "kernel_size": (lambda m: L.Conv2D(4, [3, 3, 3]), ValueError, "`kernel_size`", "1 or 2", "[3, 3, 3]"),
+    "filters": (lambda m: L.Conv2D(4.0, 3), TypeError, "`filters`", "integer", "4.0"),
+    "initializer": (lambda m: L.Dense(1, kernel_initializer="he_nromal"), ValueError, "mean 'he_normal'"),
+    "unknown word": (lambda m: L.Conv2D(4, 3, stride=2), TypeError, "Conv2D", "'stride'"),
+    "axis": (lambda m: L.Concatenate(axis=-4)([X, X]), ValueError, "`axis`", "batch", "-4"),
+    "shapes": (lambda m: L.Add()([X, X[:, 1:]]), ValueError, "(2, 8, 8, 3)", "(2, 7, 8, 3)"),
+    "alone": (lambda m: L.Add()(X), ValueError, "list", "(2, 8, 8, 3)"),
+    "interpolation": (lambda m: cn.resize(X, 4, "cubic"), ValueError, "`interpolation`", "mean 'bicubic'"),
+    "out": (lambda m: cn.conv2d(X, KERNEL, out=np.zeros((2, 6, 6, 4))), ValueError, "`out`", "float32", "float64"),
+    "before build": (lambda m: L.Conv2D(4, 3).kernel, AttributeError, "'kernel'", "build(input_shape)"),
+    "weights before build": (lambda m: L.Conv2D(4, 3).set_weights([KERNEL]), ValueError, "build(input_shape)"),
+    "weights, number": (lambda m: m.layers[0].set_weights([KERNEL]), ValueError, "`weights`", "2 arrays", "1 of"),
+    "weights, shape": (
+        lambda m: m.layers[0].set_weights([KERNEL[1:], np.zeros(4)]), ValueError, "(3, 3, 3, 4)", "(2, 3, 3, 4)",
+    ),
+    "batch in input_shape": (
+        lambda m: cn.Sequential([L.Conv2D(4, 3, input_shape=(None, 8, 8, 3))]), ValueError, "left out of `input_shape`",
+    ),
+    "input_shape": (lambda m: L.Dense(1, input_shape=(3.0,)), TypeError, "`input_shape`", "tuple", "(3.0,)"),
+    "a class": (lambda m: cn.Sequential([L.Flatten]), TypeError, "Flatten(...)"),
+    "no list": (lambda m: cn.Sequential(L.Flatten()), TypeError, "`layers`", "list"),
+    "fit": (lambda m: m.fit(X, X), AttributeError, "'net'", "fit()", "Train with Keras"),
+    "compile": (lambda m: m.compile(loss="mse"), AttributeError, "'net'", "compile()", "inference only"),
+    "training": (lambda m: m(X, training=True), ValueError, "'net'", "inference only"),
+    "beside x": (lambda m: m.layers[0](X, X), TypeError, "`x` alone", "shape (2, 8, 8, 3)"),
+    "callbacks": (lambda m: m.predict(X, callbacks=[print]), ValueError, "`callbacks`"),
+    "verbose": (lambda m: m.predict(X, verbose=3), ValueError, "`verbose`", "'auto', 0, 1 or 2"),
+    "verbose, known shape": (lambda m: [m.predict(X), m.predict(X, verbose=3)], ValueError, "`verbose`"),
+    "batch_size": (lambda m: m.predict(X, batch_size=0), ValueError, "`batch_size`", "positive"),
+    "get_layer": (lambda m: m.get_layer("conv"), ValueError, "'conv'", "flatten"),
+    "explain": (lambda m: cn.explain("conv2d"), ValueError, "`target`", "n1h56w56c64_k3x3s1d1p1_oc64g1_relu"),
+    "no such layer": (lambda m: L.LSTM, AttributeError, "'LSTM'", "docs/layers.md"),
+    "layer at the top": (lambda m: cn.Conv2D, AttributeError, "conv2d_native.layers.Conv2D"),
+    "never called": (lambda m: L.Flatten().output, AttributeError, "never called"),
+    "custom_objects": (lambda m: cn.model_from_json(m.to_json(), [print]), TypeError, "`custom_objects`", "dict"),
+    "json": (lambda m: cn.model_from_json("model.json"), ValueError, "`text`", "JSON", "'model.json'"),
+    "not a file": (lambda m: cn.load_model(None), TypeError, "`filepath`", "path", "None"),
+    "save as": (lambda m: m.save("model.h5"), ValueError, "`filepath`", ".keras", "'model.h5'"),
+    "no inputs": (lambda m: cn.Model(), ValueError, "`inputs`", "Input(...)"),
+    "a call of its own": (lambda m: type("Net", (cn.Model,), {})().predict(X), ValueError, "Model(inputs, outputs)"),
+    "epsilon": (lambda m: cn.batch_normalization(X, 0, 1, epsilon="a"), TypeError, "`epsilon`", "'a'"),
+    "beta": (lambda m: cn.layer_normalization(X, beta=[1, 2]), ValueError, "`beta`", "(3,)", "(2,)"),
+    "shift": (lambda m: cn.functional.scale_shift(X, 1.0, [1, 2]), ValueError, "`shift`", "(3,)", "(2,)"),
+    "alpha": (lambda m: cn.prelu(X, [1, 2]), ValueError, "`alpha`", "(8, 8, 3)", "(2,)"),
+    "slope": (lambda m: cn.celu(X, alpha="b"), TypeError, "`alpha`", "'b'"),
+    "even": (lambda m: cn.glu(X), ValueError, "`axis`", "even size", "size 3"),
+    "too many": (lambda m: cn.leaky_relu(X, 0.2, 0.3), TypeError, "leaky_relu()"),
+    "max_bytes": (lambda m: cn.load_model(b"", max_bytes="1"), TypeError, "`max_bytes`", "'1'"),
+    "mask": (lambda m: m(X, mask=X), TypeError, "'mask', <array of dtype float32"),
+    "save nowhere": (lambda m: m.save("nowhere/m.keras"), FileNotFoundError, "nowhere/m.keras'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls(name, model):
+    call, error, *words = CALLS[name]
+    with pytest.raises(error) as caught:
+        call(model)
+    text = str(caught.value)
+    assert all(word in text for word in words), text
+    assert not re.search(r"std::|_core|Base[A-Z]|NoneType|\.partial|pybind", text), text
+
+
+def test_saving_does_not_replace_what_it_must_keep(model, tmp_path):
+    path = tmp_path / "m.keras"
+    model.save(path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"m\.keras"):
+        model.save(path, overwrite=False)
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+    with pytest.raises(IsADirectoryError, match=r"folder\.keras"):
+        (tmp_path / "folder.keras").mkdir()
+        model.save(tmp_path / "folder.keras")
