@@ -24,11 +24,11 @@ def starts(size, kernel, stride, dilation, before, after):
     return [at for at in range(0, size + before + after, stride) if at + reach < size + before + after]
 
 
-@pytest.mark.parametrize("axis", AXES)
-def test_an_axis(axis):
-    _, kernel, _, dilation = axis
-    assert shapes.extent(kernel, dilation) == 1 + max(tap * dilation for tap in range(kernel))
-    for padding in ("valid", (0, 0), (1, 2), (4, 0)):
+@pytest.mark.parametrize("padding", ["valid", (0, 0), (1, 2), (4, 0)])
+def test_an_axis(padding):
+    for axis in AXES:
+        _, kernel, _, dilation = axis
+        assert shapes.extent(kernel, dilation) == 1 + max(tap * dilation for tap in range(kernel))
         before, after = shapes.axis_padding(*axis, padding)
         assert (before, after) == ((0, 0) if padding == "valid" else padding)
         windows = len(starts(*axis, before, after))
@@ -36,23 +36,23 @@ def test_an_axis(axis):
         assert outputs == windows if windows else outputs <= 0
 
 
-@pytest.mark.parametrize("axis", AXES)
-def test_same_covers_every_stride_with_the_smaller_half_first(axis):
-    size, kernel, stride, dilation = axis
-    before, after = shapes.axis_padding(*axis, "same")
-    outputs = shapes.axis_outputs(*axis, "same")
-    assert outputs == len(range(0, size, stride)) == len(starts(*axis, before, after))
-    assert 0 <= after - before <= 1
-    if before + after > 0:  # no cell too many
-        assert (outputs - 1) * stride + shapes.extent(kernel, dilation) == size + before + after
+def test_same_covers_every_stride_with_the_smaller_half_first():
+    for axis in AXES:
+        size, kernel, stride, dilation = axis
+        before, after = shapes.axis_padding(*axis, "same")
+        outputs = shapes.axis_outputs(*axis, "same")
+        assert outputs == len(range(0, size, stride)) == len(starts(*axis, before, after))
+        assert 0 <= after - before <= 1
+        if before + after > 0:  # no cell too many
+            assert (outputs - 1) * stride + shapes.extent(kernel, dilation) == size + before + after
 
 
-@pytest.mark.parametrize("axis", AXES)
-def test_causal_looks_back_alone(axis):
-    size, kernel, stride, dilation = axis
-    before, after = shapes.axis_padding(*axis, "causal")
-    assert (before, after) == ((kernel - 1) * dilation, 0)
-    assert shapes.axis_outputs(*axis, "causal") == len(range(0, size, stride))
+def test_causal_looks_back_alone():
+    for axis in AXES:
+        size, kernel, stride, dilation = axis
+        before, after = shapes.axis_padding(*axis, "causal")
+        assert (before, after) == ((kernel - 1) * dilation, 0)
+        assert shapes.axis_outputs(*axis, "causal") == len(range(0, size, stride))
 
 
 def test_an_unknown_size_stays_unknown():
@@ -85,18 +85,21 @@ def test_a_window_that_does_not_fit(shape):
         shapes.window_outputs(shape, (5, 5), (1, 1), (1, 1), "valid", [5, 5, 2, 3])
 
 
-@pytest.mark.parametrize(("size", "kernel", "stride", "dilation"), [a for a in AXES if 1 in a[2:]])
-def test_a_transposed_axis_is_the_convolution_backwards(size, kernel, stride, dilation):
+def test_a_transposed_axis_is_the_convolution_backwards():
     """The convolution of the outputs gives the inputs again, for any padding and where Keras adds cells."""
-    cut, outputs = shapes.transposed_axis(size, kernel, stride, dilation, "valid", None)
-    assert cut == 0
-    assert outputs == (size - 1) * stride + max(shapes.extent(kernel, dilation), stride)
-    assert shapes.axis_outputs(outputs, kernel, stride, dilation, "valid") == size
-    cut, outputs = shapes.transposed_axis(size, kernel, stride, dilation, "same", None)
-    assert outputs == size * stride
-    assert cut == max(shapes.extent(kernel, dilation) - stride, 0) // 2
-    if shapes.extent(kernel, dilation) >= stride:
-        assert cut == shapes.axis_padding(outputs, kernel, stride, dilation, "same")[0]
+    for size, kernel, stride, dilation in AXES:
+        if stride > 1 and dilation > 1:
+            continue
+        cells = shapes.extent(kernel, dilation)
+        cut, outputs = shapes.transposed_axis(size, kernel, stride, dilation, "valid", None)
+        assert cut == 0
+        assert outputs == (size - 1) * stride + max(cells, stride)
+        assert shapes.axis_outputs(outputs, kernel, stride, dilation, "valid") == size
+        cut, outputs = shapes.transposed_axis(size, kernel, stride, dilation, "same", None)
+        assert outputs == size * stride
+        assert cut == max(cells - stride, 0) // 2
+        if cells >= stride:
+            assert cut == shapes.axis_padding(outputs, kernel, stride, dilation, "same")[0]
 
 
 def test_output_padding_adds_cells():
