@@ -59,7 +59,7 @@ def test_a_scalar_stays_one():
 
 def test_another_rank():
     text = "`x` must have 4 dimensions, expected ndim=4, found ndim=2. Received: x of shape (2, 3)."
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
         arguments.array("x", PLAIN, 4)
 
 
@@ -85,13 +85,13 @@ def test_what_holds_no_real_numbers(x):
 
 def test_a_masked_entry():
     text = "`x` must not have masked entries: fill them first. Received: <array of dtype float64 and shape (2,)>."
-    with pytest.raises(TypeError, match=re.escape(text)):
+    with pytest.raises(TypeError, match="^" + re.escape(text) + "$"):
         arguments.array("x", np.ma.array([1.0, 2.0], mask=[False, True]))
 
 
 def test_a_ragged_sequence():
     text = "`x` must be an array or a regular nested sequence. Received: [[1], [2, 3]]."
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
         arguments.array("x", [[1], [2, 3]])
 
 
@@ -122,7 +122,7 @@ class Both(Elsewhere):
 
 def test_an_array_of_a_device():
     text = "`x` must be in the memory of the CPU: copy it to a NumPy array first. Received: <elsewhere>."
-    with pytest.raises(TypeError, match=re.escape(text)):
+    with pytest.raises(TypeError, match="^" + re.escape(text) + "$"):
         arguments.array("x", Elsewhere())
     np.testing.assert_array_equal(arguments.array("x", Both()), PLAIN)
 
@@ -151,7 +151,7 @@ def test_dlpack():
         "`x` could not be taken over through DLPack (its memory is not the CPU's): copy it to a NumPy array "
         "first. Received: <capsule>."
     )
-    with pytest.raises(TypeError, match=re.escape(text)):
+    with pytest.raises(TypeError, match="^" + re.escape(text) + "$"):
         arguments.array("x", Capsule(2))
     for error in (BufferError, RuntimeError, TypeError, AttributeError):
         with pytest.raises(TypeError, match=re.escape("through DLPack (no): copy it")):
@@ -168,10 +168,10 @@ def test_pinned_memory_of_a_device_is_the_cpus():
 def test_out():
     out = np.empty((2, 3), np.float32)
     assert arguments.out_array(out, [2, 3]) is out
-    with pytest.raises(TypeError, match=re.escape("`out` must be a numpy.ndarray. Received: out=[1].")):
+    with pytest.raises(TypeError, match="^" + re.escape("`out` must be a numpy.ndarray. Received: out=[1].")):
         arguments.out_array([1], (1,))
     text = "`out` must have shape (3, 2). Received: out of shape (2, 3)."
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
         arguments.out_array(out, (3, 2))
 
 
@@ -184,7 +184,7 @@ def test_out_that_cannot_take_results():
             "`out` must be a writeable, C-contiguous, aligned float32 array. Received: out of dtype "
             f"{out.dtype}, strides {out.strides}, writeable={out.flags.writeable}."
         )
-        with pytest.raises(ValueError, match=re.escape(text)):
+        with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
             arguments.out_array(out, (2, 3))
 
 
@@ -193,8 +193,8 @@ def test_empty_axes():
     arguments.no_empty_weight("kernel", (1, 2))
     for shape in ((1, 0), (0, 0), (2, 3, 0)):
         text = f"`x` must not have axes of size 0 besides the batch. Received: x of shape {shape}."
-        with pytest.raises(ValueError, match=re.escape(text)):
+        with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
             arguments.no_empty_axes("x", list(shape))
     text = "`kernel` must not have axes of size 0. Received: kernel of shape (0, 2)."
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
         arguments.no_empty_weight("kernel", [0, 2])

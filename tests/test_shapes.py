@@ -71,6 +71,8 @@ def test_window_outputs():
     assert shapes.window_outputs((1, 9, 8, 4), (3, 2), (2, 3), (2, 1), ((1, 0), (0, 2))) == (3, 3)
     assert shapes.window_outputs((1, 5, 5, 4), (5, 5), (1, 1), (1, 1), "valid") == (1, 1)
     assert shapes.window_outputs((2, 7, 3), (3,), (1,), (1,), "same") == (7,)
+    with pytest.raises(ValueError, match="zip"):
+        shapes.window_outputs((1, 9, 9, 4), (3, 3), (2,), (1, 1), "valid")
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 9, 2), (1, 9, 4, 2), (1, 4, None, 2)])
@@ -79,7 +81,7 @@ def test_a_window_that_does_not_fit(shape):
         f"Computed output size would be zero or negative. Received: inputs shape={shape}, kernel shape=(5, 5), "
         "strides=(1, 1), padding='valid', dilation_rate=(1, 1)."
     )
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match="^" + re.escape(text)):
         shapes.window_outputs(list(shape), [5, 5], [1, 1], [1, 1], "valid")
     with pytest.raises(ValueError, match=re.escape("kernel shape=(5, 5, 2, 3), strides")):
         shapes.window_outputs(shape, (5, 5), (1, 1), (1, 1), "valid", [5, 5, 2, 3])
@@ -147,14 +149,14 @@ def test_a_reshape_of_unknown_size():
 @pytest.mark.parametrize("target", [(-1, -1), (0, 12), (12, 0), (-2, 6), (-1, -2), (-1, 0)])
 def test_a_target_that_is_none(target):
     text = f"`target_shape` must hold positive integers, of which one may be -1. Received: target_shape={target}."
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match="^" + re.escape(text)):
         shapes.reshape_target((1, 12), list(target))
 
 
 @pytest.mark.parametrize("target", [(11,), (5, -1), (12, 2), (24, -1), (1,)])
 def test_another_number_of_entries(target):
     text = f"The total size of the tensor must be unchanged. Received: input_shape=(3, 4), target_shape={target}."
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match="^" + re.escape(text)):
         shapes.reshape_target([None, 3, 4], list(target))
 
 
@@ -174,6 +176,6 @@ def test_broadcast_of_unknown_sizes():
 
 def test_shapes_that_do_not_go_together():
     with pytest.raises(
-        ValueError, match=re.escape("Inputs have incompatible shapes. Received: shapes (2, 3), (4,).")
+        ValueError, match="^" + re.escape("Inputs have incompatible shapes. Received: shapes (2, 3), (4,).")
     ):
         shapes.broadcast([[2, 3], [4]])

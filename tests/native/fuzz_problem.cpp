@@ -23,9 +23,9 @@ struct Bytes {
   const uint8_t* data;
   size_t left;
   int64_t take(int count) {
-    int64_t value = 0;
+    uint64_t value = 0;
     for (; count > 0 && left > 0; --count, --left) value = value * 256 + *data++;
-    return value;
+    return static_cast<int64_t>(value);
   }
   // Threads cost more than small problems do: mostly one.
   int workers() {
@@ -155,7 +155,7 @@ void graph_of(const ConvProblem& p, Bytes* bytes) {
         v = g.add_pool(v, pool);
         break;
       case 1:
-        v = g.add_pad(v, {0, bytes->number(3), bytes->number(3), 0}, {0, -bytes->number(3), 1, 0}, 1.0f);
+        v = g.add_pad(v, {0, bytes->number(3), bytes->number(3), 0}, {0, bytes->number(3) / -2, 1, 0}, 1.0f);
         break;
       case 2:
         v = g.add_concat({v, v}, static_cast<int>(bytes->number(4)));
