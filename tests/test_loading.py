@@ -89,6 +89,10 @@ def test_custom_objects():
     np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
     model = cn.load_model(data, custom_objects={"Shift": lambda x: np.sqrt(x)})
     np.testing.assert_allclose(model(x), np.sqrt(x) @ kernel + bias, rtol=1e-5)
+    registered, kernel, bias = with_layer("own>Shift", by=2.5)  # as `.h5` files name registered classes
+    for name in ("Shift", "own>Shift"):
+        model = cn.load_model(registered, custom_objects={name: Shift})
+        np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
     with pytest.raises(cn.UnsupportedLayerError, match=r"'odd' of class 'Shift'.*custom_objects"):
         cn.load_model(data)
     with pytest.raises(ValueError, match="layer classes and functions"):
@@ -235,3 +239,58 @@ def test_broken_graphs_are_refused(change, text):
     change(tree["config"]["layers"])
     with pytest.raises(cn.ModelFormatError, match=text):
         cn.model_from_json(tree)
+
+
+def functional(layer, **call):
+    """Keras's configuration of Input, `layer` called with the words of `call`."""
+    name = layer["config"]["name"]
+    tensor = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 6, 5, 2], "keras_history": ["x", 0, 0]},
+    }
+    node = {"args": [tensor], "kwargs": call}
+    entries = [
+        {
+            "class_name": "InputLayer",
+            "config": {"batch_shape": [None, 6, 5, 2], "name": "x"},
+            "inbound_nodes": [],
+        },
+        {**layer, "inbound_nodes": [node]},
+    ]
+    for entry in entries:
+        entry["name"] = entry["config"]["name"]
+    config = {"name": "m", "layers": entries, "input_layers": [["x", 0, 0]], "output_layers": [[name, 0, 0]]}
+    return {"class_name": "Functional", "module": "keras.src.models.functional", "config": config}
+
+
+@pytest.mark.parametrize(
+    "class_name", ["RandomFlip", "Dropout", "CenterCrop", "Resizing", "BatchNormalization"]
+)
+def test_calls_that_were_recorded_for_training_are_inference_here(class_name):
+    """Keras 3 records training=True, the default of its image layers, and overrides it in predict."""
+    words = {
+        "Dropout": {"rate": 0.5},
+        "CenterCrop": {"height": 6, "width": 5},
+        "Resizing": {"height": 6, "width": 5},
+    }
+    layer = {"class_name": class_name, "module": "keras.layers"}
+    layer["config"] = {"name": "odd", "trainable": True, "dtype": "float32", **words.get(class_name, {})}
+    model = cn.model_from_json(functional(layer, training=True))
+    x = RNG.random((3, 6, 5, 2), np.float32)
+    np.testing.assert_allclose(model(x), x, rtol=1e-3)
+
+
+def test_keras_activations_on_tensors():
+    """keras.activations.relu records an operation of class ReLU; `.h5` files leave its module out."""
+    words = {"name": "odd", "negative_slope": 0.25, "max_value": 0.5, "threshold": 0.0}
+    x = RNG.uniform(-1, 1, (3, 6, 5, 2)).astype(np.float32)
+    for module in ({"module": "keras.src.activations.activations"}, {}):
+        model = cn.model_from_json(functional({"class_name": "ReLU", **module, "config": words}))
+        np.testing.assert_allclose(model(x), np.where(x < 0, x / 4, np.minimum(x, 0.5)), rtol=1e-6)
+
+
+def test_spatial_dropout_is_written_as_keras_takes_it():
+    """Its constructor has no `trainable`."""
+    for layer in (L.SpatialDropout1D(0.2), L.SpatialDropout2D(0.2)):
+        assert layer.get_config().keys() <= {"name", "dtype", "rate", "seed", "data_format"}
+        assert type(layer).from_config(layer.get_config()).rate == 0.2

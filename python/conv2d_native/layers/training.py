@@ -14,6 +14,7 @@ class TrainingOnly(Layer):
 
     words: dict[str, Any] = {}  # noqa: RUF012
     rates: tuple[str, ...] = ()  # arguments from 0 to 1
+    takes_trainable = True  # whether Keras's constructor has the argument
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         names = list(self.words)
@@ -44,7 +45,10 @@ class TrainingOnly(Layer):
             name: list(value) if isinstance(value, tuple) else value
             for name, value in ((name, getattr(self, name)) for name in self.words)
         }
-        return super().get_config() | values
+        config = super().get_config() | values
+        if not self.takes_trainable:
+            del config["trainable"]
+        return config
 
 
 def _layer(name: str, *, rates: tuple[str, ...] = (), **words: Any) -> Any:
@@ -65,6 +69,7 @@ _FILL: Any = {"fill_mode": "reflect", "interpolation": "bilinear", "seed": None,
 Dropout = _layer("Dropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 SpatialDropout1D = _layer("SpatialDropout1D", rates=_RATE, rate=..., seed=None)
 SpatialDropout2D = _layer("SpatialDropout2D", rates=_RATE, rate=..., data_format=None, seed=None)
+SpatialDropout1D.takes_trainable = SpatialDropout2D.takes_trainable = False
 AlphaDropout = _layer("AlphaDropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 GaussianDropout = _layer("GaussianDropout", rates=_RATE, rate=..., seed=None)
 GaussianNoise = _layer("GaussianNoise", rates=("stddev",), stddev=..., seed=None)
@@ -91,6 +96,10 @@ RandomHue = _layer("RandomHue", factor=..., **_RANGE, seed=None, **_IMAGES)
 RandomSaturation = _layer("RandomSaturation", factor=..., **_RANGE, seed=None, **_IMAGES)
 RandomSharpness = _layer("RandomSharpness", factor=..., **_RANGE, seed=None, **_IMAGES)
 RandomPosterization = _layer("RandomPosterization", factor=..., **_RANGE, seed=None, **_IMAGES)
+Solarization = _layer(
+    "Solarization", addition_factor=0.0, threshold_factor=0.0, **_RANGE, seed=None, **_IMAGES
+)
+Equalization = _layer("Equalization", **_RANGE, bins=256, **_IMAGES)
 RandomColorDegeneration = _layer("RandomColorDegeneration", factor=..., **_RANGE, seed=None, **_IMAGES)
 RandomGrayscale = _layer("RandomGrayscale", factor=0.5, seed=None, **_IMAGES)
 RandomInvert = _layer("RandomInvert", factor=1.0, **_RANGE, seed=None, **_IMAGES)
