@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -147,6 +148,10 @@ def node(*names, **kwargs):
     return [[[name, 0, 0, kwargs if i == 0 else {}] for i, name in enumerate(names)]]
 
 
+def erf(x):
+    return np.vectorize(math.erf)(x)
+
+
 OLD = {
     "multiply": ("math.multiply", {"y": 2.0}, lambda x: x * 2),
     "add": ("__operators__.add", {"y": 1.5}, lambda x: x + 1.5),
@@ -161,6 +166,18 @@ OLD = {
     "clip": ("clip_by_value", {"clip_value_min": 0.0, "clip_value_max": 0.5}, lambda x: x.clip(0, 0.5)),
     "pad": ("compat.v1.pad", {"paddings": [[0, 0], [1, 1], [0, 2], [0, 0]]},
             lambda x: np.pad(x, [[0, 0], [1, 1], [0, 2], [0, 0]])),
+    "conjugate": ("compat.v1.transpose", {"perm": [0, 2, 1, 3], "conjugate": False},
+                  lambda x: x.transpose(0, 2, 1, 3)),
+    "gelu": ("nn.gelu", {}, lambda x: x / 2 * (1 + erf(x / 2**0.5))),
+    "split": ("split", {"num_or_size_splits": [1, 3, 1], "axis": 1}, lambda x: x[:, :1]),
+    "split_in_two": ("split", {"num_or_size_splits": 2, "axis": -1}, lambda x: x[..., :1]),
+    "unstack": ("unstack", {"num": None, "axis": 2}, lambda x: x[:, :, 0]),
+    "argmax": ("math.argmax", {"axis": -1, "output_type": "int32"}, lambda x: x.argmax(-1)),
+    "gather": ("compat.v1.gather", {"indices": [1, 0], "axis": -1, "batch_dims": 0}, lambda x: x[..., ::-1]),
+    "roll": ("roll", {"shift": 1, "axis": 1}, lambda x: np.roll(x, 1, 1)),
+    "bias": ("nn.bias_add", {"bias": [1.0, 2.0], "data_format": None}, lambda x: np.add(x, [1, 2])),
+    "pool": ("nn.max_pool2d", {"ksize": [1, 2, 1, 1], "strides": [1, 2, 1, 1], "padding": "VALID"},
+             lambda x: x[:, :4].reshape(-1, 2, 2, 3, 2).max(2)),
 }  # fmt: skip
 
 
@@ -185,6 +202,20 @@ def test_functions_of_tensorflow(name):
     np.testing.assert_allclose(model(x), expected(x), rtol=1e-5, atol=1e-6)
 
 
+def test_a_flag_of_tensorflow_that_is_not_computed():
+    layers = [
+        ("InputLayer", "x", {"batch_input_shape": [None, 3, 3]}, []),
+        (
+            "TFOpLambda",
+            "tf",
+            {"function": "linalg.matmul"},
+            [["x", 0, 0, {"b": ["x", 0, 0], "transpose_b": True}]],
+        ),
+    ]
+    with pytest.raises(cn.UnsupportedLayerError, match="transpose_b=True"):
+        cn.model_from_json(keras2(layers, [["x", 0, 0]], [["tf", 0, 0]]))
+
+
 def test_models_of_keras_2():
     inner = keras2(
         [
@@ -200,7 +231,8 @@ def test_models_of_keras_2():
             ("Model", "inner", inner, node("x")),
             ("BatchNormalization", "bn", {"axis": [3]}, [[["inner", 1, 0, {}]]]),
             ("LeakyReLU", "leaky", {"alpha": 0.1}, node("bn")),
-            ("Add", "add", {}, node("leaky", "bn")),
+            ("SpatialDropout2D", "drop", {"rate": 0.5, "noise_shape": None, "seed": None}, node("leaky")),
+            ("Add", "add", {}, node("drop", "bn")),
             ("SlicingOpLambda", "cut", {"function": "__operators__.getitem", "trainable": True, "dtype": "float32"},
              [["add", 0, 0, {"slice_spec": [{"start": None, "stop": None, "step": None},
                                             {"start": 1, "stop": None, "step": None}]}]]),

@@ -44,8 +44,9 @@ def check(draw: Draw, name: str, words: dict, shapes: list) -> None:
         assert got.shape == expected.shape and error(got, expected) <= WINOGRAD
         with cn.exact():
             assert error(mine(x), expected) <= EXACT
-        again = getattr(keras.layers, name).from_config(mine.get_config())
-        assert again.get_config().keys() == mine.get_config().keys()
+        config = mine.get_config()
+        kept = getattr(keras.layers, name).from_config(config).get_config()
+        assert all(kept[key] == config[key] for key in words if isinstance(config[key], (int, str, bool)))
         computed = mine.compute_output_shape(sizes[0] if len(sizes) == 1 else sizes)
         assert tuple(computed) == (None, *expected.shape[1:])
 

@@ -194,6 +194,8 @@ class _Normaliser:
             made["axis"] = axis[0]
         if class_name in _UNGROUPED and made.get("groups") == 1:
             del made["groups"]
+        if class_name.startswith("SpatialDropout") and self.old:
+            made.pop("noise_shape", None)
         if class_name.startswith("Separable"):
             for key in _KERNEL_WORDS:
                 made.pop(key, None)
