@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -89,6 +90,10 @@ def test_custom_objects():
     np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
     model = cn.load_model(data, custom_objects={"Shift": lambda x: np.sqrt(x)})
     np.testing.assert_allclose(model(x), np.sqrt(x) @ kernel + bias, rtol=1e-5)
+    registered, kernel, bias = with_layer("own>Shift", by=2.5)  # as `.h5` files name registered classes
+    for name in ("Shift", "own>Shift"):
+        model = cn.load_model(registered, custom_objects={name: Shift})
+        np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
     with pytest.raises(cn.UnsupportedLayerError, match=r"'odd' of class 'Shift'.*custom_objects"):
         cn.load_model(data)
     with pytest.raises(ValueError, match="layer classes and functions"):
@@ -143,6 +148,10 @@ def node(*names, **kwargs):
     return [[[name, 0, 0, kwargs if i == 0 else {}] for i, name in enumerate(names)]]
 
 
+def erf(x):
+    return np.vectorize(math.erf)(x)
+
+
 OLD = {
     "multiply": ("math.multiply", {"y": 2.0}, lambda x: x * 2),
     "add": ("__operators__.add", {"y": 1.5}, lambda x: x + 1.5),
@@ -157,6 +166,18 @@ OLD = {
     "clip": ("clip_by_value", {"clip_value_min": 0.0, "clip_value_max": 0.5}, lambda x: x.clip(0, 0.5)),
     "pad": ("compat.v1.pad", {"paddings": [[0, 0], [1, 1], [0, 2], [0, 0]]},
             lambda x: np.pad(x, [[0, 0], [1, 1], [0, 2], [0, 0]])),
+    "conjugate": ("compat.v1.transpose", {"perm": [0, 2, 1, 3], "conjugate": False},
+                  lambda x: x.transpose(0, 2, 1, 3)),
+    "gelu": ("nn.gelu", {}, lambda x: x / 2 * (1 + erf(x / 2**0.5))),
+    "split": ("split", {"num_or_size_splits": [1, 3, 1], "axis": 1}, lambda x: x[:, :1]),
+    "split_in_two": ("split", {"num_or_size_splits": 2, "axis": -1}, lambda x: x[..., :1]),
+    "unstack": ("unstack", {"num": None, "axis": 2}, lambda x: x[:, :, 0]),
+    "argmax": ("math.argmax", {"axis": -1, "output_type": "int32"}, lambda x: x.argmax(-1)),
+    "gather": ("compat.v1.gather", {"indices": [1, 0], "axis": -1, "batch_dims": 0}, lambda x: x[..., ::-1]),
+    "roll": ("roll", {"shift": 1, "axis": 1}, lambda x: np.roll(x, 1, 1)),
+    "bias": ("nn.bias_add", {"bias": [1.0, 2.0], "data_format": None}, lambda x: np.add(x, [1, 2])),
+    "pool": ("nn.max_pool2d", {"ksize": [1, 2, 1, 1], "strides": [1, 2, 1, 1], "padding": "VALID"},
+             lambda x: x[:, :4].reshape(-1, 2, 2, 3, 2).max(2)),
 }  # fmt: skip
 
 
@@ -181,6 +202,20 @@ def test_functions_of_tensorflow(name):
     np.testing.assert_allclose(model(x), expected(x), rtol=1e-5, atol=1e-6)
 
 
+def test_a_flag_of_tensorflow_that_is_not_computed():
+    layers = [
+        ("InputLayer", "x", {"batch_input_shape": [None, 3, 3]}, []),
+        (
+            "TFOpLambda",
+            "tf",
+            {"function": "linalg.matmul"},
+            [["x", 0, 0, {"b": ["x", 0, 0], "transpose_b": True}]],
+        ),
+    ]
+    with pytest.raises(cn.UnsupportedLayerError, match="transpose_b=True"):
+        cn.model_from_json(keras2(layers, [["x", 0, 0]], [["tf", 0, 0]]))
+
+
 def test_models_of_keras_2():
     inner = keras2(
         [
@@ -196,7 +231,8 @@ def test_models_of_keras_2():
             ("Model", "inner", inner, node("x")),
             ("BatchNormalization", "bn", {"axis": [3]}, [[["inner", 1, 0, {}]]]),
             ("LeakyReLU", "leaky", {"alpha": 0.1}, node("bn")),
-            ("Add", "add", {}, node("leaky", "bn")),
+            ("SpatialDropout2D", "drop", {"rate": 0.5, "noise_shape": None, "seed": None}, node("leaky")),
+            ("Add", "add", {}, node("drop", "bn")),
             ("SlicingOpLambda", "cut", {"function": "__operators__.getitem", "trainable": True, "dtype": "float32"},
              [["add", 0, 0, {"slice_spec": [{"start": None, "stop": None, "step": None},
                                             {"start": 1, "stop": None, "step": None}]}]]),
@@ -235,3 +271,58 @@ def test_broken_graphs_are_refused(change, text):
     change(tree["config"]["layers"])
     with pytest.raises(cn.ModelFormatError, match=text):
         cn.model_from_json(tree)
+
+
+def functional(layer, **call):
+    """Keras's configuration of Input, `layer` called with the words of `call`."""
+    name = layer["config"]["name"]
+    tensor = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 6, 5, 2], "keras_history": ["x", 0, 0]},
+    }
+    node = {"args": [tensor], "kwargs": call}
+    entries = [
+        {
+            "class_name": "InputLayer",
+            "config": {"batch_shape": [None, 6, 5, 2], "name": "x"},
+            "inbound_nodes": [],
+        },
+        {**layer, "inbound_nodes": [node]},
+    ]
+    for entry in entries:
+        entry["name"] = entry["config"]["name"]
+    config = {"name": "m", "layers": entries, "input_layers": [["x", 0, 0]], "output_layers": [[name, 0, 0]]}
+    return {"class_name": "Functional", "module": "keras.src.models.functional", "config": config}
+
+
+@pytest.mark.parametrize(
+    "class_name", ["RandomFlip", "Dropout", "CenterCrop", "Resizing", "BatchNormalization"]
+)
+def test_calls_that_were_recorded_for_training_are_inference_here(class_name):
+    """Keras 3 records training=True, the default of its image layers, and overrides it in predict."""
+    words = {
+        "Dropout": {"rate": 0.5},
+        "CenterCrop": {"height": 6, "width": 5},
+        "Resizing": {"height": 6, "width": 5},
+    }
+    layer = {"class_name": class_name, "module": "keras.layers"}
+    layer["config"] = {"name": "odd", "trainable": True, "dtype": "float32", **words.get(class_name, {})}
+    model = cn.model_from_json(functional(layer, training=True))
+    x = RNG.random((3, 6, 5, 2), np.float32)
+    np.testing.assert_allclose(model(x), x, rtol=1e-3)
+
+
+def test_keras_activations_on_tensors():
+    """keras.activations.relu records an operation of class ReLU; `.h5` files leave its module out."""
+    words = {"name": "odd", "negative_slope": 0.25, "max_value": 0.5, "threshold": 0.0}
+    x = RNG.uniform(-1, 1, (3, 6, 5, 2)).astype(np.float32)
+    for module in ({"module": "keras.src.activations.activations"}, {}):
+        model = cn.model_from_json(functional({"class_name": "ReLU", **module, "config": words}))
+        np.testing.assert_allclose(model(x), np.where(x < 0, x / 4, np.minimum(x, 0.5)), rtol=1e-6)
+
+
+def test_spatial_dropout_is_written_as_keras_takes_it():
+    """Its constructor has no `trainable`."""
+    for layer in (L.SpatialDropout1D(0.2), L.SpatialDropout2D(0.2)):
+        assert layer.get_config().keys() <= {"name", "dtype", "rate", "seed", "data_format"}
+        assert type(layer).from_config(layer.get_config()).rate == 0.2

@@ -14,6 +14,7 @@ from keras import ops
 import conv2d_native as cn
 
 GATE = 1e-5
+KERNEL = np.random.default_rng(3).normal(0, 0.3, (3, 3, 4, 6)).astype(np.float32)
 CASES = {
     "add": lambda x, y: x + y,
     "add_number": lambda x, y: 1.5 + x,
@@ -82,6 +83,36 @@ CASES = {
     "cast": lambda x, y: ops.cast(x, "float32"),
     "matmul": lambda x, y: ops.matmul(x, ops.transpose(y, (0, 1, 3, 2))),
     "einsum": lambda x, y: ops.einsum("nhwc,nhwc->nhw", x, y),
+    "argmax": lambda x, y: ops.argmax(x, axis=-1),
+    "argmin": lambda x, y: ops.argmin(x, axis=1, keepdims=True),
+    "any": lambda x, y: ops.cast(ops.any(x > 1, axis=-1), "float32"),
+    "all": lambda x, y: ops.cast(ops.all(x > -1, axis=-1), "float32"),
+    "logical_not": lambda x, y: ops.cast(ops.logical_not(x > y), "float32"),
+    "logsumexp": lambda x, y: ops.logsumexp(30 * x, axis=-1),
+    "isnan": lambda x, y: ops.cast(ops.isnan(ops.log(x)), "float32"),
+    "sinh": lambda x, y: ops.sinh(x),
+    "arctan": lambda x, y: ops.arctan(x),
+    "round": lambda x, y: ops.round(x, decimals=1),
+    "zeros_like": lambda x, y: ops.zeros_like(x) + y,
+    "ones_like": lambda x, y: ops.ones_like(x) * y,
+    "roll": lambda x, y: ops.roll(x, (2, -1), axis=(1, 2)),
+    "take": lambda x, y: ops.take(x, [2, 0, 3], axis=-1),
+    "unstack": lambda x, y: ops.unstack(x, axis=2)[3],
+    "slice_at": lambda x, y: ops.slice(x, (0, 1, 1, 0), (3, 3, 4, 2)),
+    "activation_relu": lambda x, y: keras.activations.relu(x, negative_slope=0.1, max_value=0.5),
+    "activation_silu": lambda x, y: keras.activations.silu(x),
+    "resize_antialias": lambda x, y: ops.image.resize(x, (3, 4), antialias=True),
+    "resize_bicubic": lambda x, y: ops.image.resize(x, (9, 8), interpolation="bicubic"),
+    "resize_crop": lambda x, y: ops.image.resize(x, (4, 9), crop_to_aspect_ratio=True),
+    "resize_pad": lambda x, y: ops.image.resize(x, (4, 9), pad_to_aspect_ratio=True, fill_value=0.5),
+    "crop_images": lambda x, y: ops.image.crop_images(x, 1, 1, target_height=3, target_width=2),
+    "pad_images": lambda x, y: ops.image.pad_images(x, 1, 2, target_height=10, target_width=9),
+    "rgb_to_grayscale": lambda x, y: ops.image.rgb_to_grayscale(x[..., :3]),
+    "adaptive_average_pool": lambda x, y: ops.adaptive_average_pool(x, (3, 2)),
+    "adaptive_max_pool": lambda x, y: ops.adaptive_max_pool(x, (3, 2)),
+    "conv": lambda x, y: ops.conv(x, KERNEL, padding="same"),
+    "conv_strided": lambda x, y: ops.conv(x, KERNEL, strides=2),
+    "depthwise_conv": lambda x, y: ops.depthwise_conv(x, KERNEL[..., :1]),
     "depth_to_space": lambda x, y: ops.depth_to_space(x, 2) if hasattr(ops, "depth_to_space") else x,
 }
 

@@ -76,6 +76,7 @@ class _Normaliser:
         is_operation = (
             not {"trainable", "dtype", "batch_shape", "batch_input_shape"} & config.keys()
             and "inbound_nodes" in made
+            and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
         )
         is_model = isinstance(config.get("layers"), list)
         if "module" not in made:
@@ -193,6 +194,8 @@ class _Normaliser:
             made["axis"] = axis[0]
         if class_name in _UNGROUPED and made.get("groups") == 1:
             del made["groups"]
+        if class_name.startswith("SpatialDropout") and self.old:
+            made.pop("noise_shape", None)
         if class_name.startswith("Separable"):
             for key in _KERNEL_WORDS:
                 made.pop(key, None)
@@ -241,13 +244,16 @@ class _Normaliser:
         if not isinstance(nodes, list):
             raise self.fault(name, f"inbound_nodes must be a list, found {str(nodes)[:200]}.")
         made = []
+        kwargs: Tree
         for node in nodes:
             if isinstance(node, dict) and node.keys() == {"args", "kwargs"}:
                 if not isinstance(node["args"], list) or not isinstance(node["kwargs"], dict):
                     raise self.fault(name, "an inbound node's args must be a list and its kwargs an object.")
-                made.append({"args": node["args"], "kwargs": node["kwargs"]})
+                # Keras 3's predict sets `training` of every call to False, whatever the file says.
+                kwargs = {key: value for key, value in node["kwargs"].items() if key != "training"}
+                made.append({"args": node["args"], "kwargs": kwargs})
             else:
-                kwargs: Tree = {}
+                kwargs = {}
                 argument = self.old_tensors(name, node, kwargs)
                 if isinstance(argument, list) and len(argument) == 1:
                     argument = argument[0]

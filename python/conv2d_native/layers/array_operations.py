@@ -177,3 +177,34 @@ def split(f: Any, x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         raise ValueError(f"An axis of {n} entries cannot be split into {indices_or_sections}.")
     key = [slice(None)] * len(x.shape)
     return [get_item(f, x, [*key[:axis], slice(a, b)]) for a, b in itertools.pairwise(edges)]
+
+
+def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
+    (axis,) = axis_numbers(axis, len(x.shape))
+    key = [slice(None)] * axis
+    return [get_item(f, x, [*key, i]) for i in range(x.shape[axis])]
+
+
+def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
+    starts, sizes = [int(i) for i in start_indices], [int(n) for n in shape]
+    if starts[0] != 0:
+        raise UnsupportedLayerError("Slicing the batch axis is not computed here.")
+    return get_item(
+        f, inputs, [slice(None), *(slice(i, i + n) for i, n in zip(starts[1:], sizes[1:], strict=True))]
+    )
+
+
+def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
+    axes = [axis] if isinstance(axis, int) else list(axis or ())
+    shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
+    if axis is None or 0 in (a % len(x.shape) for a in axes):
+        raise UnsupportedLayerError("Rolling the batch axis is not computed here.")
+    return host(f, lambda a: np.roll(a, shifts, axes), [x], "roll")
+
+
+def take(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
+    if is_tensor(indices):
+        raise UnsupportedLayerError("Operation 'take' takes constant indices here.")
+    (number,) = axis_numbers(axis, len(x.shape))
+    places = np.asarray(indices, int)
+    return host(f, lambda a: a.take(places, number), [x], "take")

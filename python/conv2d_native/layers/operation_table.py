@@ -25,12 +25,17 @@ from .array_operations import (
     moveaxis,
     pad,
     reshape,
+    roll,
+    slice_at,
     split,
     squeeze,
     stack,
     swapaxes,
+    take,
     transpose,
+    unstack,
 )
+from .image_operations import adaptive_pool, convolve, crop_images, pad_images, resize, rgb_to_grayscale
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,34 @@ def _activation(name: str) -> Callable[..., Any]:
     return lambda f, x, **settings: getattr(f, name)(x, **settings)
 
 
+def _round(f: Any, x: Any, decimals: int = 0) -> Any:
+    return _unary(lambda a: np.round(a, decimals))(f, x)
+
+
+def _filled(value: float) -> Callable[..., Any]:
+    return lambda f, x, dtype=None: _unary(lambda a: np.full_like(a, value))(f, x)
+
+
+def _logsumexp(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+    top = a.max(axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.float32(0))
+    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    made: np.ndarray = total if keepdims else total.squeeze(axis)
+    return made
+
+
+def _position(function: Callable[..., Any]) -> Callable[..., Any]:
+    """argmax and argmin along one axis. Positions come out as float32, like every output."""
+
+    def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
+        axes = axis_numbers(axis, len(x.shape))
+        if len(axes) > 1:
+            raise UnsupportedLayerError(f"Operation '{function.__name__}' takes one axis of an image's here.")
+        return host(f, lambda a: function(a, axis=axes[0], keepdims=keepdims), [x], function.__name__)
+
+    return lower
+
+
 def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     kind = {"mean": "mean", "max": "max", "amax": "max", "sum": "sum"}.get(function.__name__)
 
@@ -107,18 +140,6 @@ def _clip(f: Any, x: Any, x_min: Any, x_max: Any) -> Any:
 
 def _first(data_format: Any) -> bool:
     return data_format == "channels_first"
-
-
-def _resize(
-    f: Any, images: Any, size: Any, interpolation: str = "bilinear", data_format: Any = None, **more: Any
-) -> Any:
-    if any(more.get(word) for word in ("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio")):
-        raise UnsupportedLayerError(f"Operation 'resize' is not computed with {more}.")
-    if len(images.shape) != 4:
-        raise UnsupportedLayerError("Operation 'resize' takes a batch of images here: 4 dimensions.")
-    x = f.transpose(images, (0, 2, 3, 1)) if _first(data_format) else images
-    y = f.resize(x, tuple(int(n) for n in size), interpolation)
-    return f.transpose(y, (0, 3, 1, 2)) if _first(data_format) else y
 
 
 def _pool(name: str) -> Callable[..., Any]:
@@ -222,20 +243,23 @@ def _numpy_rows() -> dict[str, Row]:
         "Equal": np.equal, "NotEqual": np.not_equal, "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or,
     }  # fmt: skip
     rows |= {name: Row("numpy", _numpy_binary(function)) for name, function in by_numpy.items()}
-    unary = "Absolute Exp Expm1 Log Log10 Log1p Log2 Sqrt Sin Cos Tan Floor Ceil Sign Reciprocal Round Trunc"
-    names = {"Round": "rint"}
+    unary = "Absolute Exp Expm1 Log Log10 Log1p Log2 Sqrt Sin Cos Tan Floor Ceil Sign Reciprocal Trunc "
+    unary += "Sinh Cosh Arcsin Arccos Arctan Arcsinh Arccosh Arctanh Cbrt Exp2 Fabs Isnan Isinf Isfinite Sinc"
     for name in unary.split():
-        rows[name] = Row("numpy", _unary(getattr(np, names.get(name, name.lower()))))
+        rows[name] = Row("numpy", _unary(getattr(np, name.lower())))
     rows["Abs"] = rows["Absolute"]
-    for name in ("Mean", "Max", "Min", "Sum", "Prod", "Var", "Std", "Amax", "Amin", "Median"):
+    for name in ("Mean", "Max", "Min", "Sum", "Prod", "Var", "Std", "Amax", "Amin", "Median", "Any", "All"):
         rows[name] = Row("numpy", _reduction(getattr(np, name.lower())))
     shapes: dict[str, Callable[..., Any]] = {
         "Reshape": reshape, "Transpose": transpose, "Swapaxes": swapaxes, "Moveaxis": moveaxis,
         "Squeeze": squeeze, "ExpandDims": expand_dims, "Concatenate": concatenate, "Stack": stack,
         "Pad": pad, "GetItem": get_item, "Split": split, "Clip": _clip, "Tile": _tile, "Repeat": _repeat,
         "Flip": _flip, "Matmul": _matmul, "Einsum": _einsum, "Where": _where, "Copy": _identity,
+        "Roll": roll, "Take": take, "Round": _round, "ZerosLike": _filled(0), "OnesLike": _filled(1),
+        "Argmax": _position(np.argmax), "Argmin": _position(np.argmin),
     }  # fmt: skip
     rows |= {name: Row("numpy", lower) for name, lower in shapes.items()}
+    rows["LogicalNot"] = Row("numpy", _unary(lambda a: a == 0))
     rows["Negative"] = Row("numpy", lambda f, x: f.scale_shift(x, np.float32(-1), None))
     rows["Square"] = Row("numpy", lambda f, x: f.multiply(x, x))
     rows["Tanh"] = Row("numpy", _activation("tanh"))
@@ -259,7 +283,18 @@ def _other_rows() -> dict[str, Row]:
     rows["DepthToSpace"] = Row("nn", _depth_to_space)
     rows["SpaceToDepth"] = Row("nn", _space_to_depth)
     rows["Normalize"] = Row("nn", _normalize)
-    rows["Resize"] = Row("image", _resize)
+    rows["AdaptiveMaxPool"] = Row("nn", adaptive_pool("max"))
+    rows["AdaptiveAveragePool"] = Row("nn", adaptive_pool("average"))
+    rows["Conv"] = Row("nn", convolve("conv2d"))
+    rows["DepthwiseConv"] = Row("nn", convolve("depthwise_conv2d"))
+    rows["SeparableConv"] = Row("nn", convolve("separable_conv2d"))
+    rows["Resize"] = Row("image", resize)
+    rows["PadImages"] = Row("image", pad_images)
+    rows["CropImages"] = Row("image", crop_images)
+    rows["RGBToGrayscale"] = Row("image", rgb_to_grayscale)
+    rows["Slice"] = Row("core", slice_at)
+    rows["Unstack"] = Row("core", unstack)
+    rows["Logsumexp"] = Row("math", _reduction(_logsumexp))
     rows["Cast"] = Row("core", _cast)
     rows["ConvertToTensor"] = rows["StopGradient"] = Row("core", _identity)
     rows["Rsqrt"] = Row("math", _unary(lambda a: 1 / np.sqrt(a)))

@@ -18,7 +18,7 @@ from ..structure import flatten, map_structure, pack
 from .base import unique_name
 from .operation_table import OPERATIONS
 from .symbolic import KerasTensor, Node, Shape, is_symbolic, symbolic_leaves
-from .tensorflow_names import keras_operation
+from .tensorflow_names import keras_operation, keras_words
 
 _PROBES = ((96, 80), (160, 144))
 
@@ -68,6 +68,8 @@ class Operation:
                 f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
             )
         kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
+        if self.words:
+            kwargs = keras_words(self.class_name, kwargs)
         outputs = self.symbolic_result(args, kwargs)
         Node(self, args, kwargs, outputs)
         return outputs

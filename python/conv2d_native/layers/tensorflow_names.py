@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+from ..errors import UnsupportedLayerError
+
 _XY = {"x": "x1", "y": "x2"}
 _FEATURES = {"features": "x", "logits": "x", "value": "x", "_input": "x"}
 _INPUT = {"input": "x", "tensor": "x", "a": "x", "value": "x", "values": "xs", "input_tensor": "x", "t": "x"}
@@ -9,7 +15,8 @@ _INPUT = {"input": "x", "tensor": "x", "a": "x", "value": "x", "values": "xs", "
 _BINARY = {
     "add": "Add", "subtract": "Subtract", "multiply": "Multiply", "divide": "TrueDivide", "truediv": "TrueDivide",
     "maximum": "Maximum", "minimum": "Minimum", "pow": "Power", "floordiv": "FloorDivide", "floormod": "Mod",
-    "greater": "Greater", "greater_equal": "GreaterEqual", "less": "Less", "less_equal": "LessEqual",
+    "floor_div": "FloorDivide", "greater": "Greater", "greater_equal": "GreaterEqual", "less": "Less",
+    "less_equal": "LessEqual",
     "equal": "Equal", "not_equal": "NotEqual", "logical_and": "LogicalAnd", "logical_or": "LogicalOr",
     "mul": "Multiply", "sub": "Subtract", "div": "TrueDivide", "mod": "Mod",
 }  # fmt: skip
@@ -20,6 +27,7 @@ _UNARY = {
     "selu": "Selu", "silu": "Silu", "swish": "Silu", "softplus": "Softplus", "softsign": "Softsign",
     "log_sigmoid": "LogSigmoid", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos", "sign": "Sign",
     "floor": "Floor", "ceil": "Ceil", "round": "Round", "identity": "Copy", "stop_gradient": "StopGradient",
+    "zeros_like": "ZerosLike", "ones_like": "OnesLike",
 }  # fmt: skip
 _SETTINGS = {
     "leaky_relu": ("LeakyRelu", {"alpha": "negative_slope"}),
@@ -33,6 +41,9 @@ _SETTINGS = {
     "reduce_prod": ("Prod", {}),
     "reduce_std": ("Std", {}),
     "reduce_variance": ("Var", {}),
+    "reduce_logsumexp": ("Logsumexp", {}),
+    "argmax": ("Argmax", {"dimension": "axis"}),
+    "argmin": ("Argmin", {"dimension": "axis"}),
     "l2_normalize": ("Normalize", {}),
     "reshape": ("Reshape", {"shape": "newshape"}),
     "transpose": ("Transpose", {"perm": "axes"}),
@@ -51,9 +62,23 @@ _SETTINGS = {
     "space_to_depth": ("SpaceToDepth", {}),
     "getitem": ("GetItem", {"slice_spec": "key"}),
     "where": ("Where", {"x": "x1", "y": "x2"}),
+    "split": ("Split", {"num_or_size_splits": "indices_or_sections"}),
+    "unstack": ("Unstack", {}),
+    "repeat": ("Repeat", {}),
+    "roll": ("Roll", {}),
+    "gather": ("Take", {"params": "x"}),
+    "bias_add": ("Add", {"value": "x1", "bias": "x2"}),
     "max_pool2d": ("MaxPool", {"input": "inputs", "ksize": "pool_size"}),
     "avg_pool2d": ("AveragePool", {"input": "inputs", "ksize": "pool_size"}),
+    "max_pool": ("MaxPool", {"input": "inputs", "value": "inputs", "ksize": "pool_size"}),
+    "avg_pool": ("AveragePool", {"input": "inputs", "value": "inputs", "ksize": "pool_size"}),
 }
+_LEFT_OUT = {  # TensorFlow's words that change nothing with these values
+    "conjugate": (False,), "transpose_a": (False,), "transpose_b": (False,), "adjoint_a": (False,),
+    "adjoint_b": (False,), "a_is_sparse": (False,), "b_is_sparse": (False,), 
+    "preserve_aspect_ratio": (False,), "validate_indices": (None, True), "batch_dims": (0,), "dim": (None,),
+}  # fmt: skip
+_ORDERS = {"NHWC": "channels_last", "NCHW": "channels_first"}
 _PREFIXES = (
     "",
     "math.",
@@ -80,3 +105,49 @@ def keras_operation(function: str) -> tuple[str, dict[str, str]] | None:
         if found:
             return found
     return None
+
+
+def _pooling(words: dict[str, Any]) -> dict[str, Any]:
+    """Windows for all four axes become windows of the image's."""
+    order = words.get("data_format") or "NHWC"
+    made = words | {"data_format": _ORDERS.get(order, order)}
+    image = slice(2, 4) if order == "NCHW" else slice(1, 3)
+    for word in ("pool_size", "strides"):
+        if isinstance(made.get(word), (list, tuple)) and len(made[word]) == 4:
+            made[word] = made[word][image]
+    return made
+
+
+def _sections(words: dict[str, Any]) -> dict[str, Any]:
+    """Sizes become the places of the cuts."""
+    sizes = words.pop("num", None) or words.get("indices_or_sections")
+    cuts = list(accumulate(sizes))[:-1] if isinstance(sizes, (list, tuple)) else sizes
+    return words | {"indices_or_sections": cuts}
+
+
+_TRANSLATED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "MaxPool": _pooling,
+    "AveragePool": _pooling,
+    "Split": _sections,
+    "Gelu": lambda words: {"approximate": False} | words,
+    "Add": lambda words: {
+        key: value for key, value in words.items() if (key, value) != ("data_format", None)
+    },
+    "Argmax": lambda words: {key: value for key, value in words.items() if key != "output_type"},
+    "Argmin": lambda words: {key: value for key, value in words.items() if key != "output_type"},
+}
+
+
+def keras_words(class_name: str, words: dict[str, Any]) -> dict[str, Any]:
+    """TensorFlow's arguments, named as Keras names them already, with the values and defaults that Keras has."""
+    kept = {
+        key: value
+        for key, value in words.items()
+        if not any(value is plain for plain in _LEFT_OUT.get(key, ()))
+    }
+    flags = [key for key in kept if key in _LEFT_OUT]
+    if flags:
+        raise UnsupportedLayerError(
+            f"Operation '{class_name}' is not computed with {flags[0]}={kept[flags[0]]}."
+        )
+    return _TRANSLATED.get(class_name, lambda same: same)(kept)

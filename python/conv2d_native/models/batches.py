@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,22 @@ _BAR_AFTER_SECONDS = 1.0
 
 
 def is_batches(x: Any) -> bool:
-    """Whether `x` yields batches one after the other: a generator, a data loader, any iterator or iterable."""
+    """Whether `x` gives batches one after the other: a generator, a data loader, any iterable, a keras PyDataset."""
     if isinstance(x, (np.ndarray, list, tuple, Mapping, str, bytes, memoryview)):
         return False
     if any(hasattr(x, word) for word in ("__array__", "__dlpack__", "__array_interface__", "__buffer__")):
         return False
-    return hasattr(x, "__next__") or hasattr(x, "__iter__")
+    return hasattr(x, "__next__") or hasattr(x, "__iter__") or _is_indexed(x)
+
+
+def _is_indexed(x: Any) -> bool:
+    """Whether `x` has batches by number only, as Keras's Sequence and PyDataset."""
+    return not hasattr(x, "__iter__") and hasattr(x, "__len__") and hasattr(x, "__getitem__")
+
+
+def each_batch(x: Any) -> Iterable[Any]:
+    """What is_batches accepts, as an iterable."""
+    return (x[i] for i in range(len(x))) if _is_indexed(x) else x
 
 
 def features(batch: Any) -> Any:

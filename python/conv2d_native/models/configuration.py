@@ -108,7 +108,8 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
 
 def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
     registered = entry.get("registered_name")
-    for key in (registered, str(registered).rpartition(">")[2], class_name, name):
+    keys = (registered, str(registered).rpartition(">")[2], class_name, class_name.rpartition(">")[2], name)
+    for key in keys:
         if key and key in custom and not (key == name and class_name not in ("Lambda", "TFOpLambda")):
             return custom[key]
     return None

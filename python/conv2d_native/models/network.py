@@ -22,6 +22,7 @@ from .batches import (
     as_array,
     batch_count,
     concatenated,
+    each_batch,
     features,
     fit_shape,
     is_batches,
@@ -249,7 +250,7 @@ class Model(Inspection, Storage, Layer):
         progress = Progress(total, verbose)
         parts: list[list[np.ndarray]] = []
         try:
-            for batch in x:
+            for batch in each_batch(x):
                 parts.append(self._run(self._arrays(features(batch))))
                 progress.advance(1)
                 if steps is not None and len(parts) >= steps:
