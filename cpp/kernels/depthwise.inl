@@ -58,7 +58,7 @@ CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int
 
 template <int kTaps, int kStep, int kRows, bool kBorder, bool kFull>
 CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t done, int64_t c,
-                                  int64_t count, bool clamped) {
+                                  int64_t count) {
   Vec sum[kRows][kDepthwisePixels];
   const Vec bias = load(t.bias + c);
 #pragma GCC unroll 2
@@ -89,8 +89,7 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
     }
   }
   // Read here, so that they take no register from the sums.
-  const Vec low = set(clamped ? t.activation->low() : -__builtin_inff());
-  const Vec high = set(clamped ? t.activation->high() : __builtin_inff());
+  const Vec low = set(t.activation->low()), high = set(t.activation->high());
   if (kFull && !kBorder && t.residual[0] == nullptr && first >= done && first + kDepthwisePixels <= t.ow) {
 #pragma GCC unroll 2
     for (int r = 0; r < kRows; ++r) {
@@ -120,7 +119,6 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
 template <int kTaps, int kStep, int kRows>
 void depthwise_tiles(const DepthwiseRows& t) {
   const Activation& act = *t.activation;
-  const bool clamped = act.is_clamp();
   for (int64_t done = 0; done < t.ow;) {
     const int64_t last = t.ow - kDepthwisePixels;
     const int64_t first = done <= last || last < 0 ? done : last;
@@ -130,18 +128,18 @@ void depthwise_tiles(const DepthwiseRows& t) {
     int64_t c = 0;
     for (; c + kLanes <= t.channels; c += kLanes) {
       if (border) {
-        depthwise_tile<kTaps, kStep, kRows, true, true>(t, first, done, c, kLanes, clamped);
+        depthwise_tile<kTaps, kStep, kRows, true, true>(t, first, done, c, kLanes);
       } else {
-        depthwise_tile<kTaps, kStep, kRows, false, true>(t, first, done, c, kLanes, clamped);
+        depthwise_tile<kTaps, kStep, kRows, false, true>(t, first, done, c, kLanes);
       }
     }
     if (c < t.channels) {
-      depthwise_tile<kTaps, kStep, kRows, true, false>(t, first, done, c, t.channels - c, clamped);
+      depthwise_tile<kTaps, kStep, kRows, true, false>(t, first, done, c, t.channels - c);
     }
     done = first + kDepthwisePixels < t.ow ? first + kDepthwisePixels : t.ow;
   }
   const bool dense = t.y_stride == t.channels;
-  for (int r = 0; r < kRows && !clamped; ++r) {
+  for (int r = 0; r < kRows && !act.is_clamp(); ++r) {
     for (int64_t p = 0; p < (dense ? 1 : t.ow); ++p) {
       float* y = t.y[r] + p * t.y_stride;
       activate(act, y, y, dense ? t.ow * t.channels : t.channels);

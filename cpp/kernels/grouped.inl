@@ -62,9 +62,7 @@ CONV2D_INLINE void grouped_tap(const GroupedRow& t, const float* const* x, const
 }
 
 CONV2D_INLINE void grouped_store(const GroupedRow& t, int64_t first, const Vec (&sum)[kGroupedHalf]) {
-  const bool clamped = t.activation->is_clamp();
-  const Vec low = set(clamped ? t.activation->low() : -__builtin_inff());
-  const Vec high = set(clamped ? t.activation->high() : __builtin_inff());
+  const Vec low = set(t.activation->low()), high = set(t.activation->high());
 #pragma GCC unroll 8
   for (int p = 0; p < kGroupedHalf; ++p) {
     if (first + p >= t.ow) continue;

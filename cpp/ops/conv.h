@@ -46,6 +46,11 @@ struct PreOp {
   bool relu = false;
   const float* gate = nullptr;
   bool empty() const { return scale == nullptr && gate == nullptr && !relu; }
+  // For channels from `channel` on of image n, c channels an image.
+  PreOp from(int64_t n, int64_t c, int64_t channel) const {
+    return {scale ? scale + channel : nullptr, shift ? shift + channel : nullptr, relu,
+            gate ? gate + n * c + channel : nullptr};
+  }
 };
 
 // One call's arrays. Strides are floats between neighbouring pixels: at least c, oc and oc. Rows and images

@@ -58,15 +58,13 @@ class DepthwisePlan : public ConvPlan {
     float* ring = reinterpret_cast<float*>(scratch) + worker.index * ring_floats();
     // Rows below `filled` of image and block `current` are or were in the ring, up to unit `next`.
     int64_t filled = 0, current = -1, next = 0;
-    worker.each(blocks * p.n * units, [&](Range range) {
-      for (int64_t i = range.begin; i < range.end; ++i) {
-        const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
-        if (image != current || i != next) filled = 0;
-        current = image;
-        next = i + 1;
-        const int64_t unit = i % units, oy = unit / phases * phases * rows_ + unit % phases;
-        if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
-      }
+    worker.each_unit(blocks * p.n * units, [&](int64_t i) {
+      const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
+      if (image != current || i != next) filled = 0;
+      current = image;
+      next = i + 1;
+      const int64_t unit = i % units, oy = unit / phases * phases * rows_ + unit % phases;
+      if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
     });
   }
 

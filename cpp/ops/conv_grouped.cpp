@@ -46,11 +46,9 @@ class GroupedPlan : public ConvPlan {
     const int64_t balanced = p.n * p.oh * blocks / (kUnitsPerWorker * worker.count);
     const int64_t strips = ceil_div(p.oh, std::clamp<int64_t>(std::min(cached, balanced), 1, p.oh));
     const int64_t height = ceil_div(p.oh, strips);
-    worker.each(p.n * strips * blocks, [&](Range units) {
-      for (int64_t i = units.begin; i < units.end; ++i) {
-        const int64_t n = i / blocks / strips, y0 = i / blocks % strips * height;
-        for (int64_t oy = y0; oy < std::min(y0 + height, p.oh); ++oy) row(io, n, oy, i % blocks);
-      }
+    worker.each_unit(p.n * strips * blocks, [&](int64_t i) {
+      const int64_t n = i / blocks / strips, y0 = i / blocks % strips * height;
+      for (int64_t oy = y0; oy < std::min(y0 + height, p.oh); ++oy) row(io, n, oy, i % blocks);
     });
   }
 

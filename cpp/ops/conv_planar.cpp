@@ -89,7 +89,6 @@ class PlanarPlan : public ConvPlan {
 
   void output_row(const ConvIo& io, int64_t pixel, const float* rows) const {
     const ConvProblem& p = problem;
-    const bool clamp = p.activation.is_clamp();
     PlanarTile t{};
     t.x = rows;
     t.offsets = offsets_.data();
@@ -97,8 +96,8 @@ class PlanarPlan : public ConvPlan {
     t.count = p.ow;
     t.y_stride = io.y_stride;
     t.residual_stride = io.residual_stride;
-    t.low = clamp ? p.activation.low() : -std::numeric_limits<float>::infinity();
-    t.high = clamp ? p.activation.high() : std::numeric_limits<float>::infinity();
+    t.low = p.activation.low();
+    t.high = p.activation.high();
     for (int64_t first = 0; first < p.oc; first += kOutputs) {
       t.outputs = std::min(kOutputs, p.oc - first);
       t.w = packed_->floats() + first * t.taps;
@@ -107,7 +106,7 @@ class PlanarPlan : public ConvPlan {
       t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + first : nullptr;
       kernels_.planar(t);
     }
-    if (clamp) return;
+    if (p.activation.is_clamp()) return;
     float* y = io.y + pixel * io.y_stride;
     const int64_t rows_of_y = io.y_stride == p.oc ? 1 : p.ow,
                   count = io.y_stride == p.oc ? p.ow * p.oc : p.oc;

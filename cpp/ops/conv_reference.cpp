@@ -13,10 +13,8 @@ class ReferencePlan : public ConvPlan {
   size_t scratch_bytes(int) const override { return 0; }
 
   void run(const ConvIo& io, char*, const Worker& worker) const noexcept override {
-    worker.each(problem.n * problem.oh, [&](Range rows) {
-      for (int64_t row = rows.begin; row < rows.end; ++row) {
-        for (int64_t ox = 0; ox < problem.ow; ++ox) pixel(io, row, ox);
-      }
+    worker.each_unit(problem.n * problem.oh, [&](int64_t row) {
+      for (int64_t ox = 0; ox < problem.ow; ++ox) pixel(io, row, ox);
     });
   }
 

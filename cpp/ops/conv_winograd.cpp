@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
@@ -76,15 +75,13 @@ class WinogradPlan : public ConvPlan {
     const int64_t most = runs_ * kernels_.winograd_rows;  // tiles of a block
     const int64_t blocks = std::min(round_up(ceil_div(tiles_, most), down), tiles_);
     float* memory = reinterpret_cast<float*>(scratch) + worker.index * worker_floats();
-    worker.each(across * blocks, [&](Range units) {
-      for (int64_t unit = units.begin; unit < units.end; ++unit) {
-        const Range mine = part({0, slices}, unit / blocks, across);
-        const Range tiles = part({0, tiles_}, unit % blocks, blocks);
-        for (int64_t first = mine.begin; first < mine.end;) {
-          const int64_t g = first / panels_, last = std::min(mine.end, (g + 1) * panels_);
-          block(io, g, tiles, {first - g * panels_, last - g * panels_}, memory);
-          first = last;
-        }
+    worker.each_unit(across * blocks, [&](int64_t unit) {
+      const Range mine = part({0, slices}, unit / blocks, across);
+      const Range tiles = part({0, tiles_}, unit % blocks, blocks);
+      for (int64_t first = mine.begin; first < mine.end;) {
+        const int64_t g = first / panels_, last = std::min(mine.end, (g + 1) * panels_);
+        block(io, g, tiles, {first - g * panels_, last - g * panels_}, memory);
+        first = last;
       }
     });
   }
@@ -238,10 +235,8 @@ class WinogradPlan : public ConvPlan {
         if (io.pre.empty()) {
           std::memcpy(to, from, static_cast<size_t>(cg) * sizeof(float));
         } else {
-          const PreOp& pre = io.pre;
-          kernels_.transform(from, to, cg, pre.scale != nullptr ? pre.scale + c0 : nullptr,
-                             pre.scale != nullptr ? pre.shift + c0 : nullptr, pre.relu,
-                             pre.gate != nullptr ? pre.gate + tile.n * p.c + c0 : nullptr);
+          const PreOp pre = io.pre.from(tile.n, p.c, c0);
+          kernels_.transform(from, to, cg, pre.scale, pre.shift, pre.relu, pre.gate);
         }
       }
     }
@@ -264,8 +259,8 @@ class WinogradPlan : public ConvPlan {
       t.residual_row = p.dh * p.ow * io.residual_stride;
       t.residual_column = p.dw * io.residual_stride;
     }
-    t.low = p.activation.is_clamp() ? p.activation.low() : -std::numeric_limits<float>::infinity();
-    t.high = p.activation.is_clamp() ? p.activation.high() : std::numeric_limits<float>::infinity();
+    t.low = p.activation.low();
+    t.high = p.activation.high();
     return t;
   }
 

@@ -40,10 +40,8 @@ void run_activation(const Kernels& kernels, const Activation& activation, ConstV
       kernels.activate(activation, x.data + range.begin, y.data + range.begin, range.end - range.begin);
     });
   }
-  worker.each(rows, [&](Range range) {
-    for (int64_t r = range.begin; r < range.end; ++r) {
-      kernels.activate(activation, x.data + r * x.stride, y.data + r * y.stride, channels);
-    }
+  worker.each_unit(rows, [&](int64_t r) {
+    kernels.activate(activation, x.data + r * x.stride, y.data + r * y.stride, channels);
   });
 }
 
@@ -86,18 +84,16 @@ void run_prelu(const Kernels& kernels, const float* alpha, ConstView x, View y, 
 
 void run_softmax(const Kernels& kernels, bool log, ConstView x, View y, int64_t rows, int64_t channels,
                  const Worker& worker) noexcept {
-  worker.each(rows, [&](Range range) {
-    for (int64_t r = range.begin; r < range.end; ++r) {
-      const float* from = x.data + r * x.stride;
-      float* to = y.data + r * y.stride;
-      const float top = kernels.row_max(from, channels);
-      const float sum = kernels.row_exp(from, top, log ? nullptr : to, channels);
-      if (log) {
-        kernels.row_affine(from, top, 1.0f, nullptr, nullptr, to, channels);
-        kernels.row_affine(to, std::log(sum), 1.0f, nullptr, nullptr, to, channels);
-      } else {
-        kernels.row_affine(to, 0.0f, 1.0f / sum, nullptr, nullptr, to, channels);
-      }
+  worker.each_unit(rows, [&](int64_t r) {
+    const float* from = x.data + r * x.stride;
+    float* to = y.data + r * y.stride;
+    const float top = kernels.row_max(from, channels);
+    const float sum = kernels.row_exp(from, top, log ? nullptr : to, channels);
+    if (log) {
+      kernels.row_affine(from, top, 1.0f, nullptr, nullptr, to, channels);
+      kernels.row_affine(to, std::log(sum), 1.0f, nullptr, nullptr, to, channels);
+    } else {
+      kernels.row_affine(to, 0.0f, 1.0f / sum, nullptr, nullptr, to, channels);
     }
   });
 }
@@ -105,14 +101,12 @@ void run_softmax(const Kernels& kernels, bool log, ConstView x, View y, int64_t 
 void run_normalize(const Kernels& kernels, float epsilon, const float* gamma, const float* beta, ConstView x,
                    View y, int64_t rows, int64_t channels, const Worker& worker) noexcept {
   const float count = static_cast<float>(channels);
-  worker.each(rows, [&](Range range) {
-    for (int64_t r = range.begin; r < range.end; ++r) {
-      const float* from = x.data + r * x.stride;
-      const float mean = kernels.row_sum(from, channels) / count;
-      const float variance = kernels.row_square_sum(from, mean, channels) / count;
-      kernels.row_affine(from, mean, 1.0f / std::sqrt(variance + epsilon), gamma, beta, y.data + r * y.stride,
-                         channels);
-    }
+  worker.each_unit(rows, [&](int64_t r) {
+    const float* from = x.data + r * x.stride;
+    const float mean = kernels.row_sum(from, channels) / count;
+    const float variance = kernels.row_square_sum(from, mean, channels) / count;
+    kernels.row_affine(from, mean, 1.0f / std::sqrt(variance + epsilon), gamma, beta, y.data + r * y.stride,
+                       channels);
   });
 }
 
@@ -213,9 +207,7 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
 }
 
 void run_fill(float value, View y, int64_t rows, int64_t channels, const Worker& worker) noexcept {
-  worker.each(rows, [&](Range range) {
-    for (int64_t r = range.begin; r < range.end; ++r) std::fill_n(y.data + r * y.stride, channels, value);
-  });
+  worker.each_unit(rows, [&](int64_t r) { std::fill_n(y.data + r * y.stride, channels, value); });
 }
 
 void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strides, const int64_t* y_strides,
@@ -257,21 +249,17 @@ void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strid
 void run_reduce(const Kernels& kernels, ReduceKind kind, int64_t outer, int64_t middle, int64_t inner,
                 const float* x, float* y, const Worker& worker) noexcept {
   if (inner == 1) {
-    return worker.each(outer, [&](Range range) {
-      for (int64_t i = range.begin; i < range.end; ++i) {
-        const float* row = x + i * middle;
-        y[i] = kind == ReduceKind::kMax ? kernels.row_max(row, middle) : kernels.row_sum(row, middle);
-        if (kind == ReduceKind::kMean) y[i] /= static_cast<float>(middle);
-      }
+    return worker.each_unit(outer, [&](int64_t i) {
+      const float* row = x + i * middle;
+      y[i] = kind == ReduceKind::kMax ? kernels.row_max(row, middle) : kernels.row_sum(row, middle);
+      if (kind == ReduceKind::kMean) y[i] /= static_cast<float>(middle);
     });
   }
   const int64_t block = 128, blocks = ceil_div(inner, block);
-  worker.each(outer * blocks, [&](Range range) {
-    for (int64_t i = range.begin; i < range.end; ++i) {
-      const int64_t o = i / blocks, c = i % blocks * block;
-      kernels.reduce_rows(kind, x + o * middle * inner + c, inner, middle, y + o * inner + c,
-                          std::min(block, inner - c));
-    }
+  worker.each_unit(outer * blocks, [&](int64_t i) {
+    const int64_t o = i / blocks, c = i % blocks * block;
+    kernels.reduce_rows(kind, x + o * middle * inner + c, inner, middle, y + o * inner + c,
+                        std::min(block, inner - c));
   });
 }
 
@@ -301,28 +289,26 @@ int64_t nearest_cell(int64_t i, int64_t size, int64_t out) {
 
 void run_resize(const Kernels& kernels, ResizeKind kind, int64_t n, int64_t h, int64_t w, int64_t c,
                 int64_t oh, int64_t ow, const float* x, float* y, const Worker& worker) noexcept {
-  worker.each(n * oh, [&](Range rows) {
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const float* image = x + row / oh * h * w * c;
-      float* to = y + row * ow * c;
-      const int64_t oy = row % oh;
-      if (kind == ResizeKind::kNearest) {
-        const float* from = image + nearest_cell(oy, h, oh) * w * c;
-        for (int64_t ox = 0; ox < ow; ++ox) {
-          std::memcpy(to + ox * c, from + nearest_cell(ox, w, ow) * c, static_cast<size_t>(c) * 4);
-        }
-        continue;
-      }
-      const Tap v = bilinear_tap(oy, h, oh);
-      const float *above = image + v.low * w * c, *below = image + v.high * w * c;
+  worker.each_unit(n * oh, [&](int64_t row) {
+    const float* image = x + row / oh * h * w * c;
+    float* to = y + row * ow * c;
+    const int64_t oy = row % oh;
+    if (kind == ResizeKind::kNearest) {
+      const float* from = image + nearest_cell(oy, h, oh) * w * c;
       for (int64_t ox = 0; ox < ow; ++ox) {
-        const Tap u = bilinear_tap(ox, w, ow);
-        const float* const cells[4] = {above + u.low * c, above + u.high * c, below + u.low * c,
-                                       below + u.high * c};
-        const float weights[4] = {(1.0f - v.weight) * (1.0f - u.weight), (1.0f - v.weight) * u.weight,
-                                  v.weight * (1.0f - u.weight), v.weight * u.weight};
-        kernels.blend(cells, weights, to + ox * c, c);
+        std::memcpy(to + ox * c, from + nearest_cell(ox, w, ow) * c, static_cast<size_t>(c) * 4);
       }
+      return;
+    }
+    const Tap v = bilinear_tap(oy, h, oh);
+    const float *above = image + v.low * w * c, *below = image + v.high * w * c;
+    for (int64_t ox = 0; ox < ow; ++ox) {
+      const Tap u = bilinear_tap(ox, w, ow);
+      const float* const cells[4] = {above + u.low * c, above + u.high * c, below + u.low * c,
+                                     below + u.high * c};
+      const float weights[4] = {(1.0f - v.weight) * (1.0f - u.weight), (1.0f - v.weight) * u.weight,
+                                v.weight * (1.0f - u.weight), v.weight * u.weight};
+      kernels.blend(cells, weights, to + ox * c, c);
     }
   });
 }

@@ -28,12 +28,10 @@ void PoolPlan::run(const float* x, int64_t x_stride, float* y, int64_t y_stride,
     const int64_t share = round_up(ceil_div(p.c, worker.count), kVector);
     const int64_t block = p.n < worker.count ? std::min(share, kBlock) : kBlock;
     const int64_t blocks = ceil_div(p.c, block);
-    worker.each(p.n * blocks, [&](Range range) {
-      for (int64_t i = range.begin; i < range.end; ++i) {
-        const int64_t n = i / blocks, c = i % blocks * block;
-        kernels_.reduce_rows(kind, x + n * p.h * p.w * x_stride + c, x_stride, p.h * p.w,
-                             y + n * y_stride + c, std::min(block, p.c - c));
-      }
+    worker.each_unit(p.n * blocks, [&](int64_t i) {
+      const int64_t n = i / blocks, c = i % blocks * block;
+      kernels_.reduce_rows(kind, x + n * p.h * p.w * x_stride + c, x_stride, p.h * p.w, y + n * y_stride + c,
+                           std::min(block, p.c - c));
     });
     return;
   }
@@ -49,15 +47,13 @@ void PoolPlan::run(const float* x, int64_t x_stride, float* y, int64_t y_stride,
   t.y_stride = y_stride;
   t.ow = p.ow;
   t.channels = p.c;
-  worker.each(p.n * p.oh, [&](Range rows) {
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const int64_t at = row % p.oh * p.sh - p.pad.top;
-      const int64_t first = std::max<int64_t>(at, 0), last = std::min(at + p.kh, p.h);
-      t.rows = std::max<int64_t>(last - first, 0);
-      t.x = x + (row / p.oh * p.h + std::min(first, p.h - 1)) * t.row_stride;
-      t.y = y + row * p.ow * y_stride;
-      kernels_.pool_row(t);
-    }
+  worker.each_unit(p.n * p.oh, [&](int64_t row) {
+    const int64_t at = row % p.oh * p.sh - p.pad.top;
+    const int64_t first = std::max<int64_t>(at, 0), last = std::min(at + p.kh, p.h);
+    t.rows = std::max<int64_t>(last - first, 0);
+    t.x = x + (row / p.oh * p.h + std::min(first, p.h - 1)) * t.row_stride;
+    t.y = y + row * p.ow * y_stride;
+    kernels_.pool_row(t);
   });
 }
 

@@ -157,39 +157,31 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   b.residual = b.a + block_pixels_;
   b.c = const_cast<float**>(b.residual + block_pixels_);
   b.offsets = reinterpret_cast<int64_t*>(b.c + block_pixels_);
-  // Blocks begin with a tile, or with a row of outputs where rows are copied, or divide such a row.
-  const int64_t rows = p_.n * p_.gh, pixels = rows * p_.gw, units = p_.groups * panels_;
-  const bool by_rows = b.source == Source::kRows, divided = by_rows && p_.gw > block_pixels_;
-  const int64_t grain = divided   ? ceil_div(p_.gw, ceil_div(p_.gw, block_pixels_))
-                        : by_rows ? p_.gw
-                                  : kernels_.gemm_rows;
-  const int64_t grains = divided ? rows * ceil_div(p_.gw, grain) : ceil_div(pixels, grain);
-  const int64_t most = std::max<int64_t>(1, divided ? 1 : block_pixels_ / grain);
+  // Blocks are whole tiles; where rows are copied whole rows of outputs, or parts of one row.
+  const int64_t pixels = p_.n * p_.gh * p_.gw, units = p_.groups * panels_;
+  const bool by_rows = b.source == Source::kRows;
+  const int64_t line = by_rows ? p_.gw : pixels;
+  const int64_t grain = by_rows ? ceil_div(line, ceil_div(line, block_pixels_)) : kernels_.gemm_rows;
+  const int64_t across = ceil_div(line, grain), grains = by_rows ? p_.n * p_.gh * across : across;
   const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
   const int64_t least_pixels = large ? kLeastPixelsOfLargeKernel : kLeastPixels;
   const int64_t least_columns = b.source == Source::kInPlace ? kLeastColumns : kLeastColumnsOfCopies;
-  const int64_t least = std::max<int64_t>(1, divided ? 1 : least_pixels / grain);
   const int64_t wanted = worker.count > 1 ? kUnitsPerWorker * worker.count : 1;
   int64_t parts = shares_of_columns(worker.count);
-  const int64_t blocks = std::max({ceil_div(grains, most), std::min(ceil_div(worker.count, parts), grains),
-                                   std::min(ceil_div(wanted, parts), grains / least)});
+  const int64_t blocks =
+      std::max({ceil_div(grains, block_pixels_ / grain), std::min(ceil_div(worker.count, parts), grains),
+                std::min(ceil_div(wanted, parts), grains / std::max<int64_t>(1, least_pixels / grain))});
   const int64_t narrow = std::max<int64_t>(1, least_columns / kernels_.gemm_columns);
   if (blocks > 0) parts *= std::clamp<int64_t>(units / (parts * narrow), 1, ceil_div(wanted, parts * blocks));
-  worker.each(parts * blocks, [&](Range mine) {
-    for (int64_t i = mine.begin; i < mine.end; ++i) {
-      const Range covered = part({0, grains}, i % blocks, blocks);
-      const int64_t across = ceil_div(p_.gw, grain), row = covered.begin / across;
-      b.pixels = divided
-                     ? Range{row * p_.gw + covered.begin % across * grain,
-                             std::min(row * p_.gw + (covered.begin % across + 1) * grain, (row + 1) * p_.gw)}
-                     : Range{covered.begin * grain, std::min(covered.end * grain, pixels)};
-      block(io, &b, part({0, units}, i / blocks, parts));
-    }
+  const auto start = [&](int64_t i) { return i / across * line + i % across * grain; };
+  worker.each_unit(parts * blocks, [&](int64_t i) {
+    const Range covered = part({0, grains}, i % blocks, blocks);
+    b.pixels = {start(covered.begin), start(covered.end)};
+    block(io, &b, part({0, units}, i / blocks, parts));
   });
 }
 
 void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
-  const bool clamp = p_.activation.is_clamp();
   const int64_t most = chunks_.empty() ? 0 : chunks_[0].channels;
   b->step = b->source == Source::kInPlace                            ? io.x_stride
             : b->source == Source::kPixels || collides(p_.sw * most) ? ceil_div(most, 16) * 16 + kPadFloats
@@ -212,8 +204,8 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
       t.accumulate = &chunk != &chunks_.front();
       t.finish = &chunk == &chunks_.back();
       t.bias = weights_->bias();
-      t.low = clamp ? p_.activation.low() : -std::numeric_limits<float>::infinity();
-      t.high = clamp ? p_.activation.high() : std::numeric_limits<float>::infinity();
+      t.low = p_.activation.low();
+      t.high = p_.activation.high();
       few_ ? multiply_few(chunk, *b, io.residual != nullptr, t)
            : multiply(chunk, *b, g, panels, io.residual != nullptr, t);
     }
@@ -250,13 +242,6 @@ void TapGemm::locate(const ConvIo& io, Block* b) const {
   }
 }
 
-// The pre-operation for channels from `channel` of image n.
-PreOp TapGemm::pre_of(const ConvIo& io, int64_t n, int64_t channel) const {
-  const PreOp& pre = io.pre;
-  return {pre.scale ? pre.scale + channel : nullptr, pre.shift ? pre.shift + channel : nullptr, pre.relu,
-          pre.gate ? pre.gate + n * p_.c + channel : nullptr};
-}
-
 // to[k] = v(from[k])
 void TapGemm::copy(const PreOp& pre, const float* from, float* to, int64_t count) const {
   if (!pre.empty()) return kernels_.transform(from, to, count, pre.scale, pre.shift, pre.relu, pre.gate);
@@ -273,7 +258,8 @@ void TapGemm::copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int
     if (y < 0 || y >= p_.h || x < 0 || x >= p_.w) {
       std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
     } else {
-      copy(pre_of(io, n, channel), io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel, to, count);
+      copy(io.pre.from(n, p_.c, channel), io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel, to,
+           count);
     }
     if (++gx == p_.gw) {
       gx = 0;
@@ -308,7 +294,7 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
       }
       const float* from = io.x + ((n * p_.h + y) * p_.w + x0) * io.x_stride + channel;
       std::memset(to, 0, static_cast<size_t>(lo * b.step) * sizeof(float));
-      PreOp pre = pre_of(io, n, channel);
+      PreOp pre = io.pre.from(n, p_.c, channel);
       if (repeats) pre.scale = pattern[0], pre.shift = pattern[1];
       for (int64_t x = lo; x < hi; x += at_once) {
         copy(pre, from + x * io.x_stride, to + x * b.step, std::min(at_once, hi - x) * count);

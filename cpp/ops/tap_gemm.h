@@ -57,7 +57,6 @@ class TapGemm {
   void locate(const ConvIo& io, Block* b) const;
   void copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
   void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
-  PreOp pre_of(const ConvIo& io, int64_t n, int64_t channel) const;
   void copy(const PreOp& pre, const float* from, float* to, int64_t count) const;
   int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
   void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;

@@ -61,10 +61,16 @@ class Worker {
     due_ += parts;
     int64_t done = 0;
     for (Range r; sharing_->take(round_, parts, index, count, &r); done += r.end - r.begin) {
-      body(Range{total / parts * r.begin + total % parts * r.begin / parts,
-                 total / parts * r.end + total % parts * r.end / parts});
+      body(Range{total * r.begin / parts, total * r.end / parts});
     }
     if (done > 0) sharing_->add_done(done);
+  }
+  // body(i) for every i of [0, total), likewise.
+  template <typename Body>
+  void each_unit(int64_t total, const Body& body) const {
+    each(total, [&](Range range) {
+      for (int64_t i = range.begin; i < range.end; ++i) body(i);
+    });
   }
   // Until all that was shared so far is done.
   void barrier() const {
