@@ -87,11 +87,14 @@ CONV2D_INLINE void forward_group(const Get& d, Vec* v) {
   }
 }
 
-template <int kPoints, int kGroup = 0>
-CONV2D_INLINE void forward(const Vec* d, Vec* v) {
-  forward_group<kPoints, kGroup>(
-      [d](int i) __attribute__((always_inline)) { return d[i]; }, v + kGroupFirst<kPoints, kGroup>);
-  if constexpr (kGroup + 1 < kGroups<kPoints>) forward<kPoints, kGroup + 1>(d, v);
+// put(j, element j of BT d), one group after the other.
+template <int kPoints, int kGroup = 0, typename Put>
+CONV2D_INLINE void forward(const Vec* d, const Put& put) {
+  Vec v[2];
+  forward_group<kPoints, kGroup>([d](int i) __attribute__((always_inline)) { return d[i]; }, v);
+#pragma GCC unroll 2
+  for (int i = 0; i < kGroupSize<kPoints, kGroup>; ++i) put(kGroupFirst<kPoints, kGroup> + i, v[i]);
+  if constexpr (kGroup + 1 < kGroups<kPoints>) forward<kPoints, kGroup + 1>(d, put);
 }
 
 // The corners of v depend on every input, v[1,1] on all inner ones: together they show what is not finite.
@@ -122,13 +125,11 @@ CONV2D_INLINE void input_groups(const Load& load_x, const Store& store_v, Vec* s
   }
 #pragma GCC unroll 2
   for (int r = 0; r < kSize; ++r) {
-    Vec v[kColumns];
-    forward<kColumns>(t[r], v);
-#pragma GCC unroll 10
-    for (int j = 0; j < kColumns; ++j) {
-      store_v(v[j]);
-      if (watched(kFirst + r, j, kRows, kColumns)) *seen = fma(v[j], v[j], *seen);
-    }
+    forward<kColumns>(
+        t[r], [&](int j, Vec v) __attribute__((always_inline)) {
+          store_v(v);
+          if (watched(kFirst + r, j, kRows, kColumns)) *seen = fma(v, v, *seen);
+        });
   }
   if constexpr (kGroup + 1 < kGroups<kRows>) {
     input_groups<kRows, kColumns, kGroup + 1>(load_x, store_v, seen);
