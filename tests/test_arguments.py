@@ -29,7 +29,7 @@ def test_shown_shortens():
     assert arguments.shown(12345, limit=5) == "12345"
     assert arguments.shown(123456, limit=5) == "12345..."
     assert arguments.shown(np.zeros((2, 3), np.int8)) == "<array of dtype int8 and shape (2, 3)>"
-    assert arguments.shown(np.zeros((1,) * 60)) == f"<array of dtype float64 and shape {(1,) * 60}>"[:200]
+    assert arguments.shown(np.zeros((1,) * 60)) == f"<array of dtype float64 and shape {(1,) * 60}>"[:200] + "..."
 
 
 def test_shown_survives_a_broken_repr():
@@ -243,7 +243,7 @@ def test_data_format():
     assert arguments.data_format("Channels_Last") == "channels_last"
     assert arguments.data_format("CHANNELS_FIRST") == "channels_first"
     for value in ("nhwc", "", 1, b"channels_last", False):
-        text = f"`data_format` must be 'channels_last' or 'channels_first'. Received: data_format={value!r}."
+        text = f"`data_format` must be one of 'channels_last', 'channels_first'. Received: data_format={value!r}."
         refused(ValueError, text, arguments.data_format, value)
 
 

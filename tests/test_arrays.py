@@ -90,7 +90,7 @@ def test_a_masked_entry():
 
 
 def test_a_ragged_sequence():
-    text = "`x` must be an array or a regular nested sequence. Received: [[1], [2, 3]]."
+    text = "`x` must be an array, or a nested sequence whose items have one shape. Received: [[1], [2, 3]]."
     with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
         arguments.array("x", [[1], [2, 3]])
 
