@@ -29,7 +29,10 @@ def test_shown_shortens():
     assert arguments.shown(12345, limit=5) == "12345"
     assert arguments.shown(123456, limit=5) == "12345..."
     assert arguments.shown(np.zeros((2, 3), np.int8)) == "<array of dtype int8 and shape (2, 3)>"
-    assert arguments.shown(np.zeros((1,) * 60)) == f"<array of dtype float64 and shape {(1,) * 60}>"[:200] + "..."
+    assert (
+        arguments.shown(np.zeros((1,) * 60))
+        == f"<array of dtype float64 and shape {(1,) * 60}>"[:200] + "..."
+    )
 
 
 def test_shown_survives_a_broken_repr():
