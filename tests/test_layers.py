@@ -99,6 +99,8 @@ def test_every_class_is_in_the_battery():
         "CutMix",
         "RandAugment",
         "AugMix",
+        "Solarization",
+        "Equalization",
     }
     assert own - MODEL_CLASSES - {case[0] for case in CASES} <= without_case | adaptive | augmentations
 
