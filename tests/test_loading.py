@@ -200,6 +200,12 @@ def test_functions_of_tensorflow(name):
     model = cn.model_from_json(json.dumps(tree))
     x = RNG.standard_normal((4, 5, 3, 2)).astype(np.float32)
     np.testing.assert_allclose(model(x), expected(x), rtol=1e-5, atol=1e-6)
+    held = io.BytesIO()
+    model.save(held)
+    again = cn.load_model(held.getvalue())
+    np.testing.assert_array_equal(again(x), model(x))
+    if arguments.keys() & {"axis", "shape", "perm", "paddings"}:
+        assert again.operations[-1].config, "Keras has such settings in the operation, not in its call"
 
 
 def test_a_flag_of_tensorflow_that_is_not_computed():

@@ -18,7 +18,7 @@ from ..structure import flatten, map_structure, pack
 from .base import unique_name
 from .operation_table import OPERATIONS
 from .symbolic import KerasTensor, Node, Shape, is_symbolic, symbolic_leaves
-from .tensorflow_names import keras_operation, keras_words
+from .tensorflow_names import OPERANDS, keras_operation, keras_words
 
 _PROBES = ((96, 80), (160, 144))
 
@@ -59,6 +59,7 @@ class Operation:
         made.words = found[1]
         return made
 
+    called = False
     words: dict[str, str] = {}  # noqa: RUF012 - TensorFlow's argument words, renamed to Keras's
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -69,10 +70,20 @@ class Operation:
             )
         kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
         if self.words:
-            kwargs = keras_words(self.class_name, kwargs)
+            kwargs = self._settled(keras_words(self.class_name, kwargs))
         outputs = self.symbolic_result(args, kwargs)
         Node(self, args, kwargs, outputs)
         return outputs
+
+    def _settled(self, words: dict[str, Any]) -> dict[str, Any]:
+        """TensorFlow's functions get their settings with each call, Keras's operations have those of the first."""
+        settings = {
+            key: value for key, value in words.items() if key not in OPERANDS and not is_symbolic(value)
+        }
+        if not self.called:
+            self.config, self.called = settings, True
+        rest = {key: value for key, value in words.items() if key not in settings}
+        return rest if settings == self.config else words
 
     @property
     def module(self) -> str:

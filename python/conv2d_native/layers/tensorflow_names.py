@@ -6,6 +6,8 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
+
 from ..errors import UnsupportedLayerError
 
 _XY = {"x": "x1", "y": "x2"}
@@ -78,6 +80,7 @@ _LEFT_OUT = {  # TensorFlow's words that change nothing with these values
     "adjoint_b": (False,), "a_is_sparse": (False,), "b_is_sparse": (False,), 
     "preserve_aspect_ratio": (False,), "validate_indices": (None, True), "batch_dims": (0,), "dim": (None,),
 }  # fmt: skip
+OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "indices", "constant_values"}
 _ORDERS = {"NHWC": "channels_last", "NCHW": "channels_first"}
 _PREFIXES = (
     "",
@@ -110,12 +113,23 @@ def keras_operation(function: str) -> tuple[str, dict[str, str]] | None:
 def _pooling(words: dict[str, Any]) -> dict[str, Any]:
     """Windows for all four axes become windows of the image's."""
     order = words.get("data_format") or "NHWC"
-    made = words | {"data_format": _ORDERS.get(order, order)}
+    made = words | {
+        "data_format": _ORDERS.get(order, order),
+        "padding": str(words.get("padding", "valid")).lower(),
+    }
     image = slice(2, 4) if order == "NCHW" else slice(1, 3)
     for word in ("pool_size", "strides"):
         if isinstance(made.get(word), (list, tuple)) and len(made[word]) == 4:
             made[word] = made[word][image]
     return made
+
+
+def _padded(words: dict[str, Any]) -> dict[str, Any]:
+    """Keras takes a value for constant padding only."""
+    mode = str(words.get("mode", "constant")).lower()
+    return {key: value for key, value in words.items() if mode == "constant" or key != "constant_values"} | {
+        "mode": mode
+    }
 
 
 def _sections(words: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +143,7 @@ _TRANSLATED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "MaxPool": _pooling,
     "AveragePool": _pooling,
     "Split": _sections,
+    "Pad": _padded,
     "Gelu": lambda words: {"approximate": False} | words,
     "Add": lambda words: {
         key: value for key, value in words.items() if (key, value) != ("data_format", None)
@@ -150,4 +165,7 @@ def keras_words(class_name: str, words: dict[str, Any]) -> dict[str, Any]:
         raise UnsupportedLayerError(
             f"Operation '{class_name}' is not computed with {flags[0]}={kept[flags[0]]}."
         )
+    for key in ("x1", "x2"):
+        if isinstance(kept.get(key), list):
+            kept[key] = np.asarray(kept[key], np.float32)
     return _TRANSLATED.get(class_name, lambda same: same)(kept)

@@ -1,0 +1,106 @@
+"""Operations of keras.ops as nodes, against NumPy and against the layers that compute the same."""
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+from conv2d_native.layers.operations import Operation
+from oracle import conv2d, depthwise_conv2d
+
+RNG = np.random.default_rng(8)
+X = RNG.standard_normal((3, 6, 5, 4)).astype(np.float32)
+KERNEL = RNG.standard_normal((3, 3, 4, 2)).astype(np.float32)
+POINTS = RNG.standard_normal((1, 1, 8, 5)).astype(np.float32)
+
+CASES = [
+    ("Argmax", {"axis": -1}, [], lambda x: x.argmax(-1)),
+    ("Argmin", {"axis": 1, "keepdims": True}, [], lambda x: x.argmin(1, keepdims=True)),
+    ("Any", {"axis": -1}, [], lambda x: (x != 0).any(-1)),
+    ("All", {"axis": [1, 2]}, [], lambda x: (x != 0).all((1, 2))),
+    ("LogicalNot", {}, [], lambda x: x == 0),
+    ("Isnan", {}, [], np.isnan),
+    ("Arctan", {}, [], np.arctan),
+    ("Round", {"decimals": 1}, [], lambda x: np.round(x, 1)),
+    ("Round", {}, [], np.round),
+    ("ZerosLike", {"dtype": None}, [], np.zeros_like),
+    ("OnesLike", {}, [], np.ones_like),
+    ("Logsumexp", {"axis": -1}, [], lambda x: np.log(np.exp(x.astype(np.float64)).sum(-1))),
+    ("Logsumexp", {"axis": 1, "keepdims": True}, [], lambda x: np.log(np.exp(x).sum(1, keepdims=True))),
+    ("Roll", {"shift": 2, "axis": 1}, [], lambda x: np.roll(x, 2, 1)),
+    ("Roll", {"shift": [1, -1], "axis": [1, 2]}, [], lambda x: np.roll(x, (1, -1), (1, 2))),
+    ("Take", {"axis": -1}, [[2, 0, 3]], lambda x: x[..., [2, 0, 3]]),
+    ("Unstack", {"axis": 2}, [], lambda x: x[:, :, 0]),
+    ("Slice", {"shape": [3, 2, 3, 4]}, [[0, 1, 2, 0]], lambda x: x[:, 1:3, 2:5]),
+    ("CropImages", {"top_cropping": 1, "left_cropping": 2, "target_height": 3, "target_width": 2}, [],
+     lambda x: x[:, 1:4, 2:4]),
+    ("CropImages", {"bottom_cropping": 1, "right_cropping": 2, "top_cropping": 0, "left_cropping": 0}, [],
+     lambda x: x[:, :5, :3]),
+    ("PadImages", {"top_padding": 1, "right_padding": 2, "target_height": 9, "target_width": 8}, [],
+     lambda x: np.pad(x, [(0, 0), (1, 2), (1, 2), (0, 0)])),
+    ("Conv", {"padding": "same"}, [KERNEL], lambda x: conv2d(x, KERNEL, padding="same")),
+    ("DepthwiseConv", {"strides": 2}, [KERNEL], lambda x: depthwise_conv2d(x, KERNEL, strides=(2, 2))),
+    ("SeparableConv", {}, [KERNEL, POINTS], lambda x: conv2d(depthwise_conv2d(x, KERNEL), POINTS)),
+    ("AdaptiveMaxPool", {"output_size": [3, 2]}, [], lambda x: L.AdaptiveMaxPooling2D((3, 2))(x)),
+    ("AdaptiveAveragePool", {"output_size": 2}, [], lambda x: L.AdaptiveAveragePooling2D(2)(x)),
+    ("Resize", {"size": [3, 4], "antialias": True}, [], lambda x: L.Resizing(3, 4, antialias=True)(x)),
+    ("Resize", {"size": [4, 9], "crop_to_aspect_ratio": True}, [],
+     lambda x: L.Resizing(4, 9, crop_to_aspect_ratio=True)(x)),
+    ("Resize", {"size": [4, 9], "pad_to_aspect_ratio": True, "fill_value": 0.5, "interpolation": "bicubic"}, [],
+     lambda x: L.Resizing(4, 9, "bicubic", pad_to_aspect_ratio=True, fill_value=0.5)(x)),
+]  # fmt: skip
+
+
+def answer(class_name, config, arguments, x):
+    source = cn.Input(x.shape[1:])
+    made = Operation(class_name, config)(source, *arguments)
+    return cn.Model(source, made[0] if isinstance(made, list) else made)(x)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{'-'.join(map(str, case[1]))}")
+def test_operation(case):
+    class_name, config, arguments, expected = case
+    x = X
+    if class_name in ("LogicalNot", "Any", "All", "Isnan"):
+        x = np.where(X > 1, X, np.float32(np.nan if class_name == "Isnan" else 0))
+    got, wanted = answer(class_name, config, arguments, x), np.asarray(expected(x))
+    assert got.shape == wanted.shape and got.dtype == np.float32
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_gray(order):
+    wanted = np.tensordot(X[..., :3], [0.2989, 0.587, 0.114], 1)
+    axis = 1 if order == "channels_first" else 3
+    colours = np.ascontiguousarray(np.moveaxis(X[..., :3], 3, axis))
+    got = answer("RGBToGrayscale", {"data_format": order}, [], colours)
+    np.testing.assert_allclose(got, np.expand_dims(wanted, axis), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(answer("RGBToGrayscale", {"data_format": order}, [], got), got)
+
+
+@pytest.mark.parametrize(
+    "class_name, config, arguments, words",
+    [
+        ("Roll", {"shift": 1, "axis": 0}, [], "batch axis"),
+        ("Roll", {"shift": 1, "axis": None}, [], "batch axis"),
+        ("Take", {"axis": 0}, [[0]], "batch axis"),
+        ("Argmax", {"axis": [1, 2]}, [], "one axis"),
+        ("Slice", {"shape": [1, 2, 3, 4]}, [[1, 0, 0, 0]], "batch axis"),
+        ("Resize", {"size": [3, 3], "interpolation": "area"}, [], "interpolation='area'"),
+    ],
+)
+def test_what_is_not_computed_is_said(class_name, config, arguments, words):
+    with pytest.raises(cn.UnsupportedLayerError, match=words):
+        answer(class_name, config, arguments, X)
+
+
+def test_kernels_must_be_constants():
+    x, kernel = cn.Input((6, 5, 4)), cn.Input((3, 4, 2))
+    with pytest.raises(cn.UnsupportedLayerError, match="constant kernels"):
+        Operation("Conv", {})(x, kernel)
+    with pytest.raises(cn.UnsupportedLayerError, match="4 dimensions"):
+        Operation("Resize", {"size": [3, 3]})(cn.Input((6, 5)))
+    with pytest.raises(ValueError, match="cannot be brought"):
+        Operation(
+            "CropImages", {"top_cropping": 0, "target_height": 99, "left_cropping": 0, "target_width": 2}
+        )(x)
