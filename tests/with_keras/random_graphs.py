@@ -78,13 +78,13 @@ class Graph:
         layer = getattr(L, name)(**words)
         self.apply(layer, value)
         if value.tensor.shape == self.inputs[0].shape or self.draw.maybe(0.2):
-            self.shared.append((layer, value.tensor.shape))
+            self.shared.append((layer, value.shape))
 
     def again(self) -> None:
         """A shared layer on another tensor of the same shape."""
         if self.shared:
             layer, shape = self.draw.one(self.shared)
-            same = [value for value in self.values if value.tensor.shape == shape]
+            same = [value for value in self.values if value.shape == shape]
             self.apply(layer, self.draw.one(same))
 
     def block(self) -> None:

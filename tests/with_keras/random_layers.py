@@ -111,7 +111,9 @@ def transposed(draw: Draw, shape: Any) -> dict[str, Any]:
     if max(each(strides, axes)) == 1 and draw.maybe(0.3):
         words["dilation_rate"] = draw.pair(1, 3, axes)
     if min(each(strides, axes)) > 1 and draw.maybe(0.3):
-        words["output_padding"] = draw.whole(0, min(each(strides, axes)) - 1)
+        # TensorFlow refuses an output that a convolution would not lead back from: (n - 1) * strides with "same".
+        low = 1 if words["padding"] == "same" and any(k % 2 == 0 for k in each(kernel, axes)) else 0
+        words["output_padding"] = draw.whole(low, min(each(strides, axes)) - 1)
     return words
 
 
