@@ -83,6 +83,10 @@ for stride in (2**31, 2**63 - 1):
         assert cn.conv2d(x, kernel, strides=stride, padding=padding).shape == (1, 1, 1, 1)
     assert cn.max_pool2d(x, 2, strides=stride).shape == (1, 1, 1, 2)
     assert cn.layers.Conv2D(1, 3, strides=stride)(x).shape == (1, 1, 1, 1)
+    for padding in ("valid", "same", ((1, 2), (0, 1))):
+        for call, weights in ((cn.conv2d, kernel), (cn.depthwise_conv2d, kernel)):
+            got = call(x, weights, strides=stride, padding=padding)
+            assert np.array_equal(got, call(x, weights, strides=8, padding=padding)), (call, padding)
 for stride in (2**63, 10**400):
     for call in (cn.conv2d, lambda x, k, strides: cn.max_pool2d(x, 2, strides)):
         try:
@@ -115,6 +119,13 @@ for dilation in (2**31, 2**62):
                 assert words in str(error), error
             else:
                 raise AssertionError(dilation)
+for dilation in (2**31, 2**63 - 1):
+    for call in (cn.conv2d, cn.depthwise_conv2d):
+        for taps, rate in (((1, 1), (dilation, dilation)), ((1, 3), (dilation, 1)), ((3, 1), (1, dilation))):
+            weights = np.ones((*taps, 2, 1), np.float32)
+            for padding in ("valid", "same"):
+                got = call(x, weights, dilation_rate=rate, padding=padding)
+                assert np.array_equal(got, call(x, weights, padding=padding)), (call, taps, padding)
 """
     )
 

@@ -51,12 +51,18 @@ void read_pair(const std::string& text, size_t* at, const char* key, int64_t* a,
 
 void check_window(int64_t size, const char* name) { require(size >= 1, name, size, "a positive integer"); }
 
-}  // namespace
+void check_padding(const Padding& pad) {
+  const int64_t least = std::min({pad.top, pad.bottom, pad.left, pad.right});
+  require(least >= 0, "padding", least, "zero or more");
+}
 
-int64_t window_outputs(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
-                       int64_t after) {
+// The outputs of one axis. A stride beyond the padded input leaves one output, as a stride of its size does,
+// and such a dilation spreads a single tap: both become that size. kSlack such sizes still add up in 64 bits.
+constexpr int64_t kSlack = 64;
+int64_t settle_axis(int64_t size, int64_t kernel, int64_t* stride, int64_t* dilation, int64_t before,
+                    int64_t after) {
   const int64_t extent =
-      checked_add(checked_multiply({kernel - 1, dilation}, "the dilated kernel"), 1, "the dilated kernel");
+      checked_add(checked_multiply({kernel - 1, *dilation}, "the dilated kernel"), 1, "the dilated kernel");
   const int64_t padded =
       checked_add(checked_add(size, before, "the padded input"), after, "the padded input");
   if (padded < extent) {
@@ -65,19 +71,13 @@ int64_t window_outputs(int64_t size, int64_t kernel, int64_t stride, int64_t dil
          << " is larger than the padded input of " << padded << '.';
     throw std::invalid_argument(text.str());
   }
-  return (padded - extent) / stride + 1;
+  checked_multiply({kSlack, padded}, "the padded input");
+  *stride = std::min(*stride, padded);
+  *dilation = std::min(*dilation, padded);
+  return (padded - extent) / *stride + 1;
 }
 
-void same_padding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t* before,
-                  int64_t* after) {
-  const int64_t out = ceil_div(size, stride);
-  const int64_t extent =
-      checked_add(checked_multiply({kernel - 1, dilation}, "the dilated kernel"), 1, "the dilated kernel");
-  const int64_t last = checked_multiply({out - 1, stride}, "the strided input");
-  const int64_t total = std::max<int64_t>(checked_add(last, extent, "the padded input") - size, 0);
-  *before = total / 2;
-  *after = total - total / 2;
-}
+}  // namespace
 
 void ConvProblem::finish() {
   require(n >= 0, "n", n, "zero or more");
@@ -92,14 +92,15 @@ void ConvProblem::finish() {
   check_window(dw, "dilation_rate");
   check_window(oc, "filters");
   check_window(groups, "groups");
-  require(std::min({pad.top, pad.bottom, pad.left, pad.right}) >= 0, "padding",
-          std::min({pad.top, pad.bottom, pad.left, pad.right}), "zero or more");
+  check_padding(pad);
   require(c % groups == 0, "groups", groups, "a divisor of the input channels");
   require(oc % groups == 0, "groups", groups, "a divisor of the filters");
-  oh = window_outputs(h, kh, sh, dh, pad.top, pad.bottom);
-  ow = window_outputs(w, kw, sw, dw, pad.left, pad.right);
+  oh = settle_axis(h, kh, &sh, &dh, pad.top, pad.bottom);
+  ow = settle_axis(w, kw, &sw, &dw, pad.left, pad.right);
   checked_multiply({4, n, h, w, c}, "x");
-  checked_multiply({4, n, h + pad.top + pad.bottom, w + pad.left + pad.right, c}, "the padded input");
+  checked_multiply(
+      {kSlack, std::max<int64_t>(n, 1), h + pad.top + pad.bottom, w + pad.left + pad.right, std::max(c, oc)},
+      "the padded input");
   checked_multiply({4, kh, kw, c / groups, oc}, "kernel");
   checked_multiply({4, n, oh, ow, oc}, "the output");
   checked_multiply({8, std::max<int64_t>(n, 1), oh, ow, oc, kh, kw, c / groups}, "the convolution");
@@ -161,8 +162,10 @@ void PoolProblem::finish() {
   check_window(kw, "pool_size");
   check_window(sh, "strides");
   check_window(sw, "strides");
-  oh = window_outputs(h, kh, sh, 1, pad.top, pad.bottom);
-  ow = window_outputs(w, kw, sw, 1, pad.left, pad.right);
+  check_padding(pad);
+  int64_t dilation = 1;
+  oh = settle_axis(h, kh, &sh, &dilation, pad.top, pad.bottom);
+  ow = settle_axis(w, kw, &sw, &dilation, pad.left, pad.right);
   checked_multiply({4, n, h, w, c}, "x");
   checked_multiply({4, n, oh, ow, c}, "the output");
 }

@@ -18,13 +18,6 @@ struct Padding {
   }
 };
 
-// One axis of a window that slides: out = (size + before + after - ((kernel - 1) * dilation + 1)) / stride
-// + 1. 'same' pads so that out = ceil(size / stride), the smaller half first. Throws std::invalid_argument.
-int64_t window_outputs(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
-                       int64_t after);
-void same_padding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t* before,
-                  int64_t* after);
-
 // y[n,oh,ow,oc] = act(bias[oc] + sum x[n, oh*sh - pt + i*dh, ow*sw - pl + j*dw, c] * kernel[i,j,c,oc]), per
 // group.
 struct ConvProblem {
@@ -36,7 +29,9 @@ struct ConvProblem {
   Activation activation = {};
   int64_t oh = 0, ow = 0;  // set by finish()
 
-  // Sets oh and ow. Throws std::invalid_argument when a size is out of range or a product overflows.
+  // Sets oh = (h + top + bottom - ((kh - 1) * dh + 1)) / sh + 1, and ow; strides and dilations beyond the
+  // padded input become its size. Throws std::invalid_argument when a size is out of range or a product
+  // overflows.
   void finish();
 
   int64_t group_c() const { return c / groups; }
@@ -66,7 +61,7 @@ struct PoolProblem {
   Padding pad = {};
   int64_t oh = 0, ow = 0;  // set by finish()
 
-  void finish();
+  void finish();  // as ConvProblem's
 };
 
 std::string to_string(const PoolProblem& problem);

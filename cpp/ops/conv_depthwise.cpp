@@ -49,7 +49,7 @@ class DepthwisePlan : public ConvPlan {
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    const int64_t units = ceil_div(p.oh, rows_ * p.dh) * p.dh;
+    const int64_t phases = std::min(p.dh, p.oh), units = ceil_div(p.oh, rows_ * phases) * phases;
     const bool collides = io.x_stride * phases_ % (p.kh < 5 ? 2 * kConflict : kConflict) == 0;
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
     const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
@@ -63,14 +63,14 @@ class DepthwisePlan : public ConvPlan {
       const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
       if (image != current) filled = 0;
       current = image;
-      const int64_t unit = i % units, oy = unit / p.dh * p.dh * rows_ + unit % p.dh;
+      const int64_t unit = i % units, oy = unit / phases * phases * rows_ + unit % phases;
       if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
     }
   }
 
  private:
   int64_t ring_rows() const {
-    return (problem.kh - 1) * problem.dh + 1 + (rows_ - 1) * problem.sh * problem.dh;
+    return std::min(problem.h, (problem.kh - 1) * problem.dh + 1 + (rows_ - 1) * problem.sh * problem.dh);
   }
   // An odd number of lines between pixels spreads them over the sets of a cache.
   static int64_t ring_width(int64_t channels) { return (ceil_div(channels, kPad) | 1) * kPad; }
