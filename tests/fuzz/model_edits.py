@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from answers import MODEL_ANSWERS
@@ -158,9 +159,14 @@ def edit_json(tree: Any, choices: Choices) -> Any:
     return tree
 
 
-def edit_bytes(data: bytearray, choices: Choices) -> None:
+@lru_cache(64)
+def marks_of(data: bytes) -> list[int]:
+    """Where the structures of a file begin."""
+    return [match.start() for match in MARKS.finditer(data)]
+
+
+def edit_bytes(data: bytearray, marks: list[int], choices: Choices) -> None:
     """Change one field, most often near the beginning of a structure, to a number that structures care about."""
-    marks = [match.start() for match in MARKS.finditer(data)]
     near = choices.below(4) and marks
     at = (choices.one_of(marks) + choices.below(256)) if near else choices.below(max(1, len(data)))
     at -= at % choices.one_of([1, 2, 4, 8])
@@ -212,6 +218,19 @@ PAIRS, FILES = _bases()
 TEXTS = {id(config): json.dumps(config).encode() for config, _ in PAIRS}
 
 
+@lru_cache(64)
+def compressed(name: bytes, data: bytes) -> Member:
+    return Member(name, data, method=8)
+
+
+def spoiled(sound: bytes, choices: Choices) -> bytes:
+    """The file with edits until the choices are used up."""
+    made, marks = bytearray(sound), marks_of(sound)
+    while not choices.done:
+        edit_bytes(made, marks, choices)
+    return bytes(made)
+
+
 def model_file(target: str, data: bytes) -> bytes:
     """The file that `data` stands for."""
     choices = Choices(data)
@@ -221,10 +240,7 @@ def model_file(target: str, data: bytes) -> bytes:
             while not choices.done:
                 config = edit_json(config, choices)
             return h5(config)
-        made = bytearray(choices.one_of(FILES))
-        while not choices.done:
-            edit_bytes(made, choices)
-        return bytes(made)
+        return spoiled(choices.one_of(FILES), choices)
     kind = choices.below(4)
     config, weights = choices.one_of(PAIRS)
     if kind == 0:
@@ -232,23 +248,17 @@ def model_file(target: str, data: bytes) -> bytes:
         while not choices.done:
             config = edit_json(config, choices)
     elif kind == 1:
-        spoiled = bytearray(weights)
-        while not choices.done:
-            edit_bytes(spoiled, choices)
-        weights = bytes(spoiled)
+        weights = spoiled(weights, choices)
     members = parts(config if kind == 0 else TEXTS[id(config)], weights)
     if kind == 2:
         for member in members:
             if choices.below(2):
                 member.facts["packed" if choices.below(2) else "size"] = choices.one_of(NUMBERS) & 0xFFFFFFFF
             if choices.below(4) == 0:
-                packed = Member(member.name, member.data, method=8)
+                packed = compressed(member.name, member.data)
                 member.data, member.facts = packed.data, packed.facts
-    made = bytearray(zip_bytes(members))
-    if kind >= 2:
-        while not choices.done:
-            edit_bytes(made, choices)
-    return bytes(made)
+    made = zip_bytes(members)
+    return spoiled(made, choices) if kind >= 2 else made
 
 
 def load_all(data: bytes) -> None:
