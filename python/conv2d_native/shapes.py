@@ -37,8 +37,6 @@ def axis_outputs(size: Size, kernel: int, stride: int, dilation: int, padding: A
     """Outputs of one axis; zero or less where the window does not fit. None stays None."""
     if size is None:
         return None
-    if padding == "same":
-        return -(-size // stride)
     before, after = axis_padding(size, kernel, stride, dilation, padding)
     return (size + before + after - extent(kernel, dilation)) // stride + 1
 
