@@ -27,6 +27,15 @@ std::vector<int64_t> strides_of(const Shape& shape, const Place& place) {
   return strides;
 }
 
+// A residual without a slot is none.
+ConvIo io_at(const Frame& f, const Place& x, const Place& y, const Place& residual) {
+  ConvIo io;
+  io.x = f.at(x), io.x_stride = x.stride;
+  io.y = f.at(y), io.y_stride = y.stride;
+  if (residual.slot >= 0) io.residual = f.at(residual), io.residual_stride = residual.stride;
+  return io;
+}
+
 class StepMaker {
  public:
   StepMaker(const StepContext& context, int id)
@@ -62,10 +71,7 @@ class StepMaker {
     const auto shift = std::make_shared<std::vector<float>>(params.pre_shift);
     const bool relu = params.pre_relu;
     return made([=](const Frame& f, const Worker& worker) {
-      ConvIo io;
-      io.x = f.at(x), io.x_stride = x.stride;
-      io.y = f.at(y), io.y_stride = y.stride;
-      if (residual.slot >= 0) io.residual = f.at(residual), io.residual_stride = residual.stride;
+      ConvIo io = io_at(f, x, y, residual);
       io.pre = {data_or_null(*scale), data_or_null(*shift), relu, gate.slot >= 0 ? f.at(gate) : nullptr};
       plan->run(io, f.scratch, worker);
     });
@@ -90,10 +96,7 @@ class StepMaker {
     const Place x = place(input(0)), y = y_;
     const Place residual = params.stages.back().residual >= 0 ? place(input(1)) : Place{};
     return made([=](const Frame& f, const Worker& worker) {
-      ConvIo io;
-      io.x = f.at(x), io.x_stride = x.stride;
-      io.y = f.at(y), io.y_stride = y.stride;
-      if (residual.slot >= 0) io.residual = f.at(residual), io.residual_stride = residual.stride;
+      ConvIo io = io_at(f, x, y, residual);
       io.pre = {data_or_null(first->pre_scale), data_or_null(first->pre_shift), first->pre_relu, nullptr};
       plan->run(io, f.scratch, worker);
     });
@@ -108,12 +111,8 @@ class StepMaker {
     step_.flops = p.flops();
     step_.scratch_bytes = [plan](int workers) { return plan->scratch_bytes(workers); };
     const Place x = place(input(0)), y = y_;
-    return made([=](const Frame& f, const Worker& worker) {
-      ConvIo io;
-      io.x = f.at(x), io.x_stride = x.stride;
-      io.y = f.at(y), io.y_stride = y.stride;
-      plan->run(io, f.scratch, worker);
-    });
+    return made(
+        [=](const Frame& f, const Worker& worker) { plan->run(io_at(f, x, y, {}), f.scratch, worker); });
   }
 
   std::vector<Step> operator()(const PoolParams& params) {
