@@ -1,4 +1,4 @@
-// Operations on single elements and rows. All are called by every worker of one region and take their share;
+// Operations on single elements and rows. All are called by every worker of one region and share the work;
 // no barrier is needed before them, the caller sets one before the output is read. Results do not depend on
 // the number of workers. `rows` x `channels` views have strides in floats between rows. x may equal y unless
 // the shape changes.
