@@ -34,6 +34,7 @@ from hostile_files import (
     weights_h5,
     zip_bytes,
 )
+from subprocess_case import PACKAGE_FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
 SOUND = keras()
@@ -45,7 +46,7 @@ def in_a_process(code: str, data: bytes, tmp_path: Path, seconds: float = 2.0, m
     path.write_bytes(data)
     script = f"""
         import resource, sys, time
-        sys.path[:0] = {[str(ROOT / "python"), str(ROOT / "tests")]!r}
+        sys.path[:0] = {[str(PACKAGE_FOLDER), str(ROOT / "tests")]!r}
         from hostile_files import keras, load, read
         read(keras())
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
@@ -372,7 +373,7 @@ def test_c45_killed_while_saving(tmp_path):
     path.write_bytes(SOUND)
     code = f"""
 import os, signal, sys
-sys.path[:0] = {[str(ROOT / "python"), str(ROOT / "tests")]!r}
+sys.path[:0] = {[str(PACKAGE_FOLDER), str(ROOT / "tests")]!r}
 from conv2d_native.formats import write_keras
 from hostile_files import CONFIG, KERNEL, BIAS
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)

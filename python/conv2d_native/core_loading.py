@@ -12,7 +12,7 @@ import importlib
 import os
 from types import ModuleType
 
-_SPINS = "10000"
+_SPINS = "2500"
 
 
 def load_core() -> ModuleType:
