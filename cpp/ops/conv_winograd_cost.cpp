@@ -61,7 +61,8 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
        rates.output * oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
-  const double stream = (bytes >= machine.l3_bytes ? 1.0 : kStream) * machine.bytes_per_cycle;
+  const double far = rates.overlap ? 1.0 : 0.5;  // where it outgrows the last cache
+  const double stream = (bytes >= machine.l3_bytes ? far : kStream) * machine.bytes_per_cycle;
   const double read = bytes / stream;
   return (rates.overlap ? std::max(cycles, read) : cycles + read) +
          (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
