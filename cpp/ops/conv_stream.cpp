@@ -100,10 +100,8 @@ void StreamPlan::run(const ConvIo& io, char* scratch, const Worker& worker) cons
   float* between[2] = {reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine) + between_floats_};
   char* inner = mine + 2 * between_floats_ * sizeof(float);
   const int64_t count = static_cast<int64_t>(bands_.size());
-  worker.each(first.n * count, [&](Range work) {
-    for (int64_t unit = work.begin; unit < work.end; ++unit)
-      run_band(io, unit / count, unit % count, between, inner);
-  });
+  worker.each_unit(first.n * count,
+                   [&](int64_t unit) { run_band(io, unit / count, unit % count, between, inner); });
 }
 
 void StreamPlan::run_band(const ConvIo& io, int64_t n, int64_t index, float* const between[2],
