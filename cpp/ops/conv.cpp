@@ -32,8 +32,9 @@ size_t ConvWeights::packed_bytes() const {
 }
 
 Machine machine_of(const Kernels& kernels) {
-  const double l2_bytes = kernels.lanes == 16 ? 1 << 20 : 1 << 19;
-  return {std::min(4.0 * kernels.lanes, 32.0), 4.0, 24.0, l2_bytes, 16.0 * (1 << 20), 1.0 * kernels.lanes};
+  const bool wide = kernels.lanes == 16;
+  const double lanes = kernels.lanes, l2_bytes = wide ? 0x1p20 : 0x1p19;
+  return {std::min(4.0 * lanes, 32.0), 4.0, 24.0, l2_bytes, 0x1p24, lanes, wide};
 }
 
 // Made when the module is loaded: the child of a fork amid a later initialisation would wait for its end.

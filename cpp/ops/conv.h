@@ -86,6 +86,7 @@ struct Machine {
   double l2_bytes;
   double l3_bytes;
   double lanes;
+  bool wide;  // 16 lanes and 32 registers
 };
 Machine machine_of(const Kernels& kernels);
 

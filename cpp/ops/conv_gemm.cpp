@@ -53,14 +53,14 @@ ConvAlgorithm conv_gemm() {
               const double steps =
                   static_cast<double>(p.kh * p.kw) * std::ceil(static_cast<double>(p.c) / m.lanes);
               const double sums = static_cast<double>(p.n * p.oh * p.ow * p.oc);
-              const double step = (m.lanes == 16.0 ? 2.6 : 5.6) * m.lanes / m.flops_per_cycle;
+              const double step = (m.wide ? 2.6 : 5.6) * m.lanes / m.flops_per_cycle;
               return sums * (steps * step + 4.0) + bytes / m.bytes_per_cycle;
             }
             const double vectors =
                 std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
             const double padded = vectors * m.lanes / static_cast<double>(p.oc) * (p.groups > 1 ? 1.2 : 1.0);
             const double stores = static_cast<double>(p.n * p.oh * p.ow) * vectors * 1.5;
-            const double share = m.lanes == 16.0 ? 1.0 : 0.85;  // of the peak, with 16 registers
+            const double share = m.wide ? 1.0 : 0.85;  // of the peak, with 16 registers
             return p.flops() * padded / (share * m.flops_per_cycle) + stores + bytes / m.bytes_per_cycle;
           },
           [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {

@@ -109,7 +109,7 @@ ConvAlgorithm conv_grouped() {
           },
           [](const ConvProblem& p, const Machine& m) {
             const double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
-            const double share = (p.group_c() >= 16 ? 0.9 : 0.7) * (m.lanes == 16.0 ? 1.0 : 0.5);
+            const double share = (p.group_c() >= 16 ? 0.9 : 0.7) * (m.wide ? 1.0 : 0.5);
             return p.flops() / (share * m.flops_per_cycle) + bytes / m.bytes_per_cycle;
           },
           [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {

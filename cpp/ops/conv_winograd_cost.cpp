@@ -47,7 +47,7 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const double c_vectors = static_cast<double>(ceil_div(p.group_c(), 16));
   const double oc_vectors = static_cast<double>(ceil_div(p.group_oc(), 16));
   const double calls = std::ceil(oc_vectors / 2.0) * points * std::max(1.0, tiles / kTileRows);
-  const Rates& rates = machine.lanes == 16.0 ? kWide : kNarrow;
+  const Rates& rates = machine.wide ? kWide : kNarrow;
   const double products =
       rates.product * oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + rates.call * calls;
   const double input =
