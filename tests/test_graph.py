@@ -130,6 +130,26 @@ def test_binary_operations_broadcast(kind, shape):
     close(got[1], ufunc(b, a))
 
 
+def test_a_constant_has_no_batch():
+    """Operations on constants alone are computed once, and a constant image times a gate is no image of the batch."""
+    image, kernel, point = array(1, 6, 6, 16), array(3, 3, 16, 16), array(1, 1, 16, 16)
+    g = _core.Graph()
+    x = g.input((1, 1, 1, 16))
+    c = g.constant(image)
+    pooled = g.pool(g.conv2d(c, kernel), "max", (2, 2), (2, 2))
+    upwards = g.conv2d_transpose(c, kernel, None, (1, 1), (0, 0), (1, 1), (8, 8))
+    mean = g.reduce(c, "mean", [1, 2], keepdims=True)
+    gated = g.conv2d(g.binary("multiply", c, x), point)
+    outputs = [g.binary("add", x, value) for value in (pooled, upwards, mean)]
+    v = array(5, 1, 1, 16)
+    got = g.compile([*outputs, gated], 5).run([v])
+    scattered = np.ascontiguousarray(kernel[::-1, ::-1].transpose(0, 1, 3, 2))
+    close(got[0], v + oracle.max_pool2d(oracle.conv2d(image, kernel)))
+    close(got[1], v + oracle.conv2d(np.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0))), scattered))
+    close(got[2], v + image.mean((1, 2), keepdims=True, dtype=np.float64))
+    close(got[3], oracle.conv2d(image * v, point))
+
+
 def test_a_host_step_stands_between_native_ones():
     g = _core.Graph()
     x = g.input((1, 3, 3, 2))

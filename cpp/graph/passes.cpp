@@ -263,8 +263,8 @@ class Optimizer {
       const int gate = node(x).inputs[1];
       const Shape expected{1, 1, 1, fused.problem.c};
       if (binary->kind != BinaryKind::kMultiply || !is_linear(binary->activation) || fused.gate >= 0 ||
-          fused.pre_relu || !fused.pre_scale.empty() || !node(gate).batched || node(gate).shape != expected ||
-          node(source).shape != node(x).shape) {
+          fused.pre_relu || !fused.pre_scale.empty() || !node(gate).batched || !node(source).batched ||
+          node(gate).shape != expected || node(source).shape != node(x).shape) {
         return false;
       }
       fused.gate = static_cast<int>(inputs.size());

@@ -51,7 +51,7 @@ class StepMaker {
 
   std::vector<Step> operator()(const ConvParams& params) {
     ConvProblem p = params.problem;
-    p.n *= c_.n;
+    p.n *= batch();
     p.finish();
     ConvOptions options;
     options.exact = c_.exact;
@@ -81,7 +81,7 @@ class StepMaker {
     std::vector<StreamStage> stages;
     for (const ConvParams& stage : params.stages) {
       ConvProblem p = stage.problem;
-      p.n *= c_.n;
+      p.n *= batch();
       p.finish();
       stages.push_back({p, c_.store.get(stage.kernel, stage.scale, stage.bias)});
       step_.problem += (step_.problem.empty() ? "" : " > ") + to_string(p);
@@ -104,7 +104,7 @@ class StepMaker {
 
   std::vector<Step> operator()(const ConvTransposeParams& params) {
     TransposeProblem p = params.problem;
-    p.n *= c_.n;
+    p.n *= batch();
     const auto plan = std::make_shared<const TransposePlan>(
         p, c_.store.get(params.kernel, params.scale, params.bias), c_.kernels);
     step_.problem = to_string(p);
@@ -117,14 +117,14 @@ class StepMaker {
 
   std::vector<Step> operator()(const PoolParams& params) {
     PoolProblem p = params.problem;
-    p.n *= c_.n;
+    p.n *= batch();
     p.finish();
     return pool(p);
   }
 
   std::vector<Step> operator()(const ReduceParams& params) {
     ReduceParams p = params;
-    p.outer *= node_.batched ? c_.n : 1;
+    p.outer *= batch();
     const Shape& shape = c_.graph.at(input(0)).shape;
     if (p.kind != ReduceKind::kSum && shape.size() == 4 && p.middle == shape[1] * shape[2] &&
         p.inner == shape[3] && p.inner > 0) {
@@ -290,6 +290,7 @@ class StepMaker {
     return {};
   }
 
+  int64_t batch() const { return node_.batched ? c_.n : 1; }
   int input(int i) const { return node_.inputs[static_cast<size_t>(i)]; }
   Place place(int id) const { return c_.memory.places[static_cast<size_t>(id)]; }
   double bytes(int id) const { return 4.0 * static_cast<double>(full_count(c_.graph.at(id), c_.n)); }
