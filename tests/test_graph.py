@@ -130,6 +130,17 @@ def test_binary_operations_broadcast(kind, shape):
     close(got[1], ufunc(b, a))
 
 
+def test_shapes_may_have_many_axes():
+    """Copies count neighbouring axes as one: those of a concatenation, and of an output that is an input."""
+    shape = (1, *(2,) * 11)
+    g = _core.Graph()
+    x, y = g.input(shape), g.input((1, 2048))
+    a, b = array(3, *shape[1:]), array(3, 2048)
+    got = g.compile([g.concat([x, x], 4), g.reshape(y, shape)], 3).run([a, b])
+    np.testing.assert_array_equal(got[0], np.concatenate([a, a], 4))
+    np.testing.assert_array_equal(got[1], b.reshape(a.shape))
+
+
 def test_a_constant_has_no_batch():
     """Operations on constants alone are computed once, and a constant image times a gate is no image of the batch."""
     image, kernel, point = array(1, 6, 6, 16), array(3, 3, 16, 16), array(1, 1, 16, 16)

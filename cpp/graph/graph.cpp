@@ -162,7 +162,8 @@ int Graph::add_softmax(int x, bool log) { return add(SoftmaxParams{log}, {x}, at
 int Graph::add_binary(BinaryKind kind, int a, int b) {
   const Shape &left = at(a).shape, &right = at(b).shape;
   const size_t rank = std::max(left.size(), right.size());
-  if (rank > 8) fail("values of a binary operation may have 8 axes. Received: " + std::to_string(rank) + ".");
+  if (rank > kMaxRank)
+    fail("values of a binary operation may have 8 axes. Received: " + std::to_string(rank) + ".");
   Shape output(rank);
   for (size_t i = 0; i < rank; ++i) {
     const int64_t l = i + left.size() < rank ? 1 : left[i + left.size() - rank];
@@ -208,7 +209,7 @@ int Graph::add_concat(const std::vector<int>& xs, int axis) {
 int Graph::add_pad(int x, Shape before, Shape after, float value) {
   Shape output = at(x).shape;
   if (before.size() != output.size() || after.size() != output.size() || before[0] != 0 || after[0] != 0 ||
-      output.size() > 8) {
+      output.size() > kMaxRank) {
     fail("`widths` must have one pair for each axis, (0, 0) for the first.");
   }
   for (size_t i = 0; i < output.size(); ++i) {
@@ -237,7 +238,7 @@ int Graph::add_transpose(int x, const std::vector<int>& axes) {
     seen[static_cast<size_t>(axis)] = true;
     output.push_back(shape[static_cast<size_t>(axis)]);
   }
-  if (output.size() != shape.size() || axes[0] != 0 || shape.size() > 8)
+  if (output.size() != shape.size() || axes[0] != 0 || shape.size() > kMaxRank)
     fail("`axes` must be a permutation that leaves axis 0.");
   return add(TransposeParams{axes}, {x}, output);
 }

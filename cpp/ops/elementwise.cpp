@@ -112,22 +112,20 @@ void run_normalize(const Kernels& kernels, float epsilon, const float* gamma, co
 
 namespace {
 
+bool is_empty(int64_t rank, const int64_t* shape) { return std::count(shape, shape + rank, 0) > 0; }
+
 // Axes of extent 1 dropped, neighbours that step alike joined.
-Broadcast collapse(const Broadcast& from) {
+Broadcast collapse(int64_t rank, const int64_t* shape, const int64_t* a_strides, const int64_t* b_strides) {
   Broadcast to{};
-  for (int64_t i = 0; i < from.rank; ++i) {
-    if (from.shape[i] == 1) continue;
+  for (int64_t i = 0; i < rank; ++i) {
+    if (shape[i] == 1) continue;
     const int64_t last = to.rank - 1;
-    if (last >= 0 && to.a_strides[last] == from.a_strides[i] * from.shape[i] &&
-        to.b_strides[last] == from.b_strides[i] * from.shape[i]) {
-      to.shape[last] *= from.shape[i];
-      to.a_strides[last] = from.a_strides[i];
-      to.b_strides[last] = from.b_strides[i];
-      continue;
-    }
-    to.shape[to.rank] = from.shape[i];
-    to.a_strides[to.rank] = from.a_strides[i];
-    to.b_strides[to.rank++] = from.b_strides[i];
+    const bool alike = last >= 0 && to.a_strides[last] == a_strides[i] * shape[i] &&
+                       to.b_strides[last] == b_strides[i] * shape[i];
+    const int64_t at = alike ? last : to.rank++;
+    to.shape[at] = alike ? to.shape[at] * shape[i] : shape[i];
+    to.a_strides[at] = a_strides[i];
+    to.b_strides[at] = b_strides[i];
   }
   return to;
 }
@@ -143,10 +141,8 @@ void append_axis(Broadcast* b) {
 void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activation,
                 const Broadcast& broadcast, const float* a, const float* b, float* y,
                 const Worker& worker) noexcept {
-  Broadcast t = collapse(broadcast);
-  for (int64_t i = 0; i < t.rank; ++i) {
-    if (t.shape[i] == 0) return;
-  }
+  if (is_empty(broadcast.rank, broadcast.shape)) return;
+  Broadcast t = collapse(broadcast.rank, broadcast.shape, broadcast.a_strides, broadcast.b_strides);
   const int64_t last = t.rank - 1;
   if (t.rank == 0 || t.a_strides[last] > 1 || t.b_strides[last] > 1) append_axis(&t);
   BinaryRows rows{};
@@ -212,15 +208,8 @@ void run_fill(float value, View y, int64_t rows, int64_t channels, const Worker&
 
 void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strides, const int64_t* y_strides,
                       const float* x, float* y, const Worker& worker) noexcept {
-  Broadcast t{};
-  t.rank = rank;
-  for (int64_t i = 0; i < rank; ++i) {
-    if (shape[i] == 0) return;
-    t.shape[i] = shape[i];
-    t.a_strides[i] = x_strides[i];
-    t.b_strides[i] = y_strides[i];
-  }
-  t = collapse(t);
+  if (is_empty(rank, shape)) return;
+  Broadcast t = collapse(rank, shape, x_strides, y_strides);
   if (t.rank == 0) append_axis(&t);
   const int64_t last = t.rank - 1;
   const int64_t count = t.shape[last], x_step = t.a_strides[last], y_step = t.b_strides[last];

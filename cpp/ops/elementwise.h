@@ -40,7 +40,7 @@ void run_softmax(const Kernels& kernels, bool log, ConstView x, View y, int64_t 
 void run_normalize(const Kernels& kernels, float epsilon, const float* gamma, const float* beta, ConstView x,
                    View y, int64_t rows, int64_t channels, const Worker& worker) noexcept;
 
-constexpr int kMaxRank = 8;
+constexpr size_t kMaxRank = 8;
 
 // The shape of y and each operand's strides in floats, 0 where it is broadcast. The last place is room to
 // work.
@@ -58,8 +58,8 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
 
 void run_fill(float value, View y, int64_t rows, int64_t channels, const Worker& worker) noexcept;
 
-// y[i0 * y_strides[0] + ...] = x[i0 * x_strides[0] + ...] over `shape`, rank <= kMaxRank: transpose, crop,
-// pad, concat.
+// y[i0 * y_strides[0] + ...] = x[i0 * x_strides[0] + ...] over `shape`: transpose, crop, pad, concat. At most
+// kMaxRank axes where neighbours that step alike count once.
 void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strides, const int64_t* y_strides,
                       const float* x, float* y, const Worker& worker) noexcept;
 
