@@ -1,8 +1,8 @@
 // The one table of activations: Keras's names and default parameters (Keras 3, keras/src/activations).
 #include "base/activation.h"
 
-#include <cstdio>
 #include <iterator>
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 
@@ -33,6 +33,19 @@ const NamedActivation kNames[] = {
     {"exponential", "exp(x)", {ActivationKind::kExponential}},
 };
 
+// The number up to `end`, written as to_string does, whatever the locale of the process is.
+bool read_number(std::istringstream& from, char end, float* value) {
+  std::string word;
+  std::getline(from, word, end);
+  for (const float special : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+    *value = special;
+    if (word == std::to_string(special)) return true;
+  }
+  std::istringstream number(word);
+  number.imbue(std::locale::classic());
+  return number >> *value && number.eof();
+}
+
 }  // namespace
 
 std::string to_string(const Activation& activation) {
@@ -60,8 +73,10 @@ Activation parse_activation(const std::string& text) {
   for (const NamedActivation& named : kNames) {
     if (name != named.name) continue;
     Activation value = named.value;
-    if (open != std::string::npos && std::sscanf(text.c_str() + open, "(%f,%f,%f)", &value.alpha,
-                                                 &value.max_value, &value.threshold) != 3) {
+    if (open == std::string::npos) return value;
+    std::istringstream rest(text.substr(open + 1));
+    if (!read_number(rest, ',', &value.alpha) || !read_number(rest, ',', &value.max_value) ||
+        !read_number(rest, ')', &value.threshold)) {
       throw std::invalid_argument("activation parameters must be (alpha,max_value,threshold). Received: " +
                                   text);
     }
