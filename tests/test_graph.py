@@ -201,6 +201,17 @@ def test_packed_weights_are_shared_between_image_sizes():
     assert before > 0 and g.packed_bytes() == before
 
 
+def test_views_of_one_array_are_kernels_of_their_own():
+    kernel = array(1, 1, 36, 8)
+    g = _core.Graph()
+    x, y = g.input((1, 5, 5, 36)), g.input((1, 5, 5, 8))
+    outputs = [g.conv2d(x, kernel), g.conv2d(y, kernel.reshape(1, 1, 8, 36))]
+    a, b = array(1, 5, 5, 36), array(1, 5, 5, 8)
+    got = g.compile(outputs, 1).run([a, b])
+    close(got[0], oracle.conv2d(a, kernel))
+    close(got[1], oracle.conv2d(b, kernel.reshape(1, 1, 8, 36)))
+
+
 def test_wrong_arrays_are_named():
     g = _core.Graph()
     executable = g.compile([g.activation(g.input((1, 3)), "relu")], 2)

@@ -355,6 +355,7 @@ class StepMaker {
 std::shared_ptr<const ConvWeights> WeightStore::get(const Array& kernel, const std::vector<float>& scale,
                                                     const std::vector<float>& bias) {
   std::string key(reinterpret_cast<const char*>(&kernel.data), sizeof(kernel.data));
+  key += to_string(kernel.shape);
   for (const std::vector<float>* values : {&scale, &bias}) {
     key += std::to_string(values->size()) + ':';
     key.append(reinterpret_cast<const char*>(values->data()), values->size() * sizeof(float));

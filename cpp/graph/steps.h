@@ -14,7 +14,8 @@
 
 namespace conv2d {
 
-// Scaled weights by kernel, scale and bias, shared by all executables and image sizes. Thread-safe.
+// Scaled weights by kernel (array and shape), scale and bias, shared by all executables and image sizes.
+// Thread-safe.
 class WeightStore {
  public:
   std::shared_ptr<const ConvWeights> get(const Array& kernel, const std::vector<float>& scale,
