@@ -212,6 +212,20 @@ def test_views_of_one_array_are_kernels_of_their_own():
     close(got[1], oracle.conv2d(b, kernel.reshape(1, 1, 8, 36)))
 
 
+@pytest.mark.parametrize("algorithm", ["gemm", "planar"])
+def test_scratch_of_all_workers_is_refused_where_its_size_passes_64_bits(algorithm):
+    rows, columns = 2**27 - 449, 2**28 - 1  # gemm: 2^62 bytes for each worker
+    problem = f"n1h1w1c1_k2x2s1d{rows}x{columns}p{rows}.0.{columns}.0_oc1g1_linear"
+    plan = _core.ConvPlan(_core.ConvProblem.parse(problem), array(2, 2, 1, 1), algorithm=algorithm)
+    threads = _core.get_num_threads()
+    _core.set_num_threads(4, beyond_cpus=True)
+    try:
+        with pytest.raises(MemoryError, match="GiB are needed"):
+            plan(array(1, 1, 1, 1))
+    finally:
+        _core.set_num_threads(threads)
+
+
 def test_wrong_arrays_are_named():
     g = _core.Graph()
     executable = g.compile([g.activation(g.input((1, 3)), "relu")], 2)

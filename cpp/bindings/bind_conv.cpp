@@ -20,7 +20,7 @@ std::shared_ptr<const ConvWeights> make_weights(const FloatArray& kernel,
 struct BoundPlan {
   std::unique_ptr<ConvPlan> plan;
   Shape x_shape, y_shape;
-  Buffer spare;  // scratch of the last call; the GIL guards it
+  WorkerScratch spare;  // of the last call; the GIL guards it
 
   BoundPlan(const ConvProblem& p, const FloatArray& kernel, const std::optional<FloatArray>& bias,
             const std::string& algorithm, bool exact)
@@ -43,13 +43,14 @@ struct BoundPlan {
       io.residual_stride = plan->problem.oc;
     }
     const int threads = num_threads();
-    Buffer scratch;
+    WorkerScratch scratch;
     std::swap(scratch, spare);
-    if (scratch.bytes() < plan->scratch_bytes(threads)) scratch = Buffer(plan->scratch_bytes(threads));
-    if (scratch_value) std::fill_n(scratch.floats(), scratch.bytes() / sizeof(float), *scratch_value);
+    scratch.reserve(plan->worker_bytes(), threads);
+    const Buffer& all = scratch.memory();
+    if (scratch_value) std::fill_n(all.floats(), all.bytes() / sizeof(float), *scratch_value);
     {
       const WithoutGil released;
-      parallel_run(threads, [&](const Worker& worker) { plan->run(io, scratch.data(), worker); });
+      parallel_run(threads, [&](const Worker& worker) { plan->run(io, scratch.of(worker.index), worker); });
     }
     spare = std::move(scratch);
     return *out;

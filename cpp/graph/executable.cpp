@@ -86,7 +86,10 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
     steps_.push_back(copy_step(context, output, static_cast<int>(planned_slots + i)));
   }
   const Machine machine = machine_of(kernels);
-  for (Step& step : steps_) cycles_ += step.cycles = cycles_of(step, machine);
+  for (Step& step : steps_) {
+    cycles_ += step.cycles = cycles_of(step, machine);
+    worker_bytes_ = std::max(worker_bytes_, step.worker_bytes);
+  }
 }
 
 double Executable::flops() const {
@@ -109,12 +112,7 @@ std::unique_ptr<Executable::Memory> Executable::take_memory(int workers) const {
     memory->arena = Buffer(arena_bytes());
     memory->frame.slots.resize(memory_.slots.size());
   }
-  size_t scratch = 0;
-  for (const Step& step : steps_) {
-    if (step.scratch_bytes) scratch = std::max(scratch, step.scratch_bytes(workers));
-  }
-  if (memory->scratch.bytes() < scratch) memory->scratch = Buffer(scratch);
-  memory->frame.scratch = memory->scratch.data();
+  memory->frame.scratch.reserve(worker_bytes_, workers);
   return memory;
 }
 

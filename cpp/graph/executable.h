@@ -39,7 +39,7 @@ class Executable {
 
  private:
   struct Memory {
-    Buffer arena, scratch;
+    Buffer arena;
     Frame frame;
   };
   std::unique_ptr<Memory> take_memory(int workers) const;
@@ -53,6 +53,7 @@ class Executable {
   MemoryPlan memory_;
   std::vector<Shape> input_shapes_, output_shapes_;
   std::vector<Step> steps_;
+  size_t worker_bytes_ = 0;                             // the most scratch of a step
   double cycles_ = 0.0;                                 // of a part, on one core, estimated
   mutable std::vector<std::unique_ptr<Memory>> spare_;  // under core_mutex()
 };

@@ -63,7 +63,7 @@ class StepMaker {
     step_.problem = to_string(p);
     step_.flops = p.flops();
     step_.bytes += p.kernel_bytes();
-    step_.scratch_bytes = [plan](int workers) { return plan->scratch_bytes(workers); };
+    step_.worker_bytes = plan->worker_bytes();
     const Place x = place(input(0)), y = y_;
     const Place residual = params.residual >= 0 ? place(input(params.residual)) : Place{};
     const Place gate = params.gate >= 0 ? place(input(params.gate)) : Place{};
@@ -73,7 +73,7 @@ class StepMaker {
     return made([=](const Frame& f, const Worker& worker) {
       ConvIo io = io_at(f, x, y, residual);
       io.pre = {data_or_null(*scale), data_or_null(*shift), relu, gate.slot >= 0 ? f.at(gate) : nullptr};
-      plan->run(io, f.scratch, worker);
+      plan->run(io, f.scratch.of(worker.index), worker);
     });
   }
 
@@ -92,13 +92,13 @@ class StepMaker {
     const auto first = std::make_shared<ConvParams>(params.stages.front());
     const bool needs_pre = first->pre_relu || !first->pre_scale.empty();
     const auto plan = std::make_shared<const StreamPlan>(stages, c_.kernels, needs_pre, c_.exact);
-    step_.scratch_bytes = [plan](int workers) { return plan->scratch_bytes(workers); };
+    step_.worker_bytes = plan->worker_bytes();
     const Place x = place(input(0)), y = y_;
     const Place residual = params.stages.back().residual >= 0 ? place(input(1)) : Place{};
     return made([=](const Frame& f, const Worker& worker) {
       ConvIo io = io_at(f, x, y, residual);
       io.pre = {data_or_null(first->pre_scale), data_or_null(first->pre_shift), first->pre_relu, nullptr};
-      plan->run(io, f.scratch, worker);
+      plan->run(io, f.scratch.of(worker.index), worker);
     });
   }
 
@@ -109,10 +109,11 @@ class StepMaker {
         p, c_.store.get(params.kernel, params.scale, params.bias), c_.kernels);
     step_.problem = to_string(p);
     step_.flops = p.flops();
-    step_.scratch_bytes = [plan](int workers) { return plan->scratch_bytes(workers); };
+    step_.worker_bytes = plan->worker_bytes();
     const Place x = place(input(0)), y = y_;
-    return made(
-        [=](const Frame& f, const Worker& worker) { plan->run(io_at(f, x, y, {}), f.scratch, worker); });
+    return made([=](const Frame& f, const Worker& worker) {
+      plan->run(io_at(f, x, y, {}), f.scratch.of(worker.index), worker);
+    });
   }
 
   std::vector<Step> operator()(const PoolParams& params) {
@@ -304,10 +305,9 @@ class StepMaker {
   std::vector<Step> pool(const PoolProblem& p) {
     const auto plan = std::make_shared<const PoolPlan>(p, c_.kernels);
     step_.problem = to_string(p);
-    step_.scratch_bytes = [plan](int workers) { return plan->scratch_bytes(workers); };
     const Place x = place(input(0)), y = y_;
     return made([=](const Frame& f, const Worker& worker) {
-      plan->run(f.at(x), x.stride, f.at(y), y.stride, f.scratch, worker);
+      plan->run(f.at(x), x.stride, f.at(y), y.stride, worker);
     });
   }
 

@@ -26,10 +26,10 @@ class WeightStore {
   std::map<std::string, std::shared_ptr<const ConvWeights>> weights_;  // under core_mutex()
 };
 
-// The memory of one call: the base of every slot, and scratch of the steps.
+// The memory of one call: the base of every slot, and scratch of the workers.
 struct Frame {
   std::vector<float*> slots;
-  char* scratch = nullptr;
+  WorkerScratch scratch;
   float* at(const Place& place) const { return slots[static_cast<size_t>(place.slot)] + place.offset; }
 };
 
@@ -37,7 +37,7 @@ struct Step {
   int node = -1;
   std::string problem, algorithm;
   double flops = 0.0, bytes = 0.0, cycles = 0.0;                      // cycles of one core, estimated
-  std::function<size_t(int workers)> scratch_bytes;                   // empty: none
+  size_t worker_bytes = 0;                                            // scratch of each worker
   std::function<void(const Frame& frame, const Worker& worker)> run;  // must not throw
   std::function<void(const Frame& frame)> run_on_host;                // instead of run; may throw
 };

@@ -69,10 +69,10 @@ class ConvPlan {
  public:
   explicit ConvPlan(const ConvProblem& p) : problem(p) {}
   virtual ~ConvPlan() = default;
-  virtual size_t scratch_bytes(int workers) const = 0;
-  // Called by every worker of one region with the same arguments; scratch is 64-byte aligned and may hold
-  // anything. No barrier is needed before it; the caller sets one before the output is read by another
-  // worker.
+  virtual size_t worker_bytes() const { return 0; }  // scratch of each worker
+  // Called by every worker of one region with the same io; scratch is the worker's own, 64-byte aligned and
+  // may hold anything. No barrier is needed before it; the caller sets one before the output is read by
+  // another worker.
   virtual void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept = 0;
 
   const ConvProblem problem;

@@ -43,9 +43,7 @@ class DepthwisePlan : public ConvPlan {
                   ? kernels.depthwise_rows(p.kw, p.sw, phases_ == p.dw ? 1 : p.dw)
                   : 1) {}
 
-  size_t scratch_bytes(int workers) const override {
-    return static_cast<size_t>(workers) * ring_floats() * 4;
-  }
+  size_t worker_bytes() const override { return static_cast<size_t>(ring_floats()) * sizeof(float); }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
@@ -55,7 +53,7 @@ class DepthwisePlan : public ConvPlan {
     const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
     const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
     const int64_t blocks = ceil_div(p.oc, block);
-    float* ring = reinterpret_cast<float*>(scratch) + worker.index * ring_floats();
+    float* ring = reinterpret_cast<float*>(scratch);
     // Rows below `filled` of image and block `current` are or were in the ring, up to unit `next`.
     int64_t filled = 0, current = -1, next = 0;
     worker.each_unit(blocks * p.n * units, [&](int64_t i) {

@@ -28,12 +28,10 @@ class GemmPlan : public ConvPlan {
         gemm_(taps_of(p), "gemm" + std::to_string(kernels.gemm_columns) + 'g' + std::to_string(p.groups),
               std::move(weights), kernels) {}
 
-  size_t scratch_bytes(int workers) const override {
-    return static_cast<size_t>(workers) * gemm_.worker_bytes();
-  }
+  size_t worker_bytes() const override { return gemm_.worker_bytes(); }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
-    gemm_.run(io, scratch + static_cast<size_t>(worker.index) * gemm_.worker_bytes(), worker);
+    gemm_.run(io, scratch, worker);
   }
 
  private:

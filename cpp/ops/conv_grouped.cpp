@@ -37,8 +37,6 @@ class GroupedPlan : public ConvPlan {
         packed_(weights->packed("grouped" + std::to_string(kernels.lanes) + 'g' + std::to_string(p.groups),
                                 [&] { return pack_blocks(p, *weights, kernels.lanes); })) {}
 
-  size_t scratch_bytes(int) const override { return 0; }
-
   void run(const ConvIo& io, char*, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
     const int64_t blocks = ceil_div(p.oc, kernels_.lanes);

@@ -32,11 +32,11 @@ class PlanarPlan : public ConvPlan {
     packed_ = weights_->packed("planar", [&] { return pack(); });
   }
 
-  size_t scratch_bytes(int workers) const override { return static_cast<size_t>(workers) * worker_bytes_; }
+  size_t worker_bytes() const override { return worker_bytes_; }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    float* rows = reinterpret_cast<float*>(scratch + static_cast<size_t>(worker.index) * worker_bytes_);
+    float* rows = reinterpret_cast<float*>(scratch);
     worker.each(p.n * p.oh, [&](Range mine) {
       for (int64_t row = mine.begin; row < mine.end;) {
         const int64_t n = row / p.oh, oy = row % p.oh;

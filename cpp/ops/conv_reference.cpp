@@ -10,8 +10,6 @@ class ReferencePlan : public ConvPlan {
   ReferencePlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
       : ConvPlan(p), weights_(std::move(weights)), kernels_(kernels) {}
 
-  size_t scratch_bytes(int) const override { return 0; }
-
   void run(const ConvIo& io, char*, const Worker& worker) const noexcept override {
     worker.each_unit(problem.n * problem.oh, [&](int64_t row) {
       for (int64_t ox = 0; ox < problem.ow; ++ox) pixel(io, row, ox);

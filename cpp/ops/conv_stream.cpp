@@ -80,7 +80,7 @@ StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& ke
       std::unique_ptr<ConvPlan>& plan = plans_[std::to_string(i) + to_string(problem)];
       if (plan == nullptr)
         plan = plan_conv(problem, stages_[i].weights, kernels, {"", exact, needs_pre && i == 0});
-      inner = std::max(inner, plan->scratch_bytes(1));
+      inner = std::max(inner, plan->worker_bytes());
       if (i + 1 < stages_.size()) {
         between_floats_ = std::max(between_floats_,
                                    static_cast<size_t>(round_up(problem.oh * problem.ow * problem.oc, 32)));
@@ -90,15 +90,14 @@ StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& ke
     }
     bands_.push_back(std::move(band));
   }
-  worker_bytes_ =
-      static_cast<size_t>(round_up(static_cast<int64_t>(2 * between_floats_ * sizeof(float) + inner), 128));
+  worker_bytes_ = 2 * between_floats_ * sizeof(float) + inner;
 }
 
 void StreamPlan::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
   const ConvProblem& first = stages_.front().problem;
-  char* mine = scratch + static_cast<size_t>(worker.index) * worker_bytes_;
-  float* between[2] = {reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine) + between_floats_};
-  char* inner = mine + 2 * between_floats_ * sizeof(float);
+  float* between[2] = {reinterpret_cast<float*>(scratch),
+                       reinterpret_cast<float*>(scratch) + between_floats_};
+  char* inner = scratch + 2 * between_floats_ * sizeof(float);
   const int64_t count = static_cast<int64_t>(bands_.size());
   worker.each_unit(first.n * count,
                    [&](int64_t unit) { run_band(io, unit / count, unit % count, between, inner); });

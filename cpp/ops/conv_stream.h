@@ -28,7 +28,7 @@ class StreamPlan {
   // weights read again for each band.
   static bool pays(const std::vector<ConvProblem>& stages);
 
-  size_t scratch_bytes(int workers) const { return static_cast<size_t>(workers) * worker_bytes_; }
+  size_t worker_bytes() const { return worker_bytes_; }
   // ConvPlan::run's contract; the residual is added in the last stage.
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept;
 

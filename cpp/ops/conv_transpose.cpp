@@ -76,13 +76,8 @@ TransposePlan::TransposePlan(const TransposeProblem& p, const std::shared_ptr<co
   }
 }
 
-size_t TransposePlan::scratch_bytes(int workers) const {
-  return static_cast<size_t>(workers) * worker_bytes_;
-}
-
 void TransposePlan::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
-  for (const auto& phase : phases_)
-    phase->run(io, scratch + static_cast<size_t>(worker.index) * worker_bytes_, worker);
+  for (const auto& phase : phases_) phase->run(io, scratch, worker);
 }
 
 }  // namespace conv2d

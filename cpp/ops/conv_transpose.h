@@ -31,7 +31,7 @@ class TransposePlan {
   TransposePlan(const TransposeProblem& problem, const std::shared_ptr<const ConvWeights>& weights,
                 const Kernels& kernels);
 
-  size_t scratch_bytes(int workers) const;
+  size_t worker_bytes() const { return worker_bytes_; }
   // ConvPlan::run's contract; io.residual is laid out as io.y.
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept;
 

@@ -64,8 +64,8 @@ class WinogradPlan : public ConvPlan {
         1, std::min({ceil_div(tiles_, kernels.winograd_rows), block_bytes / run_bytes, kMaxRuns}));
   }
 
-  size_t scratch_bytes(int workers) const override {
-    return static_cast<size_t>(workers * worker_floats()) * sizeof(float);
+  size_t worker_bytes() const override {
+    return static_cast<size_t>(points_ * (runs_ * (plane_v_ + plane_m_) + ld_pixel_)) * sizeof(float);
   }
 
   // Units are blocks of tiles times parts of the panels of all groups.
@@ -74,7 +74,7 @@ class WinogradPlan : public ConvPlan {
     const int64_t across = std::min(worker.count / down, slices);
     const int64_t most = runs_ * kernels_.winograd_rows;  // tiles of a block
     const int64_t blocks = std::min(round_up(ceil_div(tiles_, most), down), tiles_);
-    float* memory = reinterpret_cast<float*>(scratch) + worker.index * worker_floats();
+    float* memory = reinterpret_cast<float*>(scratch);
     worker.each_unit(across * blocks, [&](int64_t unit) {
       const Range mine = part({0, slices}, unit / blocks, across);
       const Range tiles = part({0, tiles_}, unit % blocks, blocks);
@@ -100,8 +100,6 @@ class WinogradPlan : public ConvPlan {
     return {index / (across * down), rows_[static_cast<size_t>(index / across % down)],
             columns_[static_cast<size_t>(index % across)], true};
   }
-
-  int64_t worker_floats() const { return points_ * (runs_ * (plane_v_ + plane_m_) + ld_pixel_); }
 
   // Splitting tiles repeats the reading of U, splitting panels the transforms of the input.
   int64_t shares_of_tiles(int64_t workers) const {

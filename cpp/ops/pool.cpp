@@ -20,7 +20,7 @@ bool PoolPlan::is_global() const {
          p.pad.left == 0;
 }
 
-void PoolPlan::run(const float* x, int64_t x_stride, float* y, int64_t y_stride, char*,
+void PoolPlan::run(const float* x, int64_t x_stride, float* y, int64_t y_stride,
                    const Worker& worker) const noexcept {
   const PoolProblem& p = problem;
   if (is_global()) {

@@ -14,11 +14,9 @@ class PoolPlan {
   // `p` must be finished.
   PoolPlan(const PoolProblem& p, const Kernels& kernels) : problem(p), kernels_(kernels) {}
 
-  size_t scratch_bytes(int) const { return 0; }
   // Strides are floats between neighbouring pixels. Called by every worker of one region; no barrier is
   // needed before it. Bit-equal for any number of workers.
-  void run(const float* x, int64_t x_stride, float* y, int64_t y_stride, char* scratch,
-           const Worker& worker) const noexcept;
+  void run(const float* x, int64_t x_stride, float* y, int64_t y_stride, const Worker& worker) const noexcept;
 
   const PoolProblem problem;
 

@@ -34,7 +34,7 @@ class TapGemm {
   TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<const ConvWeights> weights,
           const Kernels& kernels);
   size_t worker_bytes() const { return worker_bytes_; }
-  // scratch is this worker's own; the rest as in ConvPlan::run.
+  // ConvPlan::run's contract.
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept;
 
  private:

@@ -18,6 +18,8 @@ constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
 
 std::atomic<double> known_limit{0.0};
 
+size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
 double memory_limit() {
   double limit = known_limit.load(std::memory_order_relaxed);
   if (limit == 0.0) known_limit.store(limit = available_memory(), std::memory_order_relaxed);
@@ -40,18 +42,26 @@ void check_memory(double bytes) {
   if (bytes > kMiB && bytes > memory_limit()) throw OutOfMemory(bytes, memory_limit());
 }
 
-Buffer::Buffer(size_t bytes) : bytes_(bytes) {
-  if (bytes == 0) return;
-  const bool huge = bytes >= kHugePage;
+Buffer::Buffer(size_t bytes, int count) {
+  const double needed = static_cast<double>(bytes) * count;
+  check_memory(needed);
+  bytes_ = bytes * static_cast<size_t>(count);
+  if (bytes_ == 0) return;
+  const bool huge = bytes_ >= kHugePage;
   const size_t alignment = huge ? kHugePage : kAlignment;
-  check_memory(static_cast<double>(bytes));
-  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t rounded = aligned(bytes_);
   void* memory = nullptr;
-  if (posix_memalign(&memory, alignment, rounded) != 0) throw OutOfMemory(static_cast<double>(bytes), 0.0);
+  if (posix_memalign(&memory, alignment, rounded) != 0) throw OutOfMemory(needed, 0.0);
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   if (huge) madvise(memory, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   data_.reset(static_cast<char*>(memory));
+}
+
+void WorkerScratch::reserve(size_t bytes, int workers) {
+  const size_t each = aligned(bytes);
+  if (memory_.bytes() / static_cast<size_t>(workers) < each) memory_ = Buffer(each, workers);
+  each_ = each;
 }
 
 void Buffer::Release::operator()(char* data) const { std::free(data); }

@@ -28,8 +28,8 @@ void check_memory(double bytes);
 class Buffer {
  public:
   Buffer() = default;
-  // Uninitialised. Throws OutOfMemory.
-  explicit Buffer(size_t bytes);
+  // Uninitialised, bytes * count of them. Throws OutOfMemory.
+  explicit Buffer(size_t bytes, int count = 1);
 
   char* data() const { return data_.get(); }
   float* floats() const { return reinterpret_cast<float*>(data_.get()); }
@@ -41,6 +41,19 @@ class Buffer {
   };
   std::unique_ptr<char[], Release> data_;
   size_t bytes_ = 0;
+};
+
+// Scratch of the workers of a region: each has its own, aligned.
+class WorkerScratch {
+ public:
+  // `bytes` for each. May move it. Throws OutOfMemory.
+  void reserve(size_t bytes, int workers);
+  char* of(int worker) const { return memory_.data() + static_cast<size_t>(worker) * each_; }
+  const Buffer& memory() const { return memory_; }
+
+ private:
+  Buffer memory_;
+  size_t each_ = 0;
 };
 
 }  // namespace conv2d

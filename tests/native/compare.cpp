@@ -77,8 +77,9 @@ bool check(const char* text, const Kernels& kernels, const ConvAlgorithm& algori
   std::vector<float> y(static_cast<size_t>(p.n * p.oh * p.ow * p.oc), NAN);
   ConvIo io;
   io.x = x.data(), io.x_stride = p.c, io.y = y.data(), io.y_stride = p.oc;
-  const Buffer scratch(plan->scratch_bytes(workers));
-  parallel_run(workers, [&](const Worker& worker) { plan->run(io, scratch.data(), worker); });
+  WorkerScratch scratch;
+  scratch.reserve(plan->worker_bytes(), workers);
+  parallel_run(workers, [&](const Worker& worker) { plan->run(io, scratch.of(worker.index), worker); });
   double worst = 0.0;
   for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {
     const int64_t oc = i % p.oc, ox = i / p.oc % p.ow, oy = i / p.oc / p.ow % p.oh,
