@@ -1,6 +1,7 @@
 #include "ops/conv_transpose.h"
 
 #include <algorithm>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -30,23 +31,24 @@ std::string to_string(const TransposeProblem& p) {
 
 namespace {
 
-// The outputs of one axis that start at `first`: output first + t * stride reads x[t + offset] through each
+// The outputs of one axis that start at a place: output first + t * stride reads x[t + offset] through each
 // tap.
 struct Phase {
-  int64_t first, count;
+  int64_t count;
   std::vector<int64_t> offsets, taps;
 };
 
-std::vector<Phase> phases_of(int64_t outputs, int64_t kernel, int64_t stride, int64_t dilation, int64_t cut) {
-  std::vector<Phase> phases;
-  for (int64_t first = 0; first < std::min(stride, outputs); ++first) {
-    Phase phase{first, (outputs - first - 1) / stride + 1, {}, {}};
-    for (int64_t tap = kernel - 1; tap >= 0; --tap) {
-      if ((first + cut - tap * dilation) % stride != 0) continue;
-      phase.offsets.push_back((first + cut - tap * dilation) / stride);
-      phase.taps.push_back(tap);
-    }
-    phases.push_back(std::move(phase));
+// By the first output, those that taps reach.
+std::map<int64_t, Phase> phases_of(int64_t outputs, int64_t kernel, int64_t stride, int64_t dilation,
+                                   int64_t cut) {
+  std::map<int64_t, Phase> phases;
+  for (int64_t tap = kernel - 1; tap >= 0; --tap) {
+    const int64_t first = ((tap * dilation - cut) % stride + stride) % stride;
+    if (first >= outputs) continue;
+    Phase& phase = phases[first];
+    phase.count = (outputs - first - 1) / stride + 1;
+    phase.offsets.push_back((first + cut - tap * dilation) / stride);
+    phase.taps.push_back(tap);
   }
   return phases;
 }
@@ -55,17 +57,21 @@ std::vector<Phase> phases_of(int64_t outputs, int64_t kernel, int64_t stride, in
 
 TransposePlan::TransposePlan(const TransposeProblem& p, const std::shared_ptr<const ConvWeights>& weights,
                              const Kernels& kernels)
-    : problem(p) {
+    : problem(p), kernels_(kernels), weights_(weights) {
   p.check();
-  for (const Phase& row : phases_of(p.oh, p.kh, p.sh, p.dh, p.top)) {
-    for (const Phase& column : phases_of(p.ow, p.kw, p.sw, p.dw, p.left)) {
+  const std::map<int64_t, Phase> rows = phases_of(p.oh, p.kh, p.sh, p.dh, p.top),
+                                 columns = phases_of(p.ow, p.kw, p.sw, p.dw, p.left);
+  sparse_ = static_cast<int64_t>(rows.size()) < std::min(p.sh, p.oh) ||
+            static_cast<int64_t>(columns.size()) < std::min(p.sw, p.ow);
+  for (const auto& [y_first, row] : rows) {
+    for (const auto& [x_first, column] : columns) {
       TapProblem t{};
       t.n = p.n, t.h = p.h, t.w = p.w, t.c = p.c, t.oc = p.oc, t.groups = 1;
       t.gh = row.count, t.gw = column.count, t.sh = t.sw = 1;
       t.dy = row.offsets, t.dx = column.offsets, t.ky = row.taps, t.kx = column.taps;
       t.kernel_w = p.kw, t.kernel_c_step = 1, t.kernel_o_step = p.c;
-      t.yh = p.oh, t.yh_first = row.first, t.yh_step = p.sh;
-      t.yw = p.ow, t.yw_first = column.first, t.yw_step = p.sw;
+      t.yh = p.oh, t.yh_first = y_first, t.yh_step = p.sh;
+      t.yw = p.ow, t.yw_first = x_first, t.yw_step = p.sw;
       t.activation = p.activation;
       std::string key = "transpose" + std::to_string(kernels.gemm_columns);
       for (int64_t tap : row.taps) key += 'h' + std::to_string(tap);
@@ -77,6 +83,15 @@ TransposePlan::TransposePlan(const TransposeProblem& p, const std::shared_ptr<co
 }
 
 void TransposePlan::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
+  if (sparse_) {
+    worker.each_unit(problem.n * problem.oh * problem.ow, [&](int64_t pixel) {
+      float* y = io.y + pixel * io.y_stride;
+      std::fill_n(y, problem.oc, 0.0f);
+      if (weights_->bias() != nullptr) std::copy_n(weights_->bias(), problem.oc, y);
+      kernels_.activate(problem.activation, y, y, problem.oc);
+    });
+    worker.barrier();
+  }
   for (const auto& phase : phases_) phase->run(io, scratch, worker);
 }
 

@@ -32,13 +32,16 @@ class TransposePlan {
                 const Kernels& kernels);
 
   size_t worker_bytes() const { return worker_bytes_; }
-  // ConvPlan::run's contract; io.residual is laid out as io.y.
+  // ConvPlan::run's contract; no residual.
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept;
 
   const TransposeProblem problem;
 
  private:
+  const Kernels& kernels_;
+  const std::shared_ptr<const ConvWeights> weights_;
   std::vector<std::unique_ptr<TapGemm>> phases_;
+  bool sparse_ = false;  // some outputs are reached by no tap
   size_t worker_bytes_ = 0;
 };
 
