@@ -31,7 +31,7 @@ void bind_runtime(py::module_& m) {
   m.def("machine", [] {
     MeasuredMachine machine{};
     {
-      const py::gil_scoped_release released;
+      const WithoutGil released;
       machine = measure_machine(active_isa(), num_threads());
     }
     py::dict measured;

@@ -69,22 +69,17 @@ class Optimizer {
     if (affine == nullptr) return false;
     const int x = node(id).inputs[0];
     const bool plain = affine->scale.empty() && affine->shift.empty();
-    if (const ConvParams* conv = sole<ConvParams>(x)) {
-      if (!is_linear(conv->problem.activation) || (!plain && conv->residual >= 0)) return false;
-      ConvParams fused = *conv;
+    const auto fold_into = [&](const auto* conv) {
+      if (conv == nullptr || !is_linear(conv->problem.activation)) return false;
+      auto fused = *conv;
       compose(&fused.scale, &fused.bias, *affine, conv->problem.oc);
       fused.problem.activation = affine->activation;
       absorb(id, x, std::move(fused), node(x).inputs);
       return true;
-    }
-    if (const ConvTransposeParams* conv = sole<ConvTransposeParams>(x)) {
-      if (!is_linear(conv->problem.activation)) return false;
-      ConvTransposeParams fused = *conv;
-      compose(&fused.scale, &fused.bias, *affine, conv->problem.oc);
-      fused.problem.activation = affine->activation;
-      absorb(id, x, std::move(fused), node(x).inputs);
-      return true;
-    }
+    };
+    const ConvParams* conv = sole<ConvParams>(x);
+    if (conv != nullptr) return (plain || conv->residual < 0) && fold_into(conv);
+    if (fold_into(sole<ConvTransposeParams>(x))) return true;
     if (const AffineParams* first = sole<AffineParams>(x)) {
       if (!is_linear(first->activation)) return false;
       AffineParams fused = *first;

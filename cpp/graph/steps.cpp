@@ -11,8 +11,7 @@ Shape full_shape(const Node& node, int64_t n) {
   return shape;
 }
 
-template <typename T>
-const T* data_or_null(const std::vector<T>& values) {
+const float* data_or_null(const std::vector<float>& values) {
   return values.empty() ? nullptr : values.data();
 }
 
@@ -120,29 +119,17 @@ class StepMaker {
     PoolProblem p = params.problem;
     p.n *= batch();
     p.finish();
-    return pool(p);
+    step_.problem = to_string(p);
+    const Place x = place(input(0)), y = y_;
+    return made([=, &kernels = c_.kernels](const Frame& f, const Worker& worker) {
+      run_pool(kernels, p, {f.at(x), x.stride}, {f.at(y), y.stride}, worker);
+    });
   }
 
-  std::vector<Step> operator()(const ReduceParams& params) {
-    ReduceParams p = params;
-    p.outer *= batch();
-    const Shape& shape = c_.graph.at(input(0)).shape;
-    if (p.kind != ReduceKind::kSum && shape.size() == 4 && p.middle == shape[1] * shape[2] &&
-        p.inner == shape[3] && p.inner > 0) {
-      PoolProblem all{p.kind == ReduceKind::kMax ? PoolKind::kMax : PoolKind::kAverage,
-                      p.outer,
-                      shape[1],
-                      shape[2],
-                      shape[3],
-                      shape[1],
-                      shape[2]};
-      all.finish();
-      return pool(all);
-    }
+  std::vector<Step> operator()(const ReduceParams& p) {
     const Place x = place(input(0)), y = y_;
-    const Kernels& kernels = c_.kernels;
-    return made([=, &kernels](const Frame& f, const Worker& worker) {
-      run_reduce(kernels, p.kind, p.outer, p.middle, p.inner, f.at(x), f.at(y), worker);
+    return made([=, &kernels = c_.kernels, outer = p.outer * batch()](const Frame& f, const Worker& worker) {
+      run_reduce(kernels, p.kind, outer, p.middle, p.inner, {f.at(x), p.inner}, {f.at(y), p.inner}, worker);
     });
   }
 
@@ -190,8 +177,7 @@ class StepMaker {
     broadcast_strides(input(0), shape.size(), b.a_strides);
     broadcast_strides(input(1), shape.size(), b.b_strides);
     const Place x = place(input(0)), z = place(input(1)), y = y_;
-    const Kernels& kernels = c_.kernels;
-    return made([=, &kernels](const Frame& f, const Worker& worker) {
+    return made([=, &kernels = c_.kernels](const Frame& f, const Worker& worker) {
       run_binary(kernels, params.kind, params.activation, b, f.at(x), f.at(z), f.at(y), worker);
     });
   }
@@ -252,8 +238,7 @@ class StepMaker {
   std::vector<Step> operator()(const ResizeParams& params) {
     const Shape from = full_shape(c_.graph.at(input(0)), c_.n), to = full_shape(node_, c_.n);
     const Place x = place(input(0)), y = y_;
-    const Kernels& kernels = c_.kernels;
-    return made([=, &kernels](const Frame& f, const Worker& worker) {
+    return made([=, &kernels = c_.kernels](const Frame& f, const Worker& worker) {
       run_resize(kernels, params.kind, to[0], from[1], from[2], from[3], to[1], to[2], f.at(x), f.at(y),
                  worker);
     });
@@ -302,21 +287,11 @@ class StepMaker {
     return {step_};
   }
 
-  std::vector<Step> pool(const PoolProblem& p) {
-    const auto plan = std::make_shared<const PoolPlan>(p, c_.kernels);
-    step_.problem = to_string(p);
-    const Place x = place(input(0)), y = y_;
-    return made([=](const Frame& f, const Worker& worker) {
-      plan->run(f.at(x), x.stride, f.at(y), y.stride, worker);
-    });
-  }
-
   template <typename Run>
   std::vector<Step> by_rows(Run run) {
     const Place x = place(input(0)), y = y_;
     int64_t channels = node_.shape.back(), rows = channels == 0 ? 0 : full_count(node_, c_.n) / channels;
-    const Kernels& kernels = c_.kernels;
-    return made([=, &kernels](const Frame& f, const Worker& worker) {
+    return made([=, &kernels = c_.kernels](const Frame& f, const Worker& worker) {
       run(kernels, ConstView{f.at(x), x.stride}, View{f.at(y), y.stride}, rows, channels, worker);
     });
   }

@@ -5,6 +5,13 @@
 
 namespace conv2d {
 
+// ConvAlgorithm::make of an algorithm whose plan is a `Plan`.
+template <typename Plan>
+std::unique_ptr<ConvPlan> make_plan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights,
+                                    const Kernels& kernels) {
+  return std::make_unique<Plan>(p, std::move(weights), kernels);
+}
+
 ConvAlgorithm conv_reference();
 ConvAlgorithm conv_gemm();
 ConvAlgorithm conv_depthwise();

@@ -147,25 +147,19 @@ class DepthwisePlan : public ConvPlan {
     const ConvProblem& p = problem;
     const int64_t multiplier = p.group_oc(), first = c0 / multiplier;
     const int64_t count = (c0 + channels - 1) / multiplier - first + 1;
-    const Activation act{io.pre.relu ? ActivationKind::kRelu : ActivationKind::kLinear};
+    const PreOp pre = io.pre.from(n, p.c, first);
     float wide[kBlock];
-    const bool plain = io.pre.empty() && multiplier == 1;
     for (int64_t pixel = 0; pixel < p.w; ++pixel, slot += ring_width(channels)) {
       const float* from = x + pixel * io.x_stride + first;
       float* to = multiplier == 1 ? slot : wide;
-      if (plain) std::memcpy(slot, from, static_cast<size_t>(count) * 4);
-      if (io.pre.scale != nullptr || io.pre.relu) {
-        kernels_.scale_shift(act, io.pre.scale ? io.pre.scale + first : nullptr,
-                             io.pre.scale ? io.pre.shift + first : nullptr, from, to, count);
-        from = to;
-      }
-      if (io.pre.gate != nullptr) {
-        kernels_.scale_shift({}, io.pre.gate + n * p.c + first, nullptr, from, to, count);
-        from = to;
+      if (pre.empty()) {
+        std::memcpy(to, from, static_cast<size_t>(count) * 4);
+      } else {
+        kernels_.transform(from, to, count, pre.scale, pre.shift, pre.relu, pre.gate);
       }
       if (multiplier == 1) continue;
       for (int64_t o = 0, at = c0 - first * multiplier; o < channels; ++o, ++at)
-        slot[o] = from[at / multiplier];
+        slot[o] = wide[at / multiplier];
     }
   }
 
@@ -192,9 +186,7 @@ ConvAlgorithm conv_depthwise() {
             const double share = std::min(0.6 + 0.01 * static_cast<double>(p.kh * p.kw), 0.95);
             return std::max(p.flops() / (share * m.flops_per_cycle), bytes / m.bytes_per_cycle);
           },
-          [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-            return std::unique_ptr<ConvPlan>(new DepthwisePlan(p, std::move(weights), kernels));
-          }};
+          make_plan<DepthwisePlan>};
 }
 
 }  // namespace conv2d

@@ -61,9 +61,7 @@ ConvAlgorithm conv_gemm() {
             const double share = m.wide ? 1.0 : 0.85;  // of the peak, with 16 registers
             return p.flops() * padded / (share * m.flops_per_cycle) + stores + bytes / m.bytes_per_cycle;
           },
-          [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-            return std::unique_ptr<ConvPlan>(new GemmPlan(p, std::move(weights), kernels));
-          }};
+          make_plan<GemmPlan>};
 }
 
 }  // namespace conv2d

@@ -110,9 +110,7 @@ ConvAlgorithm conv_grouped() {
             const double share = (p.group_c() >= 16 ? 0.9 : 0.7) * (m.wide ? 1.0 : 0.5);
             return p.flops() / (share * m.flops_per_cycle) + bytes / m.bytes_per_cycle;
           },
-          [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-            return std::unique_ptr<ConvPlan>(new GroupedPlan(p, std::move(weights), kernels));
-          }};
+          make_plan<GroupedPlan>};
 }
 
 }  // namespace conv2d

@@ -141,9 +141,7 @@ ConvAlgorithm conv_planar() {
                static_cast<double>(p.n * p.oh * p.ow * p.oc) +
                (p.x_bytes() + p.y_bytes() + p.kernel_bytes()) / m.bytes_per_cycle;
       },
-      [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-        return std::unique_ptr<ConvPlan>(new PlanarPlan(p, std::move(weights), kernels));
-      }};
+      make_plan<PlanarPlan>};
 }
 
 }  // namespace conv2d

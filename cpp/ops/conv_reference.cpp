@@ -70,9 +70,7 @@ ConvAlgorithm conv_reference() {
           true,
           [](const ConvProblem&, const Kernels&) { return std::string(); },
           [](const ConvProblem& p, const Machine&) { return p.flops() * 4.0; },
-          [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-            return std::unique_ptr<ConvPlan>(new ReferencePlan(p, std::move(weights), kernels));
-          }};
+          make_plan<ReferencePlan>};
 }
 
 }  // namespace conv2d

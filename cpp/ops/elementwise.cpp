@@ -11,8 +11,9 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kGrain = 64;   // floats: shares begin at a multiple
-constexpr int64_t kWide = 1024;  // floats of a repeated row on the stack
+constexpr int64_t kGrain = 64;                   // floats: shares begin at a multiple
+constexpr int64_t kWide = 1024;                  // floats of a repeated row on the stack
+constexpr int64_t kReduced = 128, kVector = 16;  // columns reduced at a time, and their least multiple
 
 // body(range) over [0, count) in whole vectors.
 template <typename Body>
@@ -236,18 +237,21 @@ void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strid
 }
 
 void run_reduce(const Kernels& kernels, ReduceKind kind, int64_t outer, int64_t middle, int64_t inner,
-                const float* x, float* y, const Worker& worker) noexcept {
-  if (inner == 1) {
+                ConstView x, View y, const Worker& worker) noexcept {
+  if (inner == 1 && x.stride == 1) {
     return worker.each_unit(outer, [&](int64_t i) {
-      const float* row = x + i * middle;
-      y[i] = kind == ReduceKind::kMax ? kernels.row_max(row, middle) : kernels.row_sum(row, middle);
-      if (kind == ReduceKind::kMean) y[i] /= static_cast<float>(middle);
+      const float* row = x.data + i * middle;
+      float* to = y.data + i * y.stride;
+      *to = kind == ReduceKind::kMax ? kernels.row_max(row, middle) : kernels.row_sum(row, middle);
+      if (kind == ReduceKind::kMean) *to /= static_cast<float>(middle);
     });
   }
-  const int64_t block = 128, blocks = ceil_div(inner, block);
+  const int64_t share = round_up(ceil_div(inner, worker.count), kVector);
+  const int64_t block = outer < worker.count ? std::min(share, kReduced) : kReduced;
+  const int64_t blocks = ceil_div(inner, block);
   worker.each_unit(outer * blocks, [&](int64_t i) {
     const int64_t o = i / blocks, c = i % blocks * block;
-    kernels.reduce_rows(kind, x + o * middle * inner + c, inner, middle, y + o * inner + c,
+    kernels.reduce_rows(kind, x.data + o * middle * x.stride + c, x.stride, middle, y.data + o * y.stride + c,
                         std::min(block, inner - c));
   });
 }

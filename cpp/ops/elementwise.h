@@ -63,9 +63,9 @@ void run_fill(float value, View y, int64_t rows, int64_t channels, const Worker&
 void run_strided_copy(int64_t rank, const int64_t* shape, const int64_t* x_strides, const int64_t* y_strides,
                       const float* x, float* y, const Worker& worker) noexcept;
 
-// x[outer][middle][inner] -> y[outer][inner], dense, middle >= 1.
+// x[outer][middle][inner] -> y[outer][inner], middle >= 1; rows are those of x[outer][middle] and y[outer].
 void run_reduce(const Kernels& kernels, ReduceKind kind, int64_t outer, int64_t middle, int64_t inner,
-                const float* x, float* y, const Worker& worker) noexcept;
+                ConstView x, View y, const Worker& worker) noexcept;
 
 enum class ResizeKind : uint8_t { kNearest, kBilinear };
 
