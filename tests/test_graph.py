@@ -187,6 +187,22 @@ def test_an_error_of_a_host_step_leaves_the_executable_well():
     np.testing.assert_array_equal(executable.run([x])[0], x)
 
 
+def test_a_host_step_may_keep_its_arrays_and_returns_the_shape_it_said():
+    kept = []
+    g = _core.Graph()
+    y = g.host([g.activation(g.input((1, 512, 1024)), "relu")], lambda v: kept.append(v) or v, (1, 512, 1024))
+    executable = g.compile([y], 2)
+    x = array(2, 512, 1024)
+    executable.run([x])
+    del executable, g
+    np.testing.assert_array_equal(kept[0], np.maximum(x, 0))
+    for wrong in (np.ones((1, 3)), np.ones(4), [1.0, "a"], None):
+        g = _core.Graph()
+        executable = g.compile([g.host([g.input((1, 4))], lambda v, wrong=wrong: wrong, (1, 4))], 1)
+        with pytest.raises((TypeError, ValueError), match=r"host step|result"):
+            executable.run([array(1, 4)])
+
+
 def test_packed_weights_are_shared_between_image_sizes():
     kernel = array(3, 3, 8, 8)
 
@@ -267,6 +283,15 @@ def test_transposed_convolution(arguments, kernel_size):
     g = _core.Graph()
     y = g.conv2d_transpose(g.input((1, 4, 5, 6)), kernel, bias, strides, cut, dilation, size)
     close(g.compile([g.activation(y, "relu")], 2).run([x])[0], np.maximum(expected, 0))
+
+
+def test_outputs_of_a_transposed_convolution_that_no_tap_reaches():
+    x, kernel, bias = array(2, 1, 2, 6), array(1, 2, 3, 6), array(3)
+    expected = oracle.conv2d_transpose(x, kernel, bias, strides=(700, 300))
+    g = _core.Graph()
+    size = expected.shape[1:3]
+    y = g.conv2d_transpose(g.input((1, 1, 2, 6)), kernel, bias, (700, 300), (0, 0), (1, 1), size, "sigmoid")
+    close(g.compile([y], 2).run([x])[0], oracle.sigmoid(expected))
 
 
 def test_zeros_move_into_max_pooling_where_they_cannot_win():

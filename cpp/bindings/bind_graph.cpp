@@ -1,4 +1,5 @@
 // Graphs and what is compiled from them.
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -8,8 +9,6 @@
 
 namespace conv2d {
 namespace {
-
-int nothing = 0;  // stands in for the data of an empty array
 
 using Pair = std::array<int64_t, 2>;
 using Sides = std::array<Pair, 2>;  // ((top, bottom), (left, right))
@@ -27,27 +26,18 @@ std::vector<float> as_vector(const std::optional<py::array>& array, const char* 
 
 Padding as_padding(const Sides& sides) { return {sides[0][0], sides[0][1], sides[1][0], sides[1][1]}; }
 
-py::array view_of(const HostArray& array) {
-  return FloatArray(
-      array.shape, array.data,
-      py::capsule(array.data != nullptr ? array.data : static_cast<void*>(&nothing), [](void*) {}));
-}
-
-// The Python function gets read-only views that are valid during the call.
+// The Python function gets copies, which it may keep.
 HostFunction as_host_function(const py::function& function) {
   const std::shared_ptr<const void> owner = keep_alive(function);
   return [owner](const std::vector<HostArray>& inputs, const HostArray& output) {
     const WithGil held;
     py::tuple arguments(inputs.size());
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      py::array view = view_of(inputs[i]);
-      view.attr("setflags")(py::arg("write") = false);
-      arguments[i] = view;
-    }
+    for (size_t i = 0; i < inputs.size(); ++i) arguments[i] = FloatArray(inputs[i].shape, inputs[i].data);
     const py::handle callable(static_cast<PyObject*>(const_cast<void*>(owner.get())));
-    const py::array result =
-        py::array::ensure(callable(*arguments), py::array::c_style | py::array::forcecast);
-    view_of(output).attr("__setitem__")(py::ellipsis(), result);
+    const auto result =
+        py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(callable(*arguments));
+    if (!result) throw py::type_error("a host step must return an array of real numbers.");
+    std::copy_n(check_array(result, output.shape, "result"), result.size(), output.data);
   };
 }
 
@@ -61,8 +51,7 @@ Kind kind_of(const std::string& text, std::initializer_list<const char*> names) 
   throw py::value_error("`kind` is unknown. Received: '" + text + "'.");
 }
 
-struct SharedGraph {
-  Graph graph;
+struct SharedGraph : Graph {
   std::shared_ptr<WeightStore> store = std::make_shared<WeightStore>();
 };
 
@@ -119,7 +108,7 @@ void bind_graph_images(py::class_<SharedGraph>& c) {
          p.pad = as_padding(padding);
          p.groups = groups;
          p.activation = parse_activation(activation);
-         return g.graph.add_conv(x, as_array(kernel, "kernel"), as_vector(bias, "bias"), p);
+         return g.add_conv(x, as_array(kernel, "kernel"), as_vector(bias, "bias"), p);
        },
        py::arg("x"), py::arg("kernel"), py::arg("bias") = py::none(), py::arg("strides") = Pair{1, 1},
        py::arg("padding") = Sides{}, py::arg("dilation") = Pair{1, 1}, py::arg("groups") = 1,
@@ -132,7 +121,7 @@ void bind_graph_images(py::class_<SharedGraph>& c) {
             p.sh = strides[0], p.sw = strides[1], p.dh = dilation[0], p.dw = dilation[1];
             p.top = cut[0], p.left = cut[1], p.oh = output_size[0], p.ow = output_size[1];
             p.activation = parse_activation(activation);
-            return g.graph.add_conv_transpose(x, as_array(kernel, "kernel"), as_vector(bias, "bias"), p);
+            return g.add_conv_transpose(x, as_array(kernel, "kernel"), as_vector(bias, "bias"), p);
           },
           py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("strides"), py::arg("cut"),
           py::arg("dilation"), py::arg("output_size"), py::arg("activation") = "linear")
@@ -140,8 +129,8 @@ void bind_graph_images(py::class_<SharedGraph>& c) {
           "dense",
           [](SharedGraph& g, int x, const py::array& kernel, const std::optional<py::array>& bias,
              const std::string& activation) {
-            return g.graph.add_dense(x, as_array(kernel, "kernel"), as_vector(bias, "bias"),
-                                     parse_activation(activation));
+            return g.add_dense(x, as_array(kernel, "kernel"), as_vector(bias, "bias"),
+                               parse_activation(activation));
           },
           py::arg("x"), py::arg("kernel"), py::arg("bias") = py::none(), py::arg("activation") = "linear")
       .def(
@@ -151,103 +140,89 @@ void bind_graph_images(py::class_<SharedGraph>& c) {
             p.kind = kind_of<PoolKind>(kind, {"max", "average"});
             p.kh = size[0], p.kw = size[1], p.sh = strides[0], p.sw = strides[1];
             p.pad = as_padding(padding);
-            return g.graph.add_pool(x, p);
+            return g.add_pool(x, p);
           },
           py::arg("x"), py::arg("kind"), py::arg("size"), py::arg("strides"), py::arg("padding") = Sides{})
       .def(
           "resize",
           [](SharedGraph& g, int x, const std::string& kind, Pair size) {
-            return g.graph.add_resize(x, kind_of<ResizeKind>(kind, {"nearest", "bilinear"}), size[0],
-                                      size[1]);
+            return g.add_resize(x, kind_of<ResizeKind>(kind, {"nearest", "bilinear"}), size[0], size[1]);
           },
           py::arg("x"), py::arg("kind"), py::arg("size"));
 }
 
 void bind_graph_values(py::class_<SharedGraph>& c) {
-  c.def(
-       "input", [](SharedGraph& g, const Shape& shape) { return g.graph.add_input(shape); }, py::arg("shape"))
+  c.def("input", &SharedGraph::add_input, py::arg("shape"))
       .def(
           "constant",
-          [](SharedGraph& g, const py::array& array) {
-            return g.graph.add_constant(as_array(array, "array"));
-          },
+          [](SharedGraph& g, const py::array& array) { return g.add_constant(as_array(array, "array")); },
           py::arg("array"))
       .def(
           "reduce",
           [](SharedGraph& g, int x, const std::string& kind, const std::vector<int>& axes, bool keepdims) {
-            return g.graph.add_reduce(x, kind_of<ReduceKind>(kind, {"mean", "max", "sum"}), axes, keepdims);
+            return g.add_reduce(x, kind_of<ReduceKind>(kind, {"mean", "max", "sum"}), axes, keepdims);
           },
           py::arg("x"), py::arg("kind"), py::arg("axes"), py::arg("keepdims") = false)
       .def(
           "scale_shift",
           [](SharedGraph& g, int x, const std::optional<py::array>& scale,
              const std::optional<py::array>& shift) {
-            return g.graph.add_affine(x, as_vector(scale, "scale"), as_vector(shift, "shift"), {});
+            return g.add_affine(x, as_vector(scale, "scale"), as_vector(shift, "shift"), {});
           },
           py::arg("x"), py::arg("scale"), py::arg("shift"))
       .def(
           "activation",
           [](SharedGraph& g, int x, const std::string& text) {
-            return g.graph.add_affine(x, {}, {}, parse_activation(text));
+            return g.add_affine(x, {}, {}, parse_activation(text));
           },
           py::arg("x"), py::arg("text"))
-      .def(
-          "softmax", [](SharedGraph& g, int x, bool log) { return g.graph.add_softmax(x, log); },
-          py::arg("x"), py::arg("log") = false)
+      .def("softmax", &SharedGraph::add_softmax, py::arg("x"), py::arg("log") = false)
       .def(
           "binary",
           [](SharedGraph& g, const std::string& kind, int a, int b) {
-            return g.graph.add_binary(
+            return g.add_binary(
                 kind_of<BinaryKind>(kind, {"add", "subtract", "multiply", "divide", "maximum", "minimum"}), a,
                 b);
           },
           py::arg("kind"), py::arg("a"), py::arg("b"))
-      .def(
-          "concat",
-          [](SharedGraph& g, const std::vector<int>& xs, int axis) { return g.graph.add_concat(xs, axis); },
-          py::arg("xs"), py::arg("axis"))
+      .def("concat", &SharedGraph::add_concat, py::arg("xs"), py::arg("axis"))
       .def(
           "pad",
           [](SharedGraph& g, int x, const std::vector<Pair>& widths, float value) {
             Shape before, after;
             for (const Pair& pair : widths) before.push_back(pair[0]), after.push_back(pair[1]);
-            return g.graph.add_pad(x, before, after, value);
+            return g.add_pad(x, before, after, value);
           },
           py::arg("x"), py::arg("widths"), py::arg("value") = 0.0f)
-      .def(
-          "reshape", [](SharedGraph& g, int x, const Shape& shape) { return g.graph.add_reshape(x, shape); },
-          py::arg("x"), py::arg("shape"))
-      .def(
-          "transpose",
-          [](SharedGraph& g, int x, const std::vector<int>& axes) { return g.graph.add_transpose(x, axes); },
-          py::arg("x"), py::arg("axes"))
+      .def("reshape", &SharedGraph::add_reshape, py::arg("x"), py::arg("shape"))
+      .def("transpose", &SharedGraph::add_transpose, py::arg("x"), py::arg("axes"))
       .def(
           "normalize",
           [](SharedGraph& g, int x, float epsilon, const std::optional<py::array>& gamma,
              const std::optional<py::array>& beta) {
-            return g.graph.add_normalize(x, epsilon, as_vector(gamma, "gamma"), as_vector(beta, "beta"));
+            return g.add_normalize(x, epsilon, as_vector(gamma, "gamma"), as_vector(beta, "beta"));
           },
           py::arg("x"), py::arg("epsilon"), py::arg("gamma") = py::none(), py::arg("beta") = py::none())
       .def(
           "prelu",
           [](SharedGraph& g, int x, const py::array& alpha) {
-            return g.graph.add_prelu(x, as_vector(alpha, "alpha"));
+            return g.add_prelu(x, as_vector(alpha, "alpha"));
           },
           py::arg("x"), py::arg("alpha"))
       .def(
           "host",
           [](SharedGraph& g, const std::vector<int>& xs, const py::function& function, const Shape& shape) {
-            return g.graph.add_host(xs, as_host_function(function), shape);
+            return g.add_host(xs, as_host_function(function), shape);
           },
           py::arg("xs"), py::arg("function"), py::arg("shape"))
       .def(
-          "shape", [](const SharedGraph& g, int x) { return py::tuple(py::cast(g.graph.at(x).shape)); },
+          "shape", [](const SharedGraph& g, int x) { return py::tuple(py::cast(g.at(x).shape)); },
           py::arg("value"))
       .def(
           "label",
           [](SharedGraph& g, int x, const std::string& text) {
-            g.graph.at(x);
-            g.graph.nodes()[static_cast<size_t>(x)].label = text;
+            g.at(x);
+            g.nodes()[static_cast<size_t>(x)].label = text;
           },
           py::arg("value"), py::arg("text"))
       .def("packed_bytes", [](const SharedGraph& g) { return g.store->packed_bytes(); });
@@ -275,15 +250,15 @@ void bind_graph(py::module_& m) {
       },
       py::arg("outputs"), py::arg("n"), py::arg("exact") = false, py::arg("optimize") = true,
       py::arg("choices") = py::dict());
-  py::class_<Executable>(m, "Executable")
+  py::class_<Executable>(m, "Executable", py::dynamic_attr())
       .def(
           "__init__",
           [](py::detail::value_and_holder& self, const SharedGraph& g, const std::vector<int>& outputs,
              int64_t n, bool exact, bool optimize, const ConvChoices& choices) {
-            for (int output : outputs) g.graph.at(output);
+            for (int output : outputs) g.at(output);
             if (n < 0)
               throw py::value_error("`n` must not be negative. Received: n=" + std::to_string(n) + ".");
-            construct(self, std::make_unique<Executable>(g.graph, outputs, n, g.store, active_isa(),
+            construct(self, std::make_unique<Executable>(g, outputs, n, g.store, active_isa(),
                                                          CompileOptions{exact, optimize, choices}));
           },
           py::detail::is_new_style_constructor())
