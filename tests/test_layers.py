@@ -1,9 +1,11 @@
 """The layer battery: every class in every case of golden/layer_cases.py, and what layers have in common."""
 
 import copy
+import gc
 import inspect
 import pickle
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -235,6 +237,22 @@ def test_a_layer_of_one_s_own():
     layer = Gate(3)
     assert layer(np.zeros((2, 5))).tolist() == np.ones((2, 3)).tolist()
     assert layer.get_config()["units"] == 3 and Gate.from_config(layer.get_config()).units == 3
+
+
+@pytest.mark.parametrize("name", ["Masking", "RMSNormalization", "own"])
+def test_layers_with_host_steps_are_collected(name):
+    class Own(layers.Layer):
+        def call(self, f, x):
+            return f.apply(lambda a: a if self.built else -a, [x], x.shape)
+
+    layer = Own() if name == "own" else getattr(layers, name)()
+    x = np.ones((2, 3, 4), np.float32)
+    first, second = layer(x), layer(x)
+    np.testing.assert_array_equal(first, second)
+    found = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert found() is None
 
 
 def test_many_image_sizes_in_a_bounded_cache():

@@ -28,7 +28,7 @@ def _kernel(interpolation: str, t: np.ndarray) -> np.ndarray:
     return np.where(t < radius, np.sinc(t) * np.sinc(t / radius), 0)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def matrix(size: int, out: int, interpolation: str, antialias: bool = False) -> np.ndarray:
     """(out, size) float32: row i holds the weights of the cells that make output i."""
     centres = (np.arange(out) + 0.5) * (size / out)

@@ -15,9 +15,10 @@ import numpy as np
 from .. import arguments
 from ..graph import Traced, is_exact
 from ..graph import exact as direct_sums
+from ..newest import Newest
 
 _KEPT, _KEPT_BYTES = 16, 32 << 20
-_prepared: dict[Any, tuple[list[bytearray], Traced]] = {}
+_prepared: Newest[Any, tuple[list[bytearray], Traced]] = Newest(_KEPT)
 
 
 def run(
@@ -79,8 +80,6 @@ def _trace(
         weights = {word: np.frombuffer(c, np.float32).reshape(array.shape) for (word, array), c in views}
     traced = Traced(lambda f, x: getattr(f, name)(x, **weights, **words), 0, [(None, *sample)])
     if keep:
-        while len(_prepared) >= _KEPT:
-            _prepared.pop(next(iter(_prepared)), None)
         _prepared[key] = copies, traced
     return key, traced
 

@@ -15,9 +15,12 @@ import numpy as np
 
 from .. import _core, activations
 from .. import machine as machine
+from ..newest import Newest
 from ..structure import flatten, pack
 from .tensor import Tensor, exact, is_exact
 from .windows import WindowOperations
+
+_EXECUTABLES = 8  # batch sizes that a traced call keeps
 
 __all__ = ["GraphBuilder", "Tensor", "Traced", "exact", "is_exact"]
 
@@ -28,6 +31,7 @@ class GraphBuilder(WindowOperations):
     def __init__(self, share: GraphBuilder | None = None) -> None:
         self.core: Any = _core.Graph() if share is None else _core.Graph(share=share.core)
         self.labelled = 0  # values from here on have no label
+        self.host_functions: list[Any] = []
 
     def compile(
         self,
@@ -38,7 +42,9 @@ class GraphBuilder(WindowOperations):
         choices: Mapping[str, str] | None = None,
     ) -> Any:
         """The executable for batches of `n`. `choices`: algorithms by the text of a convolution of one sample."""
-        return self.core.compile([y.id for y in outputs], n, exact, optimize, dict(choices or {}))
+        made = self.core.compile([y.id for y in outputs], n, exact, optimize, dict(choices or {}))
+        made.host_functions = self.host_functions
+        return made
 
     def input(self, shape: Sequence[int | None]) -> Tensor:
         """An input of `shape`, whose first entry (the batch) is ignored."""
@@ -83,15 +89,13 @@ class Traced:
         self.inputs = [self.builder.input(shape) for shape in shapes]
         self.structure = call(self.builder, pack(structure, self.inputs))
         self.outputs = flatten(self.structure)
-        self.executables: dict[tuple[int, bool], Any] = {}
+        self.executables: Newest[tuple[int, bool], Any] = Newest(_EXECUTABLES)
 
     def executable(self, n: int, exact: bool = False) -> Any:
-        """The executable for batches of `n`; the last eight are kept."""
+        """The executable for batches of `n`."""
         made = self.executables.get((n, exact))
         if made is None:
             made = self.builder.compile(self.outputs, n, exact, True, self.choices)
-            while len(self.executables) >= 8:
-                self.executables.pop(next(iter(self.executables)), None)
             self.executables[n, exact] = made
         return made
 

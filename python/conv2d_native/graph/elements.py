@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ class ElementOperations:
     """The half of GraphBuilder that does not know images."""
 
     core: Any
+    host_functions: list[Any]
 
     def dense(self, x: Any, kernel: Any, bias: Any = None, activation: Any = None) -> Any:
         kernel = arguments.array("kernel", kernel, 2)
@@ -214,15 +216,19 @@ class ElementOperations:
     ) -> Any:
         """function(*arrays) -> array, in NumPy: a host step between native ones, for rare operations.
 
-        `shape` is that of the result, its first entry (the batch) None. The arrays have the real batch first.
+        `shape` is that of the result, its first entry (the batch) None. The arrays have the real batch first; they are
+        copies, which the function may keep.
         """
 
         def compute(*arrays: np.ndarray) -> np.ndarray:
             with np.errstate(all="ignore"):
                 return np.ascontiguousarray(function(*arrays), np.float32)
 
+        # Garbage collection does not see what the core holds: functions, which may lead to the layer that keeps
+        # this graph, are held here and by executables.
+        self.host_functions.append(compute)
         lead = self.core.shape(xs[0].id)[0]
-        made = self.core.host([x.id for x in xs], compute, (lead, *shape[1:]))
+        made = self.core.host([x.id for x in xs], weakref.proxy(compute), (lead, *shape[1:]))
         self.core.label(made, name)
         return Tensor(self, made)
 

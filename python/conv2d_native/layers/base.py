@@ -17,6 +17,7 @@ import numpy as np
 from .. import arguments, constraints, initializers, regularizers
 from ..functional import Explanation
 from ..graph import Traced, is_exact
+from ..newest import Newest
 from ..structure import flatten, pack
 from . import variable
 from .building import built_once, check_input
@@ -106,8 +107,8 @@ class Layer:
 
     def _forget(self) -> None:
         """Drop everything that was compiled."""
-        self._traces: dict[Any, Traced] = {}
-        self._calls: dict[Any, Callable[..., Any]] = {}
+        self._traces: Newest[Any, Traced] = Newest(_TRACES)
+        self._calls: Newest[Any, Callable[..., Any]] = Newest(_CALLS)
         self._epoch = weights_epoch()
 
     # Weights.
@@ -261,11 +262,6 @@ class Layer:
                 return self._calls.get((x.shape, is_exact()))
         return None
 
-    def _keep_call(self, shape: tuple[int, ...], run: Callable[..., Any]) -> None:
-        while len(self._calls) >= _CALLS:
-            self._calls.pop(next(iter(self._calls)), None)
-        self._calls[shape, is_exact()] = run
-
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves = flatten((x, args, list(kwargs.values())))
         if any(isinstance(leaf, KerasTensor) for leaf in leaves):
@@ -279,7 +275,9 @@ class Layer:
         traced = self._traced(structure, [array.shape for array in arrays])
         outputs = traced.run(arrays)
         if single and len(arrays[0]) and traced.structure is traced.outputs[0]:
-            self._keep_call(arrays[0].shape, traced.executable(len(arrays[0]), is_exact()))
+            calls, run = self._calls, traced.executable(len(arrays[0]), is_exact())
+            if traced in self._traces.values():  # else the weights have changed meanwhile
+                calls[arrays[0].shape, is_exact()] = run
         return pack(traced.structure, outputs)
 
     def _check_words(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -301,13 +299,11 @@ class Layer:
             repr(structure) if isinstance(structure, Mapping) else type(structure),
             tuple(s[1:] for s in sizes),
         )
-        found = self._traces.get(key)
+        traces = self._traces  # the weights may change, and _forget be called, while `call` is traced
+        found = traces.get(key)
         if found is None:
-            share = next(iter(self._traces.values()), None)
-            found = Traced(self.call, structure, sizes, share)
-            while len(self._traces) >= _TRACES:
-                self._traces.pop(next(iter(self._traces)), None)
-            self._traces[key] = found
+            share = next(iter(list(traces.values())), None)
+            found = traces[key] = Traced(self.call, structure, sizes, share)
         return found
 
     def explain(self) -> Explanation:

@@ -288,7 +288,7 @@ class Model(Inspection, Storage, Layer):
                 run = lambda x: self._packed(executable.run([x]))  # noqa: E731
             with _LOCK:
                 if program in self._programs.values():  # else the weights have changed meanwhile
-                    self._keep_call(arrays[0].shape, run)
+                    self._calls[arrays[0].shape, is_exact()] = run
         return made
 
     def _packed(self, outputs: list[np.ndarray]) -> Any:
