@@ -108,6 +108,7 @@ CALLS = {
     "no such layer": (lambda m: L.LSTM, AttributeError, "'LSTM'", "docs/layers.md"),
     "layer at the top": (lambda m: cn.Conv2D, AttributeError, "conv2d_native.layers.Conv2D"),
     "never called": (lambda m: L.Flatten().output, AttributeError, "never called"),
+    "output before build": (lambda m: cn.Sequential([L.Flatten()]).output, AttributeError, "build(input_shape)"),
     "custom_objects": (lambda m: cn.model_from_json(m.to_json(), [print]), TypeError, "`custom_objects`", "dict"),
     "json": (lambda m: cn.model_from_json("model.json"), ValueError, "`text`", "JSON", "'model.json'"),
     "not a file": (lambda m: cn.load_model(None), TypeError, "`filepath`", "path", "None"),

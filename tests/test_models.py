@@ -167,8 +167,9 @@ def test_shared_layers_and_nested_models():
 
 def test_feature_extraction_from_a_built_model():
     model, x = small(), images()
-    features = cn.Model(model.inputs, model.layers[1].output)
+    features = cn.Model(model.input, model.layers[1].output)
     np.testing.assert_allclose(features(x), model.layers[1](model.layers[0](x)), atol=1e-6)
+    np.testing.assert_array_equal(cn.Model(model.inputs, model.output)(x), model(x))
 
 
 def test_images_of_any_size():

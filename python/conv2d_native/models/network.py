@@ -95,6 +95,21 @@ class Model(Inspection, Storage, Layer):
         return [layer for layer in self.operations if isinstance(layer, Layer)]
 
     @property
+    def input(self) -> Any:
+        """The model's own symbolic input, or the structure of them: `Model(model.input, model.layers[1].output)`."""
+        return self._structure("input")
+
+    @property
+    def output(self) -> Any:
+        """The model's own symbolic output, or the structure of them."""
+        return self._structure("output")
+
+    def _structure(self, word: str) -> Any:
+        if not self.built:
+            raise AttributeError(f"Model '{self.name}' has no {word} yet: call build(input_shape) first.")
+        return self._input_structure if word == "input" else self._output_structure
+
+    @property
     def input_names(self) -> list[str]:
         """Names of the inputs in the order of `inputs`: the keys of a dict, else the names of the layers."""
         if isinstance(self._input_structure, dict):
