@@ -108,6 +108,12 @@ CALLS = {
     "no such layer": (lambda m: L.LSTM, AttributeError, "'LSTM'", "docs/layers.md"),
     "layer at the top": (lambda m: cn.Conv2D, AttributeError, "conv2d_native.layers.Conv2D"),
     "never called": (lambda m: L.Flatten().output, AttributeError, "never called"),
+    "one grey image": (
+        lambda m: cn.Sequential([L.Flatten(input_shape=(8, 8, 1))]).predict(X[0, :, :, :1]),
+        ValueError,
+        "of shape (8, 8, 1)",
+        "x[None]",
+    ),
     "output before build": (lambda m: cn.Sequential([L.Flatten()]).output, AttributeError, "build(input_shape)"),
     "custom_objects": (lambda m: cn.model_from_json(m.to_json(), [print]), TypeError, "`custom_objects`", "dict"),
     "json": (lambda m: cn.model_from_json("model.json"), ValueError, "`text`", "JSON", "'model.json'"),

@@ -6,6 +6,7 @@ Every registered name is an attribute of this module, aliases such as MaxPool2D 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from . import (
@@ -51,7 +52,8 @@ for _name in layer_names():
 
 def __getattr__(name: str) -> Any:
     hint = ": docs/layers.md lists the layers there are" if name[:1].isupper() else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+    message = f"module {__name__!r} has no attribute {name!r}{hint}"
+    raise AttributeError(message, name=name, obj=sys.modules[__name__])  # from which Python suggests names
 
 
 def __dir__() -> list[str]:

@@ -72,17 +72,20 @@ def as_array(name: str, x: Any) -> np.ndarray:
 
 def fit_shape(name: str, x: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
     """`x` where it agrees with `shape` (None: any size), with a last axis of 1 added or dropped as Keras does."""
+    made = x
     if x.ndim == len(shape) - 1 and shape[-1] == 1:
-        x = x[..., np.newaxis]
+        made = x[..., np.newaxis]
     elif x.ndim == len(shape) + 1 and x.shape[-1] == 1:
-        x = x[..., 0]
-    if x.ndim != len(shape) or any(n is not None and m != n for m, n in zip(x.shape, shape, strict=True)):
+        made = x[..., 0]
+    if made.ndim != len(shape) or any(
+        n is not None and m != n for m, n in zip(made.shape, shape, strict=True)
+    ):
         raise ValueError(
             f"`{name}` must have shape {tuple(shape)}. Received: {name} of shape {x.shape}."
             f"{shapes.advice(x.shape, shape)}"
         )
-    arguments.no_empty_axes(name, x.shape)
-    return x
+    arguments.no_empty_axes(name, made.shape)
+    return made
 
 
 def batch_count(names: Sequence[str], arrays: Sequence[np.ndarray]) -> int:
