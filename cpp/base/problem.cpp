@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "base/checked.h"
 
@@ -49,7 +50,9 @@ void read_pair(const std::string& text, size_t* at, const char* key, int64_t* a,
   *b = two ? number() : *a;
 }
 
-void check_window(int64_t size, const char* name) { require(size >= 1, name, size, "a positive integer"); }
+void check_positive(std::initializer_list<std::pair<const char*, int64_t>> sizes) {
+  for (const auto& [name, size] : sizes) require(size >= 1, name, size, "a positive integer");
+}
 
 void check_padding(const Padding& pad) {
   const int64_t least = std::min({pad.top, pad.bottom, pad.left, pad.right});
@@ -81,17 +84,8 @@ int64_t settle_axis(int64_t size, int64_t kernel, int64_t* stride, int64_t* dila
 
 void ConvProblem::finish() {
   require(n >= 0, "n", n, "zero or more");
-  check_window(h, "h");
-  check_window(w, "w");
-  check_window(c, "c");
-  check_window(kh, "kh");
-  check_window(kw, "kw");
-  check_window(sh, "strides");
-  check_window(sw, "strides");
-  check_window(dh, "dilation_rate");
-  check_window(dw, "dilation_rate");
-  check_window(oc, "filters");
-  check_window(groups, "groups");
+  check_positive({{"h", h}, {"w", w}, {"c", c}, {"kh", kh}, {"kw", kw}, {"filters", oc}, {"groups", groups}});
+  check_positive({{"strides", sh}, {"strides", sw}, {"dilation_rate", dh}, {"dilation_rate", dw}});
   check_padding(pad);
   require(c % groups == 0, "groups", groups, "a divisor of the input channels");
   require(oc % groups == 0, "groups", groups, "a divisor of the filters");
@@ -155,13 +149,8 @@ ConvProblem parse_conv_problem(const std::string& text) {
 
 void PoolProblem::finish() {
   require(n >= 0, "n", n, "zero or more");
-  check_window(h, "h");
-  check_window(w, "w");
-  check_window(c, "c");
-  check_window(kh, "pool_size");
-  check_window(kw, "pool_size");
-  check_window(sh, "strides");
-  check_window(sw, "strides");
+  check_positive({{"h", h}, {"w", w}, {"c", c}, {"pool_size", kh}, {"pool_size", kw}});
+  check_positive({{"strides", sh}, {"strides", sw}});
   check_padding(pad);
   int64_t dilation = 1;
   oh = settle_axis(h, kh, &sh, &dilation, pad.top, pad.bottom);

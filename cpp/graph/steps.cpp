@@ -27,11 +27,13 @@ std::vector<int64_t> strides_of(const Shape& shape, const Place& place) {
 }
 
 // A residual without a slot is none.
-ConvIo io_at(const Frame& f, const Place& x, const Place& y, const Place& residual) {
+ConvIo io_at(const Frame& f, const Place& x, const Place& y, const Place& residual = {},
+             const ConvParams& params = {}) {
   ConvIo io;
   io.x = f.at(x), io.x_stride = x.stride;
   io.y = f.at(y), io.y_stride = y.stride;
   if (residual.slot >= 0) io.residual = f.at(residual), io.residual_stride = residual.stride;
+  io.pre = {data_or_null(params.pre_scale), data_or_null(params.pre_shift), params.pre_relu, nullptr};
   return io;
 }
 
@@ -66,12 +68,10 @@ class StepMaker {
     const Place x = place(input(0)), y = y_;
     const Place residual = params.residual >= 0 ? place(input(params.residual)) : Place{};
     const Place gate = params.gate >= 0 ? place(input(params.gate)) : Place{};
-    const auto scale = std::make_shared<std::vector<float>>(params.pre_scale);
-    const auto shift = std::make_shared<std::vector<float>>(params.pre_shift);
-    const bool relu = params.pre_relu;
+    const auto own = std::make_shared<const ConvParams>(params);
     return made([=](const Frame& f, const Worker& worker) {
-      ConvIo io = io_at(f, x, y, residual);
-      io.pre = {data_or_null(*scale), data_or_null(*shift), relu, gate.slot >= 0 ? f.at(gate) : nullptr};
+      ConvIo io = io_at(f, x, y, residual, *own);
+      if (gate.slot >= 0) io.pre.gate = f.at(gate);
       plan->run(io, f.scratch.of(worker.index), worker);
     });
   }
@@ -88,16 +88,14 @@ class StepMaker {
       step_.bytes += p.kernel_bytes();
     }
     step_.algorithm = "stream";
-    const auto first = std::make_shared<ConvParams>(params.stages.front());
+    const auto first = std::make_shared<const ConvParams>(params.stages.front());
     const bool needs_pre = first->pre_relu || !first->pre_scale.empty();
     const auto plan = std::make_shared<const StreamPlan>(stages, c_.kernels, needs_pre, c_.exact);
     step_.worker_bytes = plan->worker_bytes();
     const Place x = place(input(0)), y = y_;
     const Place residual = params.stages.back().residual >= 0 ? place(input(1)) : Place{};
     return made([=](const Frame& f, const Worker& worker) {
-      ConvIo io = io_at(f, x, y, residual);
-      io.pre = {data_or_null(first->pre_scale), data_or_null(first->pre_shift), first->pre_relu, nullptr};
-      plan->run(io, f.scratch.of(worker.index), worker);
+      plan->run(io_at(f, x, y, residual, *first), f.scratch.of(worker.index), worker);
     });
   }
 
@@ -111,7 +109,7 @@ class StepMaker {
     step_.worker_bytes = plan->worker_bytes();
     const Place x = place(input(0)), y = y_;
     return made([=](const Frame& f, const Worker& worker) {
-      plan->run(io_at(f, x, y, {}), f.scratch.of(worker.index), worker);
+      plan->run(io_at(f, x, y), f.scratch.of(worker.index), worker);
     });
   }
 
