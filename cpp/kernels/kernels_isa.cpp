@@ -21,21 +21,17 @@ extern const Kernels CONV2D_TABLE;
 
 namespace {
 
-template <int kRows, int kVecs, int kMost>
-constexpr void (*gemm_or_null())(const GemmTile&) {
-  if constexpr (kRows >= 1 && kRows <= kMost) return gemm_tile<kRows, kVecs>;
-  return nullptr;
+template <int kVecs, int kMost, int kRows = 1>
+constexpr void fill_rows(GemmFamily* family) {
+  family->rows[kRows] = gemm_tile<kRows, kVecs>;
+  if constexpr (kRows < kMost) fill_rows<kVecs, kMost, kRows + 1>(family);
 }
 
 template <int kVecs, int kMost>
 constexpr GemmFamily gemm_family() {
-  return {{nullptr, gemm_or_null<1, kVecs, kMost>(), gemm_or_null<2, kVecs, kMost>(),
-           gemm_or_null<3, kVecs, kMost>(), gemm_or_null<4, kVecs, kMost>(), gemm_or_null<5, kVecs, kMost>(),
-           gemm_or_null<6, kVecs, kMost>(), gemm_or_null<7, kVecs, kMost>(), gemm_or_null<8, kVecs, kMost>(),
-           gemm_or_null<9, kVecs, kMost>(), gemm_or_null<10, kVecs, kMost>(),
-           gemm_or_null<11, kVecs, kMost>(), gemm_or_null<12, kVecs, kMost>(),
-           gemm_or_null<13, kVecs, kMost>(), gemm_or_null<14, kVecs, kMost>(),
-           gemm_or_null<15, kVecs, kMost>(), gemm_or_null<16, kVecs, kMost>()}};
+  GemmFamily family{};
+  fill_rows<kVecs, kMost>(&family);
+  return family;
 }
 
 }  // namespace

@@ -41,8 +41,6 @@ CONV2D_INLINE Vec product_error(Vec a, Vec b, Vec p) { return vfmaq_f32(vnegq_f3
 CONV2D_INLINE Mask less(Vec a, Vec b) { return vcltq_f32(a, b); }
 CONV2D_INLINE Mask is_nan(Vec a) { return vmvnq_u32(vceqq_f32(a, a)); }
 CONV2D_INLINE bool any(Mask m) { return vmaxvq_u32(m) != 0; }
-// Lanes where a or b is NaN.
-CONV2D_INLINE Mask unordered(Vec a, Vec b) { return vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b))); }
 CONV2D_INLINE Mask either(Mask a, Mask b) { return vorrq_u32(a, b); }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return vbslq_f32(m, a, b); }
 // b where either is NaN: max(bound, v) and min(bound, v) keep the NaN of v.

@@ -39,14 +39,12 @@ CONV2D_INLINE Vec min(Vec a, Vec b) { return a < b ? a : b; }
 CONV2D_INLINE Mask less(Vec a, Vec b) { return a < b; }
 CONV2D_INLINE Mask is_nan(Vec a) { return a != a; }
 CONV2D_INLINE bool any(Mask m) { return m; }
-// Lanes where a or b is NaN.
-CONV2D_INLINE Mask unordered(Vec a, Vec b) { return a != a || b != b; }
 CONV2D_INLINE Mask either(Mask a, Mask b) { return a || b; }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return m ? a : b; }
 CONV2D_INLINE Vec round_even(Vec a) { return __builtin_rintf(a); }
-// a * 2^n for integral n, also where 2^n alone would leave the range of normal numbers.
 // 2^n for integral n, -126 <= n <= 127.
 CONV2D_INLINE Vec power_of_two(Vec n) { return __builtin_ldexpf(1.0f, static_cast<int>(n)); }
+// a * 2^n for integral n, also where 2^n alone would leave the range of normal numbers.
 CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) { return __builtin_ldexpf(a, static_cast<int>(n)); }
 
 // Lane l is the sum of all lanes of v[l].

@@ -275,22 +275,16 @@ void winograd_output(const WinogradOutput& t) {
   }
 }
 
-template <int kRows, int kVecs>
-constexpr void (*winograd_product_or_null())(const WinogradProduct&) {
-  if constexpr (kRows >= 1 && kRows <= kProductRows) return winograd_product<kRows, kVecs>;
-  return nullptr;
-}
-
-template <int kOne, int kRow>
-constexpr void fill_products(void (**to)(const WinogradProduct&)) {
-  to[kRow] = winograd_product_or_null<kRow, kOne>();
-  if constexpr (kRow < kMaxGemmRows) fill_products<kOne, kRow + 1>(to);
+template <int kVecs, int kRows = 1>
+constexpr void fill_products(WinogradProducts* products) {
+  products->rows[kRows] = winograd_product<kRows, kVecs>;
+  if constexpr (kRows < kProductRows) fill_products<kVecs, kRows + 1>(products);
 }
 
 template <int kVecs>
 constexpr WinogradProducts winograd_products() {
   WinogradProducts products{};
-  fill_products<kVecs, 1>(products.rows);
+  fill_products<kVecs>(&products);
   return products;
 }
 
