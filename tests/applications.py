@@ -72,13 +72,20 @@ class Application:
         """The largest relative error allowed: 1e-4, or twice Keras's own where random weights amplify rounding."""
         return max(1e-4, 2 * relative_error(self.single, self.exact))
 
+    @property
+    def spread(self) -> float:
+        """How far apart the answers for different images are: below 0.01 a comparison proves little."""
+        return float(np.ptp(self.exact, axis=0).max())
+
 
 def make_application(name: str, side: int, images: int = 3) -> Application:
-    """`name` of keras.applications for images of `side` pixels, ten classes."""
+    """`name` of keras.applications for images of `side` pixels, ten classes; larger ones than 224 pixels are not used
+    for its statistics, as Keras keeps all activations of a call.
+    """
     keras.backend.clear_session()
     keras.utils.set_random_seed(7)
     make = getattr(keras.applications, name)
-    model = make(weights=None, input_shape=(side, side, 3), classes=10)
+    model = make(weights=None, input_shape=(min(side, 224),) * 2 + (3,), classes=10)
     rng = np.random.default_rng(7)
     rescales = any(
         isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization))
@@ -86,6 +93,10 @@ def make_application(name: str, side: int, images: int = 3) -> Application:
     )
     scale = 255.0 if rescales else 1.0
     calibrate(model, scale, rng)
+    if side > 224:
+        weights, model = model.get_weights(), make(weights=None, input_shape=(side, side, 3), classes=10)
+        model.set_weights(weights)
+    spread(model, scale)
     x = pictures(model, scale, rng, images)
     single = one_by_one(model, x)
     keras.config.set_dtype_policy("float64")
@@ -129,12 +140,22 @@ def calibrate(model, scale: float, rng: np.random.Generator) -> None:
                 weight.assign(rng.uniform(0.7, 1.3, weight.shape))
             elif name in ("beta", "bias"):
                 weight.assign(rng.normal(0, 0.05, weight.shape))
+    noises = [layer for layer in flat_layers(model) if getattr(layer, "rate", 0)]
+    rates = [layer.rate for layer in noises]
     for norm in norms:
         norm.momentum = 0.0
-    if norms:  # a call keeps all activations to its end: large images are fewer
-        model(pictures(model, scale, rng, 8 if model.input_shape[1] < 400 else 2), training=True)
+    for layer in noises:  # statistics are those of inference
+        layer.rate = 0.0
+    if norms:
+        model(pictures(model, scale, rng, 8), training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+    for layer, rate in zip(noises, rates, strict=True):
+        layer.rate = rate
+
+
+def spread(model, scale: float) -> None:
+    """Weights of the last layer that make answers differ, while rounding is not blown up."""
     head = [layer for layer in model.layers if isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D))][
         -1
     ]
@@ -142,7 +163,7 @@ def calibrate(model, scale: float, rng: np.random.Generator) -> None:
     features = one_by_one(body, pictures(model, scale, np.random.default_rng(1), 8)).astype(np.float64)
     kernel = np.asarray(head.kernel, np.float64).reshape(features.shape[-1], -1)
     logits = features.reshape(8, -1) @ kernel
-    gain = 0.2 / logits.std(axis=0).mean()  # answers that differ, while rounding is not blown up
+    gain = 0.2 / logits.std(axis=0).mean()
     head.kernel.assign(np.asarray(head.kernel) * gain)
     head.bias.assign(-logits.mean(axis=0) * gain)
 

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -318,6 +319,62 @@ def test_calls_that_were_recorded_for_training_are_inference_here(class_name):
     np.testing.assert_allclose(model(x), x, rtol=1e-3)
 
 
+def pipeline(*inside):
+    layers = [
+        {"class_name": name, "module": "keras.layers", "config": {"name": f"inside_{i}", **words}}
+        for i, (name, words) in enumerate(inside)
+    ]
+    entry = {"class_name": "Pipeline", "module": "keras.layers", "config": {"name": "odd", "layers": layers}}
+    return functional(entry | {"build_config": {"input_shape": [None, 6, 5, 2]}})
+
+
+def test_layers_with_weights_in_a_pipeline(tmp_path):
+    model = cn.model_from_json(pipeline(("Conv2D", {"filters": 3, "kernel_size": 2}), ("RandomFlip", {})))
+    kernel, bias = RNG.random((2, 2, 2, 3), np.float32), RNG.random(3, np.float32)
+    model.set_weights([kernel, bias])
+    model.save(tmp_path / "m.keras")
+    x = RNG.random((3, 6, 5, 2), np.float32)
+    for made in (model, cn.load_model(tmp_path / "m.keras"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(made(x), cn.conv2d(x, kernel, bias), rtol=1e-5)
+
+
+def test_what_a_pipeline_may_not_hold():
+    with pytest.raises(cn.UnsupportedLayerError, match="'inside_0' of class 'Mine'"):
+        cn.model_from_json(pipeline(("Mine", {})))
+    with pytest.raises(cn.UnsafeModelError, match="'inside_0' is a Lambda"):
+        cn.model_from_json(pipeline(("Lambda", {"function": ["code", None, None]})))
+    model = cn.model_from_json(pipeline(("Mine", {})), custom_objects={"Mine": lambda x: x + 1})
+    assert (model(np.ones((1, 6, 5, 2))) == 2).all()
+    with pytest.raises(TypeError, match="`layers` must be a list of layers"):
+        L.Pipeline(L.RandomFlip())
+
+
+def test_a_random_crop_says_its_size_and_leaves_images_whole():
+    """As Keras 3's predict: what comes after may take images of another size than the file says."""
+    model = cn.Sequential([L.RandomCrop(4, 3, input_shape=(6, 5, 2)), L.GlobalAveragePooling2D()])
+    x = RNG.random((3, 6, 5, 2), np.float32)
+    assert model.layers[0].compute_output_shape((None, 6, 5, 2)) == (None, 4, 3, 2)
+    np.testing.assert_allclose(model.predict(x), x.mean(axis=(1, 2)), rtol=1e-5)
+
+
+def test_a_random_crop_of_keras_2_is_the_largest_window_resized():
+    words = {"name": "odd", "trainable": True, "dtype": "float32", "height": 2, "width": 2, "seed": 3}
+    layers = [{"class_name": "RandomCrop", "config": words | {"batch_input_shape": [None, 4, 6, 1]}}]
+    text = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}, "keras_version": "2.15.0"}
+    x = RNG.random((2, 4, 6, 1), np.float32)
+    expected = x[:, :, 1:5].reshape(2, 2, 2, 2, 2, 1).mean(axis=(2, 4))
+    np.testing.assert_allclose(cn.model_from_json(text).predict(x), expected, rtol=1e-6)
+
+
+def test_auto_contrast_leaves_channels_of_one_value():
+    x = RNG.random((2, 4, 5, 3), np.float32)
+    x[1, :, :, 1] = 7
+    y = L.AutoContrast((1, 0))(x)
+    assert (y[1, :, :, 1] == 7).all() and y[0].min() == 0 and y[0].max() == 1
+    with pytest.raises(ValueError, match="`value_range` must be two different numbers"):
+        L.AutoContrast((1, 1))
+
+
 def test_keras_activations_on_tensors():
     """keras.activations.relu records an operation of class ReLU; `.h5` files leave its module out."""
     words = {"name": "odd", "negative_slope": 0.25, "max_value": 0.5, "threshold": 0.0}
@@ -329,6 +386,6 @@ def test_keras_activations_on_tensors():
 
 def test_spatial_dropout_is_written_as_keras_takes_it():
     """Its constructor has no `trainable`."""
-    for layer in (L.SpatialDropout1D(0.2), L.SpatialDropout2D(0.2)):
+    for layer in (L.SpatialDropout1D(0.2), L.SpatialDropout2D(0.2), L.SpatialDropout3D(0.2)):
         assert layer.get_config().keys() <= {"name", "dtype", "rate", "seed", "data_format"}
         assert type(layer).from_config(layer.get_config()).rate == 0.2

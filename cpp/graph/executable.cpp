@@ -1,6 +1,8 @@
 #include "graph/executable.h"
 
+#include <atomic>
 #include <chrono>
+#include <iterator>
 
 #include "base/checked.h"
 #include "graph/passes.h"
@@ -11,6 +13,7 @@ namespace {
 constexpr double kCyclesPerWorker = 15000.0;  // less work than this is not worth waking a thread
 constexpr double kCyclesPerPoll = 2.5e8;      // of every worker: less than 0.1 s
 constexpr size_t kSpareFrames = 4;
+constexpr size_t kNodesPerTeam = 16;     // smaller graphs have little to pack
 constexpr int64_t kMostParts = 1 << 12;  // sizes of a part that are compared
 
 double seconds_now() {
@@ -69,9 +72,7 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
   }
   check_memory(bytes);
   const size_t planned_slots = memory_.slots.size();
-  for (int copied : memory_.copied_outputs) {
-    memory_.slots.push_back({SlotKind::kOutput, copied, 0, 0});
-  }
+  for (int copied : memory_.copied_outputs) memory_.slots.push_back({SlotKind::kOutput, copied, 0, 0});
   const StepContext context{graph_, memory_, part_, kernels, *store_, options.exact, options.choices};
   for (int id : memory_.order) {
     if (graph_.at(id).get<InputParams>()) {
@@ -79,8 +80,13 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
       input_ids_.push_back(id);
       input_shapes_.push_back(full(id));
     }
-    for (Step& step : make_steps(context, id)) steps_.push_back(std::move(step));
   }
+  std::vector<std::vector<Step>> made(memory_.order.size());
+  std::atomic<size_t> next{0};
+  parallel_run(made.size() < kNodesPerTeam ? 1 : num_threads(), [&](const Worker&) {
+    for (size_t i = next++; i < made.size(); i = next++) made[i] = make_steps(context, memory_.order[i]);
+  });
+  for (std::vector<Step>& steps : made) std::move(steps.begin(), steps.end(), std::back_inserter(steps_));
   for (size_t i = 0; i < memory_.copied_outputs.size(); ++i) {
     const int output = outputs_[static_cast<size_t>(memory_.copied_outputs[i])];
     steps_.push_back(copy_step(context, output, static_cast<int>(planned_slots + i)));

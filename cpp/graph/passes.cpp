@@ -69,17 +69,10 @@ class Optimizer {
     if (affine == nullptr) return false;
     const int x = node(id).inputs[0];
     const bool plain = affine->scale.empty() && affine->shift.empty();
-    const auto fold_into = [&](const auto* conv) {
-      if (conv == nullptr || !is_linear(conv->problem.activation)) return false;
-      auto fused = *conv;
-      compose(&fused.scale, &fused.bias, *affine, conv->problem.oc);
-      fused.problem.activation = affine->activation;
-      absorb(id, x, std::move(fused), node(x).inputs);
-      return true;
-    };
-    const ConvParams* conv = sole<ConvParams>(x);
-    if (conv != nullptr) return (plain || conv->residual < 0) && fold_into(conv);
-    if (fold_into(sole<ConvTransposeParams>(x))) return true;
+    if (const ConvParams* conv = sole<ConvParams>(x))
+      return (plain || conv->residual < 0) && fold_after(id, x, *conv, *affine);
+    if (const ConvTransposeParams* conv = sole<ConvTransposeParams>(x))
+      return fold_after(id, x, *conv, *affine);
     if (const AffineParams* first = sole<AffineParams>(x)) {
       if (!is_linear(first->activation)) return false;
       AffineParams fused = *first;
@@ -94,6 +87,16 @@ class Optimizer {
       return true;
     }
     return false;
+  }
+
+  // `id`, the operation `affine` on the convolution x, becomes the convolution's end.
+  template <typename Conv>
+  bool fold_after(int id, int x, Conv fused, const AffineParams& affine) {
+    if (!is_linear(fused.problem.activation)) return false;
+    compose(&fused.scale, &fused.bias, affine, fused.problem.oc);
+    fused.problem.activation = affine.activation;
+    absorb(id, x, std::move(fused), node(x).inputs);
+    return true;
   }
 
   // (v * scale + shift) * second.scale + second.shift

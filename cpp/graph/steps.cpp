@@ -339,13 +339,11 @@ std::shared_ptr<const ConvWeights> WeightStore::get(const Array& kernel, const s
 }
 
 size_t WeightStore::packed_bytes() const {
-  std::vector<std::shared_ptr<const ConvWeights>> all;
-  {
-    const std::lock_guard<std::mutex> lock(core_mutex());
-    for (const auto& entry : weights_) all.push_back(entry.second);
-  }
+  std::unique_lock<std::mutex> lock(core_mutex());
+  const auto all = weights_;
+  lock.unlock();
   size_t bytes = 0;
-  for (const auto& weights : all) bytes += weights->packed_bytes();
+  for (const auto& entry : all) bytes += entry.second->packed_bytes();
   return bytes;
 }
 

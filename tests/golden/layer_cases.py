@@ -217,6 +217,8 @@ def _shapes():
     yield "Resizing", {"height": 3, "width": 4, "antialias": True}, [IMAGE]
     yield "Resizing", {"height": 5, "width": 12, "data_format": "channels_first"}, [FIRST]
     yield "CenterCrop", {"height": 4, "width": 5}, [IMAGE]
+    yield "AutoContrast", {}, [IMAGE]
+    yield "AutoContrast", {"value_range": (-1, 2)}, [IMAGE]
 
 
 def _identities():
@@ -234,13 +236,17 @@ def _identities():
         "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2},
         "RandomContrast": {"factor": 0.2},
         "RandomBrightness": {"factor": 0.2},
+        "RandomCrop": {"height": 4, "width": 5, "seed": 3},
     }.items():
         yield name, arguments, [(2, 4, 5, 3)]
+    yield "SpatialDropout3D", {"rate": 0.5}, [(2, 3, 4, 5, 2)]
 
 
 def _wrappers():
     yield "TimeDistributed", {"layer": ("Dense", {"units": 3})}, [(2, 4, 5)]
     yield "TimeDistributed", {"layer": ("Conv2D", {"filters": 3, "kernel_size": 3})}, [(2, 3, 5, 6, 2)]
+    inside = [("Rescaling", {"scale": 2.0}), ("RandomFlip", {}), ("CenterCrop", {"height": 3, "width": 4})]
+    yield "Pipeline", {"layers": inside}, [(2, 5, 6, 2)]
     yield "SpectralNormalization", {"layer": ("Conv2D", {"filters": 3, "kernel_size": 3})}, [(2, 5, 6, 2)]
 
 
@@ -264,8 +270,9 @@ def case_id(class_name: str, arguments: dict, shapes: list) -> str:
 
 
 def make_layer(layers, class_name: str, arguments: dict):
-    """Make the layer of a case out of a namespace of layer classes; wrapped layers are (class name, arguments)."""
+    """Make the layer of a case out of a namespace of layer classes; layers inside are (class name, arguments)."""
     inner = {k: make_layer(layers, *v) for k, v in arguments.items() if k == "layer"}
+    inner |= {k: [make_layer(layers, *v) for v in vs] for k, vs in arguments.items() if k == "layers"}
     return getattr(layers, class_name)(**(arguments | inner))
 
 

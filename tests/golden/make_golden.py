@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow convolves channels-first images with it only
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 

@@ -11,7 +11,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow convolves chan
 
 
 def pytest_collection_modifyitems(config, items):
+    given = config.getoption("timeout")
     for item in items:
         if "with_keras" in item.path.parts:
             item.add_marker(pytest.mark.keras)
-            item.add_marker(pytest.mark.timeout(config.getoption("timeout") or 600))
+            item.add_marker(pytest.mark.timeout(600 if given is None else given))

@@ -243,6 +243,11 @@ def nothing(draw: Draw, shape: Any) -> dict[str, Any]:
     return {}
 
 
+def _auto_contrast(draw: Draw, shape: Any) -> dict[str, Any] | None:
+    """Few pixels may differ by so little that the stretching blows rounding up."""
+    return {"value_range": draw.one([(0, 1), (0, 255), (-1, 1)])} if shape[0] * shape[1] >= 30 else None
+
+
 ANY = {
     "Activation": lambda draw, shape: {"activation": draw.one(ACTIVATIONS)},
     "ReLU": _relu,
@@ -282,6 +287,8 @@ IMAGE = {
     "CenterCrop": lambda draw, shape: {"height": draw.whole(1, 24), "width": draw.whole(1, 24)},
     "SpatialDropout2D": lambda draw, shape: {"rate": 0.3},
     "RandomFlip": nothing,
+    "RandomCrop": lambda draw, shape: {"height": shape[0], "width": shape[1], "seed": 1},
+    "AutoContrast": _auto_contrast,
 }
 LINE = {
     "Conv1D": convolution,

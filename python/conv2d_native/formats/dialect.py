@@ -87,8 +87,12 @@ class _Normaliser:
                 made["class_name"] = "Functional" if made["class_name"] == "Model" else made["class_name"]
                 made["config"] = self.functional(config, depth)
             else:
-                made["config"] = self.sequential(config, made.get("build_config"), depth)
+                built = made.get("build_config") if made["class_name"] != "Pipeline" else None
+                made["config"] = self.sequential(config, built, depth)
         else:
+            if made["class_name"] == "RandomCrop" and self.old:  # not the identity of Keras 3
+                made["class_name"], config = "Resizing", {"crop_to_aspect_ratio": True, **config}
+                config.pop("seed", None)
             made["config"] = self.layer(made["class_name"], name, config, depth)
         if "inbound_nodes" in made:
             made.setdefault("name", name)

@@ -196,3 +196,73 @@ class CenterCrop(ToSize):
             )
         top, left = (h - self.height) // 2, (w - self.width) // 2
         return f.crop(x, self.widths((top, h - self.height - top), (left, w - self.width - left)))
+
+
+@register_layer
+class RandomCrop(ToSize):
+    """Cuts images at random in training; returns them whole here, as Keras 3's predict does.
+
+    Its output shape is (batch, height, width, channels), as Keras says: give images of that size where later layers
+    need it.
+
+        >>> RandomCrop(2, 3)(np.ones((1, 4, 4, 1))).shape
+        (1, 4, 4, 1)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        *,
+        bounding_box_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
+        self.seed, self.bounding_box_format = seed, bounding_box_format
+        self.data_format = arguments.data_format(data_format)
+
+
+@register_layer
+class AutoContrast(Layer):
+    """Stretches each channel of each image (batch, h, w, channels) to `value_range`, (0, 255).
+
+    A channel of one value stays as it is.
+
+        >>> AutoContrast((0, 1))(np.array([[[[0.2], [0.6]]]])).ravel().tolist()
+        [0.0, 1.0]
+    """
+
+    rank = 4
+
+    def __init__(
+        self,
+        value_range: Any = (0, 255),
+        *,
+        bounding_box_format: str | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        given = value_range if isinstance(value_range, (list, tuple)) else ()
+        low_and_high = [arguments.number("value_range", value) for value in given]
+        if len(set(low_and_high)) != 2 or len(given) != 2:
+            raise ValueError(
+                "`value_range` must be two different numbers. "
+                f"Received: value_range={arguments.shown(value_range)}."
+            )
+        self.value_range, self.bounding_box_format = sorted(given), bounding_box_format
+        self.data_format = arguments.data_format(data_format)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """A host step. The axes of the extremes are 1 and 2 whatever data_format says, as in Keras."""
+        low, high = map(np.float32, self.value_range)
+
+        def stretch(a: np.ndarray) -> np.ndarray:
+            least, most = a.min(axis=(1, 2), keepdims=True), a.max(axis=(1, 2), keepdims=True)
+            made = np.clip((a - least) / (most - least), 0, 1) * (high - low) + low
+            return np.where(np.isnan(made), a, made)
+
+        return f.apply(stretch, [x], x.shape, "AutoContrast")

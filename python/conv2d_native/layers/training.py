@@ -82,7 +82,9 @@ _BOXES, _BOXES_AND_FORMAT = "bounding_box_format", "bounding_box_format data_for
 Dropout = _layer("Dropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 SpatialDropout1D = _layer("SpatialDropout1D", rates=_RATE, rate=..., seed=None)
 SpatialDropout2D = _layer("SpatialDropout2D", rates=_RATE, rate=..., data_format=None, seed=None)
-SpatialDropout1D.takes_trainable = SpatialDropout2D.takes_trainable = False
+SpatialDropout3D = _layer("SpatialDropout3D", rates=_RATE, rate=..., data_format=None, seed=None)
+for _spatial in (SpatialDropout1D, SpatialDropout2D, SpatialDropout3D):
+    _spatial.takes_trainable = False
 AlphaDropout = _layer("AlphaDropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 GaussianDropout = _layer("GaussianDropout", rates=_RATE, rate=..., seed=None)
 GaussianNoise = _layer("GaussianNoise", rates=("stddev",), stddev=..., seed=None)
@@ -100,6 +102,8 @@ _FILL: Any = {
 RandomRotation = _layer("RandomRotation", _BOXES, factor=..., **_FILL)
 RandomTranslation = _layer("RandomTranslation", _BOXES, height_factor=..., width_factor=..., **_FILL)
 RandomZoom = _layer("RandomZoom", _BOXES, height_factor=..., width_factor=None, **_FILL)
+RandomHeight = _layer("RandomHeight", factor=..., interpolation="bilinear", seed=None)  # of Keras 2
+RandomWidth = _layer("RandomWidth", factor=..., interpolation="bilinear", seed=None)
 _LAST: Any = {"data_format": None, "seed": None}
 RandomShear = _layer(
     "RandomShear",

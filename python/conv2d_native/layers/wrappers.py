@@ -1,4 +1,4 @@
-"""Layers around another layer, and a gain per channel."""
+"""Layers around other layers, and a gain per channel."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import arguments, initializers
 from .base import Layer
+from .configuration import serialized
 from .registry import make_layer, register_layer
 from .variable import Variable
 
@@ -33,6 +34,49 @@ class Wrapper(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the layer inside."""
         return self.layer.compute_output_shape(input_shape)
+
+
+@register_layer
+class Pipeline(Layer):
+    """Calls `layers`, or Keras's configurations of layers, one after the other: preprocessing for the most part.
+
+    >>> from conv2d_native.layers import RandomFlip, Rescaling
+    >>> Pipeline([RandomFlip(), Rescaling(2.0)])(np.ones((1, 2))).tolist()
+    [[2.0, 2.0]]
+    """
+
+    def __init__(self, layers: Any, name: str | None = None) -> None:
+        super().__init__(name=name)
+        if not isinstance(layers, (list, tuple)):
+            raise TypeError(f"`layers` must be a list of layers. Received: layers={arguments.shown(layers)}.")
+        self.layers: list[Layer] = [make_layer(layer) for layer in layers]
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        """The layers inside."""
+        return self.layers
+
+    def build(self, input_shape: Any) -> None:
+        """Build each layer for what the one before it returns."""
+        for layer in self.layers:
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Call the layers."""
+        for layer in self.layers:
+            x = layer.call(f, x)
+        return x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """That of the last layer."""
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration."""
+        return {"layers": serialized(self.layers), "name": self.name}
 
 
 @register_layer

@@ -101,6 +101,8 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         raise kind(_unsupported(class_name, name))
     if class_name in MODEL_CLASSES:
         return found.from_config(config, custom_objects=custom)
+    if class_name == "Pipeline" and isinstance(config.get("layers"), list):
+        config["layers"] = [deserialize(layer, custom) for layer in config["layers"]]
     if "custom_objects" in inspect.signature(found.from_config).parameters:
         return found.from_config(config, custom_objects=custom)
     return found.from_config(config)
