@@ -125,6 +125,22 @@ def test_f4_function_beyond_memory():
         cn.conv2d(np.broadcast_to(x, (100_000, 64, 64, 1)), np.zeros((1, 1, 1, 5000), np.float32))
 
 
+def test_f4_no_image_however_large():
+    """A batch of none takes no memory, whatever one sample would."""
+    run_case(
+        """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+g = _core.Graph()
+y = g.conv2d(g.input((1, 8, 8, 8)), np.ones((3, 3, 8, 8), np.float32), padding=((2**31, 2**31), (1, 1)))
+assert g.compile([y], 0).run([np.ones((0, 8, 8, 8), np.float32)])[0].shape == (0, 2**32 + 6, 8, 8)
+try: g.compile([y], 1)
+except MemoryError as error: assert "GiB" in str(error), error
+else: raise AssertionError("compiled")
+"""
+    )
+
+
 @pytest.mark.parametrize("good", [True, False], ids=["f6 good calls", "f7 failing calls"])
 def test_f6_f7_memory_stays_flat(good):
     """20,000 calls here; 100,000 are a command of .ci/longer."""
