@@ -61,6 +61,7 @@ def spread():
 
 @pytest.mark.parametrize("name", list(_core.activations()))
 def test_activation_is_within_four_units(name, isa):
+    """Row G8: from -110 to 110, every power of ten and any bits."""
     x = spread()
     with np.errstate(all="ignore"):
         expected = careful(name, x.astype(np.float64))
@@ -76,6 +77,7 @@ def test_activation_is_within_four_units(name, isa):
 
 @pytest.mark.parametrize("name", list(_core.activations()))
 def test_activation_of_special_values(name, isa):
+    """Row G7: relu(NaN) is NaN; infinities and signed zeros as in NumPy."""
     x = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0], np.float32)
     with np.errstate(all="ignore"):
         expected = oracle.activate(x, name)
@@ -189,6 +191,7 @@ def test_softmax_is_within_four_units(size, width, isa):
 
 
 def test_softmax_of_special_values(isa):
+    """Row G8: NaN, infinities and 1e4 as in NumPy, without overflow."""
     x = np.zeros((6, 19), np.float32)
     x[1, 18] = np.nan
     x[2, 3] = np.inf

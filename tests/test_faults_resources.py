@@ -1,6 +1,6 @@
 """Rows F of the fault list: memory, threads, descriptors and stacks that run out, and what a call leaves behind.
 
-Row F1 has a file and a build of its own (test_faults_allocation.py), F9, F10 and F14 are with the files.
+Row F1 has a file and a build of its own (test_faults_allocation.py), F14 is with the files (test_faults_limits.py).
 """
 
 import resource
@@ -125,6 +125,22 @@ def test_f4_function_beyond_memory():
         cn.conv2d(np.broadcast_to(x, (100_000, 64, 64, 1)), np.zeros((1, 1, 1, 5000), np.float32))
 
 
+def test_f4_no_image_however_large():
+    """A batch of none takes no memory, whatever one sample would."""
+    run_case(
+        """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+g = _core.Graph()
+y = g.conv2d(g.input((1, 8, 8, 8)), np.ones((3, 3, 8, 8), np.float32), padding=((2**31, 2**31), (1, 1)))
+assert g.compile([y], 0).run([np.ones((0, 8, 8, 8), np.float32)])[0].shape == (0, 2**32 + 6, 8, 8)
+try: g.compile([y], 1)
+except MemoryError as error: assert "GiB" in str(error), error
+else: raise AssertionError("compiled")
+"""
+    )
+
+
 @pytest.mark.parametrize("good", [True, False], ids=["f6 good calls", "f7 failing calls"])
 def test_f6_f7_memory_stays_flat(good):
     """20,000 calls here; 100,000 are a command of .ci/longer."""
@@ -218,3 +234,66 @@ def test_f5_no_algorithm_needs_memory_by_the_batch():
         g = _core.Graph()
         e = g.compile([g.conv2d(g.input((1, 56, 56, 64)), np.zeros((3, 3, 64, 64), np.float32))], n)
         assert e.arena_bytes < 1 << 20
+
+
+@pytest.mark.parametrize("room", [0, 1000, 100_000])
+def test_f9_files_may_not_grow(room, tmp_path):
+    """The limit on the size of files is met while saving: OSError, the old file is whole, no part is left behind."""
+    run_case(
+        f"""
+import resource, signal
+import conv2d_native as cn
+model = cn.Sequential([cn.layers.Dense(200, input_shape=(300,))])
+other = cn.Sequential([cn.layers.Dense(2, input_shape=(3,))])
+path = {str(tmp_path / "m.keras")!r}
+other.save(path)
+before = open(path, "rb").read()
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+for attempt in range(3):
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, hard))
+    try: model.save(path, overwrite=True)
+    except OSError as error: assert error.errno == 27, error
+    else: raise AssertionError("saved")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert open(path, "rb").read() == before and os.listdir({str(tmp_path)!r}) == ["m.keras"]
+model.save(path, overwrite=True)
+same(cn.load_model(path).get_weights(), model.get_weights())
+"""
+    )
+
+
+def test_f10_no_descriptors_to_be_had(tmp_path):
+    """OSError while there are none; 2,000 loads, good and bad, in a process that may have a few leave none open.
+
+    As many as CONV2D_SOAK says on demand.
+    """
+    run_case(
+        f"""
+import errno, resource
+import conv2d_native as cn
+good, bad = {str(tmp_path / "good.keras")!r}, {str(tmp_path / "bad.keras")!r}
+cn.Sequential([cn.layers.Dense(2, input_shape=(3,))]).save(good)
+open(bad, "wb").write(open(good, "rb").read()[:-30])
+model = cn.load_model(good)
+model.predict(np.ones((1, 3)), verbose=0)
+count = len(os.listdir("/proc/self/fd"))
+resource.setrlimit(resource.RLIMIT_NOFILE, (count + 4, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+held = []
+try:
+    while True: held.append(open(good, "rb"))
+except OSError as error: assert error.errno == errno.EMFILE
+for call in (lambda: cn.load_model(good), lambda: model.save(good, overwrite=True)):
+    try: call()
+    except OSError as error: assert error.errno == errno.EMFILE, error
+    else: raise AssertionError("no descriptor was needed")
+assert model.predict(np.ones((1, 3)), verbose=0).shape == (1, 2)
+while held: held.pop().close()
+for attempt in range(int(os.environ.get("CONV2D_SOAK", "2000")) // 2):
+    cn.load_model(good)
+    try: cn.load_model(bad)
+    except ValueError: continue
+    raise AssertionError("the damaged file was read")
+assert len(os.listdir("/proc/self/fd")) == count
+""",
+        seconds=20000,
+    )

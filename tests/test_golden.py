@@ -38,6 +38,7 @@ def test_layer(case):
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("name", MODELS)
 def test_model(name, suffix, tmp_path):
+    """Row G20."""
     entry = MODELS[name]
     path = tmp_path / f"model{suffix}"
     path.write_bytes(MODEL_ANSWERS[name + suffix].tobytes())

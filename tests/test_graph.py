@@ -254,6 +254,56 @@ def test_wrong_arrays_are_named():
             wrong()
 
 
+LIES = {
+    "kernel of other channels": lambda g: g.conv2d(0, array(3, 3, 5, 4)),
+    "kernel without channels": lambda g: g.conv2d(0, array(3, 3, 0, 4)),
+    "kernel of three axes": lambda g: g.conv2d(0, array(3, 3, 4)),
+    "bias of another length": lambda g: g.conv2d(0, array(3, 3, 4, 4), array(3)),
+    "kernel beyond the image": lambda g: g.conv2d(0, array(9, 9, 4, 4)),
+    "strides of zero": lambda g: g.conv2d(0, array(3, 3, 4, 4), strides=(0, 1)),
+    "dilation beyond 64 bits": lambda g: g.conv2d(0, array(3, 3, 4, 4), dilation=(2**62, 2**62)),
+    "negative padding": lambda g: g.conv2d(0, array(3, 3, 4, 4), padding=((-1, 0), (0, 0))),
+    "padding beyond 64 bits": lambda g: g.conv2d(0, array(3, 3, 4, 4), padding=((2**62, 2**62), (0, 0))),
+    "no groups": lambda g: g.conv2d(0, array(3, 3, 4, 4), groups=0),
+    "groups that do not divide": lambda g: g.conv2d(0, array(3, 3, 1, 4), groups=3),
+    "an activation of no name": lambda g: g.conv2d(0, array(3, 3, 4, 4), activation="none"),
+    "a transposed output of another size": lambda g: g.conv2d_transpose(
+        0, array(3, 3, 4, 4), None, (2, 2), (0, 0), (1, 1), (2**40, 5)
+    ),
+    "dense of other channels": lambda g: g.dense(0, array(5, 2)),
+    "a window of nothing": lambda g: g.pool(0, "max", (0, 2), (1, 1)),
+    "a window without an end": lambda g: g.pool(0, "average", (2**63 - 1, 2), (1, 1)),
+    "an axis that is not there": lambda g: g.reduce(0, "mean", [7]),
+    "a scale of another length": lambda g: g.scale_shift(0, array(3), None),
+    "a value that is not there": lambda g: g.activation(5, "relu"),
+    "a value before all": lambda g: g.softmax(-1),
+    "shapes that do not meet": lambda g: g.binary("add", 0, g.constant(array(1, 3, 3, 3))),
+    "pads of fewer axes": lambda g: g.pad(0, [(1, 1)]),
+    "pads below nothing": lambda g: g.pad(0, [(0, 0), (-9, 0), (0, 0), (0, 0)]),
+    "crops beyond 64 bits": lambda g: g.pad(0, [(0, 0), (-(2**62), -(2**63)), (0, 0), (0, 0)]),
+    "another number of elements": lambda g: g.reshape(0, (1, 7)),
+    "a product beyond 64 bits": lambda g: g.reshape(0, (1, 2**33, 2**33)),
+    "axes that are no permutation": lambda g: g.transpose(0, (0, 1, 1, 3)),
+    "an image of nothing": lambda g: g.resize(0, "nearest", (0, 3)),
+    "a slope of another shape": lambda g: g.prelu(0, array(2, 2)),
+    "an output that is not there": lambda g: g.compile([9], 1),
+    "a negative batch": lambda g: g.compile([0], -1),
+    "a batch beyond 64 bits": lambda g: g.compile([g.activation(0, "relu")], 2**62),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a35_the_core_believes_no_size(lie):
+    """Called without the checks of Python, the core refuses in words of its own, and the graph stays as it was."""
+    g = _core.Graph()
+    x = g.input((1, 6, 5, 4))
+    with pytest.raises(ValueError) as caught:
+        LIES[lie](g)
+    assert len(str(caught.value)) > 10
+    v, kernel = array(2, 6, 5, 4), array(3, 3, 4, 2)
+    close(g.compile([g.conv2d(x, kernel)], 2).run([v])[0], oracle.conv2d(v, kernel))
+
+
 TRANSPOSED = [
     {"strides": s, "padding": p, "dilation_rate": d, "output_padding": o}
     for s, p, d, o in (

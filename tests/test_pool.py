@@ -39,6 +39,7 @@ CASES = (
 @pytest.mark.parametrize("kind", ["max", "average"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_windows(case, kind, isa):
+    """Row G6 among them: an average at the border counts the cells that are there."""
     h, w, c, size, strides, padding = case
     x = RNG.standard_normal((2, h, w, c)).astype(np.float32)
     got, expected = pool(x, kind, size, strides, padding), ORACLE[kind](x, size, strides, padding)
