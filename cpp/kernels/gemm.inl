@@ -12,7 +12,6 @@ constexpr int kGemmRows =
 constexpr int kGemmColumns = kGemmVecs * kLanes;
 constexpr int kFlatRows = kRegisters == 32 ? 4 : 2;
 constexpr int kFewColumns = kLanes / 2 < kMostFewColumns ? kLanes / 2 : kMostFewColumns;
-constexpr int kPrefetch = 64;  // steps of k ahead
 
 // f(m, v) for every vector of a tile, unrolled: the tile stays in registers.
 template <int kRows, int kVecs, typename Function>
@@ -66,8 +65,8 @@ CONV2D_INLINE void gemm_store(const GemmTile& t, int64_t column, int64_t columns
 
 // kVecs vectors of columns: a part of a panel, a panel, or two panels b_step apart.
 template <int kRows, int kVecs>
-CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const float* b, int64_t first,
-                              int64_t columns) {
+CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const float* b, const char* ahead,
+                              int64_t first, int64_t columns) {
   constexpr int kStep = kVecs < kGemmVecs ? kVecs : kGemmVecs;  // vectors of one panel
   Vec acc[kRows][kVecs];
   for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = zero(); });
@@ -78,10 +77,11 @@ CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const 
       Vec column[kVecs];
 #pragma GCC unroll 8
       for (int v = 0; v < kVecs; ++v) {
-        const float* at = b + v / kStep * t.b_step + v % kStep * kLanes;
-        column[v] = load(at);
-        if (v * kLanes % 16 == 0) __builtin_prefetch(at + kPrefetch * kStep * kLanes);
+        const int64_t at = v / kStep * t.b_step + v % kStep * kLanes;
+        column[v] = load(b + at);
+        if (v * kLanes % 16 == 0) __builtin_prefetch(ahead + at * 4);
       }
+      ahead += t.ahead_step;
 #pragma GCC unroll 16
       for (int m = 0; m < kRows; ++m) {
         const Vec x = set(row[m][k]);
@@ -104,9 +104,11 @@ void gemm_tile(const GemmTile& t) {
 #pragma GCC unroll 16
   for (int m = 0; m < kRows; ++m) row[m] = t.a[m];
   const float* b = t.b;
-  for (int64_t done = 0; done < t.columns; done += kVecs * kLanes, b += t.b_step) {
+  const char* ahead = t.ahead;
+  for (int64_t done = 0; done < t.columns; done += kVecs * kLanes, b += t.b_step, ahead += 4 * t.b_step) {
     const int64_t left = t.columns - done;
-    gemm_panel<kRows, kVecs>(t, row, b, t.column + done, left < kVecs * kLanes ? left : kVecs * kLanes);
+    gemm_panel<kRows, kVecs>(t, row, b, ahead, t.column + done,
+                             left < kVecs * kLanes ? left : kVecs * kLanes);
   }
 }
 

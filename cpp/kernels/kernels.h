@@ -14,13 +14,16 @@ namespace conv2d {
 // s, for one register tile. Row m of a consists of `runs` runs of `depth` floats, run r at a[m] + offsets[r].
 // b is packed, [runs * depth][width], zero beyond `columns`, 64-byte aligned; width is one vector (gemm[0])
 // or gemm_columns (gemm[1], panels of columns b_step apart); gemm[2] takes two such panels. n counts from
-// `column` in every row of c and residual, and in bias. bias and residual may be null.
+// `column` in every row of c and residual, and in bias. bias and residual may be null. Meanwhile the lines
+// at `ahead` are asked for, ahead_step bytes further with every k, b_step floats with every panel.
 struct GemmTile {
   const float* const* a;
   const int64_t* offsets;
   int64_t runs, depth;
   const float* b;
   int64_t b_step;
+  const char* ahead;
+  int64_t ahead_step;
   float* const* c;
   int64_t column, columns;
   bool accumulate, finish;
@@ -48,11 +51,12 @@ struct WinogradInput {
 
 // m[r * width + o] = sum_c v[c / lanes * winograd_rows * lanes + r * lanes + c % lanes] * u[c * width + o] +
 // (accumulate ? m[r * width + o] : 0), c < depth; width is one or two vectors. The order of a sum is that of
-// c.
+// c. `next` is what the caller reads next of u, asked for meanwhile; may be null.
 struct WinogradProduct {
   const float* v;
   const float* u;
   float* m;
+  const float* next;
   int64_t depth;
   bool accumulate;
 };

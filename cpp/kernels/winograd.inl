@@ -91,7 +91,8 @@ CONV2D_INLINE void forward_group(const Get& d, Vec* v) {
 template <int kPoints, int kGroup = 0, typename Put>
 CONV2D_INLINE void forward(const Vec* d, const Put& put) {
   Vec v[2];
-  forward_group<kPoints, kGroup>([d](int i) __attribute__((always_inline)) { return d[i]; }, v);
+  forward_group<kPoints, kGroup>(
+      [d](int i) __attribute__((always_inline)) { return d[i]; }, v);
 #pragma GCC unroll 2
   for (int i = 0; i < kGroupSize<kPoints, kGroup>; ++i) put(kGroupFirst<kPoints, kGroup> + i, v[i]);
   if constexpr (kGroup + 1 < kGroups<kPoints>) forward<kPoints, kGroup + 1>(d, put);
@@ -166,6 +167,33 @@ bool winograd_input(const WinogradInput& t) {
   return !any(is_nan(sub(seen, seen)));
 }
 
+template <int kRows, int kVecs, bool kAsk>
+CONV2D_INLINE void product_sums(const WinogradProduct& t, Vec (&acc)[kRows][kVecs]) {
+  const float *v = t.v, *u = t.u, *next = t.next;
+  const auto step = [&](int64_t k) __attribute__((always_inline)) {
+    Vec b[kVecs];
+#pragma GCC unroll 2
+    for (int o = 0; o < kVecs; ++o) {
+      b[o] = load(u + o * kLanes);
+      if (kAsk && o * kLanes % 16 == 0) __builtin_prefetch(next + o * kLanes);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const Vec a = set(v[r * kLanes + k]);
+#pragma GCC unroll 2
+      for (int o = 0; o < kVecs; ++o) acc[r][o] = fma(a, b[o], acc[r][o]);
+    }
+    u += kVecs * kLanes;
+    if (kAsk) next += kVecs * kLanes;
+  };
+  int64_t c = 0;
+  for (; c + kLanes <= t.depth; c += kLanes, v += kProductRows * kLanes) {
+#pragma GCC unroll 4
+    for (int k = 0; k < kLanes; ++k) step(k);
+  }
+  for (int64_t k = 0; k < t.depth - c; ++k) step(k);
+}
+
 template <int kRows, int kVecs>
 void winograd_product(const WinogradProduct& t) {
   Vec acc[kRows][kVecs];
@@ -174,25 +202,11 @@ void winograd_product(const WinogradProduct& t) {
 #pragma GCC unroll 2
     for (int o = 0; o < kVecs; ++o) acc[r][o] = t.accumulate ? load(t.m + (r * kVecs + o) * kLanes) : zero();
   }
-  const float *v = t.v, *u = t.u;
-  const auto step = [&](int64_t k) __attribute__((always_inline)) {
-    Vec b[kVecs];
-#pragma GCC unroll 2
-    for (int o = 0; o < kVecs; ++o) b[o] = load(u + o * kLanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const Vec a = set(v[r * kLanes + k]);
-#pragma GCC unroll 2
-      for (int o = 0; o < kVecs; ++o) acc[r][o] = fma(a, b[o], acc[r][o]);
-    }
-    u += kVecs * kLanes;
-  };
-  int64_t c = 0;
-  for (; c + kLanes <= t.depth; c += kLanes, v += kProductRows * kLanes) {
-#pragma GCC unroll 4
-    for (int k = 0; k < kLanes; ++k) step(k);
+  if (t.next != nullptr) {
+    product_sums<kRows, kVecs, true>(t, acc);
+  } else {
+    product_sums<kRows, kVecs, false>(t, acc);
   }
-  for (int64_t k = 0; k < t.depth - c; ++k) step(k);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2

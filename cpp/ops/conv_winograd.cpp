@@ -18,7 +18,8 @@ namespace {
 
 constexpr int64_t kDepth = 256;
 constexpr double kBlockShare = 0.57;  // of the second-level cache
-constexpr int64_t kMaxRuns = 8, kFarBytes = 1 << 20;
+constexpr int64_t kMaxRuns = 8, kFarBytes = 1 << 20, kFarKernelBytes = 4 << 20;
+constexpr int64_t kAheadSteps = 128;
 // Where U outgrows the third-level cache, larger blocks read it less often.
 constexpr int64_t kLargeKernelBytes = 16 << 20, kLargeBlockBytes = 4500000;
 
@@ -131,6 +132,7 @@ class WinogradPlan : public ConvPlan {
     Tile at[kMaxRuns * kMaxGemmRows];
     for (int64_t i = 0; i < count; ++i) at[i] = tile_at(tiles.begin + i);
     const bool far_x = p.x_bytes() > kFarBytes, far_y = p.y_bytes() > kFarBytes;
+    const bool far_u = static_cast<int64_t>(u_->bytes()) > kFarKernelBytes;
     bool all_fit = true;
     for (int64_t run = 0; run < runs; ++run) {
       for (int64_t i = first_of(run); i < first_of(run + 1); ++i) {
@@ -154,6 +156,7 @@ class WinogradPlan : public ConvPlan {
           for (int64_t run = 0; run < runs; ++run) {
             t.v = v + run * run_v + point * plane_v_ + k0 * kernels_.winograd_rows;
             t.m = m + run * run_m + point * plane_m_;
+            t.next = far_u && run == 0 ? t.u + kAheadSteps * width : nullptr;
             kernels_.winograd_products[vectors].rows[first_of(run + 1) - first_of(run)](t);
           }
         }

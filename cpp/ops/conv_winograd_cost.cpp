@@ -14,9 +14,9 @@ constexpr double kVector = 16.0, kTileRows = 14.0;
 // Vectors of 8 floats and 16 registers leave transforms short of registers, and calls short.
 struct Rates {
   double product, call, input, output;
-  bool overlap;  // of reading the transformed kernel with arithmetic
+  double apart;  // of what reading the transformed kernel and arithmetic could do at once
 };
-constexpr Rates kWide = {1.0, 20.0, 1.0, 1.0, true}, kNarrow = {1.15, 100.0, 1.5, 5.5, false};
+constexpr Rates kWide = {1.0, 20.0, 1.0, 1.0, 0.0}, kNarrow = {1.15, 100.0, 1.5, 5.5, 0.5};
 constexpr double kStream = 2.0;  // one long run of reads from the last cache against mixed traffic
 
 // Vector operations of a one-dimensional transform.
@@ -61,10 +61,8 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
        rates.output * oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
-  const double far = rates.overlap ? 1.0 : 0.5;  // where it outgrows the last cache
-  const double stream = (bytes >= machine.l3_bytes ? far : kStream) * machine.bytes_per_cycle;
-  const double read = bytes / stream;
-  return (rates.overlap ? std::max(cycles, read) : cycles + read) +
+  const double read = bytes / (machine.bytes_per_cycle * (bytes < machine.l3_bytes ? kStream : 1.0));
+  return std::max(cycles, read) + rates.apart * std::min(cycles, read) +
          (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
 }
 

@@ -22,7 +22,9 @@ constexpr int64_t kUnitsPerWorker = 4;
 constexpr int64_t kLeastPixels = 48, kLeastPixelsOfLargeKernel = 96;
 constexpr int64_t kLeastColumns = 128, kLeastColumnsOfCopies = 512;
 constexpr int64_t kPadFloats = 16;
-constexpr int64_t kPattern = 96;  // floats of a repeated pattern
+constexpr int64_t kPattern = 96;     // floats of a repeated pattern
+constexpr int64_t kAheadSteps = 64;  // of k
+constexpr int64_t kFarBytes = 1 << 20;
 
 // Pixels this far apart share one set of the first-level cache.
 bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
@@ -47,15 +49,14 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   panels_ = ceil_div(p_.group_oc(), kernels_.gemm_columns);
   few_ = vectors_run_over_k(p_.groups, p_.oc, kernels_.lanes);
   make_chunks();
-  inside_ =
-      taps() == 0 || (p_.dy.front() >= 0 && p_.dx.front() >= 0 && (p_.gh - 1) * p_.sh + p_.dy.back() < p_.h &&
-                      (p_.gw - 1) * p_.sw + p_.dx.back() < p_.w);
+  inside_ = p_.dy.front() >= 0 && p_.dx.front() >= 0 && (p_.gh - 1) * p_.sh + p_.dy.back() < p_.h &&
+            (p_.gw - 1) * p_.sw + p_.dx.back() < p_.w;
   const int64_t floats = p_.group_oc() + std::min(p_.group_c(), kDepth);
   const int64_t block_floats = static_cast<int64_t>(kBlockShare * machine_of(kernels).l2_bytes) / 4;
   const int64_t most = kBlockPixels * std::clamp<int64_t>(block_floats / floats / kBlockPixels, 1, 4);
   block_pixels_ = p_.gw <= most ? most : ceil_div(p_.gw, ceil_div(p_.gw, most));
   const int64_t step = (chunks_.empty() ? 0 : ceil_div(chunks_[0].channels, 16) * 16) + kPadFloats;
-  const int64_t rows = std::max<int64_t>(1, block_pixels_ / p_.gw),
+  const int64_t rows = std::clamp<int64_t>(block_pixels_ / p_.gw, 1, std::max<int64_t>(1, p_.n * p_.gh)),
                 images = std::min(p_.n, (rows - 1) / p_.gh + 2);
   const int64_t columns = (std::min(p_.gw, block_pixels_) - 1) * p_.sw + extent_w();
   copy_floats_ = taps() == 1
@@ -73,8 +74,7 @@ void TapGemm::make_chunks() {
   for (int64_t c0 = 0; c0 < p_.group_c(); c0 += channels) {
     const int64_t count = std::min(channels, p_.group_c() - c0);
     const int64_t unit = across * count <= kDepth ? across : 1;  // whole rows of taps where they fit
-    const int64_t units = unit > 0 ? taps() / unit : 0,
-                  most = std::max<int64_t>(1, kDepth / (unit * count + (unit == 0)));
+    const int64_t units = taps() / unit, most = std::max<int64_t>(1, kDepth / (unit * count));
     const int64_t pieces = std::max<int64_t>(1, ceil_div(units, most));
     for (int64_t i = 0; i < pieces; ++i) {
       const Range r = part({0, units}, i, pieces);
@@ -125,7 +125,7 @@ Buffer TapGemm::pack() const {
 TapGemm::Source TapGemm::source_of(const ConvIo& io) const {
   const int64_t next = p_.gw > 1 ? p_.sw * io.x_stride : (p_.gh > 1 ? p_.sh : p_.h) * p_.w * io.x_stride;
   const bool several = p_.n * p_.gh * p_.gw >= 8;
-  if (taps() == 0 || (inside_ && io.pre.empty() && !(several && collides(next)))) return Source::kInPlace;
+  if (inside_ && io.pre.empty() && !(several && collides(next))) return Source::kInPlace;
   return taps() == 1 ? Source::kPixels : Source::kRows;
 }
 
@@ -220,7 +220,7 @@ void TapGemm::locate(const ConvIo& io, Block* b) const {
   b->col_lo = b->row_lo == row_hi ? px.begin % p_.gw : 0;
   b->col_hi = b->row_lo == row_hi ? (px.end - 1) % p_.gw : p_.gw - 1;
   b->width = b->source == Source::kRows ? (b->col_hi - b->col_lo) * p_.sw + extent_w() : p_.w;
-  const int64_t dy = taps() > 0 ? p_.dy.front() : 0, dx = taps() > 0 ? p_.dx.front() : 0;
+  const int64_t dy = p_.dy.front(), dx = p_.dx.front();
   const int64_t a_step = b->source == Source::kPixels ? b->step : p_.sw * b->step,
                 c_step = p_.yw_step * io.y_stride, residual_step = p_.yw_step * io.residual_stride;
   int64_t copied_row = 0, i = 0;
@@ -309,7 +309,6 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
 int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const {
   const int64_t across = static_cast<int64_t>(p_.dx.size());
   *depth = chunk.channels;
-  if (chunk.taps == 0) return 0;
   // Vectors over k begin anew with every run: how long it is must not depend on where pixels lie.
   const bool whole = !few_ && chunk.first % across == 0 && chunk.taps % across == 0 && across > 1 &&
                      b.step == chunk.channels && p_.dx.back() - p_.dx.front() == across - 1;
@@ -324,6 +323,15 @@ int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t* depth) c
   return runs;
 }
 
+// What is read after panels up to `to` of the chunk.
+const float* TapGemm::next_panels(const Chunk& chunk, int64_t g, Range panels, int64_t to) const {
+  const bool more = to < panels.end, last = &chunk == &chunks_.back();
+  const Chunk& next = more ? chunk : last ? chunks_.front() : (&chunk)[1];
+  const int64_t panel = more ? to : last ? panels.end % panels_ : panels.begin;
+  return packed_->floats() + g * group_floats_ + next.b_begin +
+         panel * kernels_.gemm_columns * next.taps * next.channels;
+}
+
 void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual,
                        GemmTile t) const {
   const int64_t columns = kernels_.gemm_columns, count = b.pixels.end - b.pixels.begin;
@@ -332,10 +340,17 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
   const int64_t panel_bytes = static_cast<int64_t>(kPanelShare * machine_of(kernels_).l2_bytes);
   const int64_t fit = std::max<int64_t>(2, panel_bytes / std::max<int64_t>(1, columns * depth * 4));
   const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
+  const bool far = 4 * group_floats_ > kFarBytes;
   t.b_step = columns * depth;
   for (int64_t from = panels.begin; from < panels.end; from += fit) {
     const int64_t to = std::min(from + fit, panels.end), first_column = g * p_.group_oc() + from * columns;
+    const float* next = far ? next_panels(chunk, g, panels, to) : nullptr;
     for (int64_t tile = 0; tile < tiles; ++tile) {
+      // The first tile asks for what it is about to read, each of the others for its part of what comes next.
+      const bool next_too = far && tile > 0;
+      const float* wanted = next_too ? next : packed + from * t.b_step + kAheadSteps * columns;
+      t.ahead_step = next_too ? 4 * columns / (tiles - 1) : 4 * columns;
+      const int64_t asked = next_too ? (tile - 1) * depth * t.ahead_step : 0;
       const Range rows = part({0, count}, tile, tiles);
       const int64_t height = rows.end - rows.begin;
       t.a = b.a + rows.begin;
@@ -349,6 +364,7 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
         const int64_t taken = flat ? 2 : std::max<int64_t>(1, whole);  // panels of the same kernel
         t.columns = std::min(left <= kernels_.lanes ? kernels_.lanes : taken * columns, left);
         t.b = packed + panel * t.b_step;
+        t.ahead = reinterpret_cast<const char*>(wanted + (panel - from) * t.b_step) + asked;
         kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].rows[height](t);
         panel += taken;
       }

@@ -14,7 +14,7 @@ namespace conv2d {
 struct TapProblem {
   int64_t n, h, w, c, oc, groups;
   int64_t gh, gw, sh, sw;
-  std::vector<int64_t> dy, dx, ky, kx;  // ascending offsets; where their weights lie
+  std::vector<int64_t> dy, dx, ky, kx;  // ascending offsets, at least one; where their weights lie
   int64_t kernel_w, kernel_c_step, kernel_o_step;
   int64_t yh, yw, yh_first, yw_first, yh_step, yw_step;
   Activation activation;
@@ -59,13 +59,14 @@ class TapGemm {
   void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
   void copy(const PreOp& pre, const float* from, float* to, int64_t count) const;
   int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
+  const float* next_panels(const Chunk& chunk, int64_t g, Range panels, int64_t to) const;
   void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;
   void multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const;
   void activate(const GemmTile& t, int64_t height, int64_t column, int64_t count) const;
 
   int64_t taps() const { return static_cast<int64_t>(p_.dy.size() * p_.dx.size()); }
-  int64_t extent_h() const { return p_.dy.empty() ? 1 : p_.dy.back() - p_.dy.front() + 1; }
-  int64_t extent_w() const { return p_.dx.empty() ? 1 : p_.dx.back() - p_.dx.front() + 1; }
+  int64_t extent_h() const { return p_.dy.back() - p_.dy.front() + 1; }
+  int64_t extent_w() const { return p_.dx.back() - p_.dx.front() + 1; }
 
   const TapProblem p_;
   const Kernels& kernels_;
