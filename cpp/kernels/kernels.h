@@ -154,17 +154,15 @@ struct PlanarTile {
 
 constexpr int kBurnChains = 12;
 
-constexpr int kMaxGroup = 64;
-
-// y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < group of x[c(l,k)] * weights[((i * kw + j)
-// * group + k) * lanes + l] + residual[p * residual_stride + l]), p < ow, l < count <= lanes; x is the pixel
-// of rows[i] at column p * sw - pad_left + j * dw, 0 outside [0, w); a null row is skipped. weights and bias
-// are readable up to a whole vector; group <= kMaxGroup.
+// y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < group of x[i * row_step + p * pixel_step +
+// j * tap_step + c(l,k)] * weights[((i * kw + j) * group + k) * lanes + l] + residual[p * residual_stride +
+// l]), p < ow, l < count <= lanes. x is readable up to whole vectors and, along p, whole multiples of
+// kGroupedPixels; weights and bias up to a whole vector.
 struct GroupedRow {
   const Activation* activation;
-  const float* const* rows;
-  int64_t pixel_stride, w;
-  int64_t kh, kw, sw, dw, pad_left;
+  const float* x;
+  int64_t row_step, pixel_step, tap_step;
+  int64_t kh, kw;
   bool shared;  // several groups in a vector: c(l,k) = l / group * group + k, group 4 or 8, else c(l,k) = k
   int64_t group, count;
   const float* weights;
@@ -175,6 +173,8 @@ struct GroupedRow {
   const float* residual;
   int64_t residual_stride;
 };
+
+constexpr int kGroupedPixels = 8;
 
 struct Kernels {
   const char* name;

@@ -56,7 +56,10 @@ ConvAlgorithm conv_gemm() {
             }
             const double vectors =
                 std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
-            const double padded = vectors * m.lanes / static_cast<double>(p.oc) * (p.groups > 1 ? 1.2 : 1.0);
+            const bool thin =
+                !m.wide && static_cast<double>(p.group_oc()) <= m.lanes;  // too few sums at once
+            const double slower = p.groups == 1 ? 1.0 : thin ? 2.4 : 1.2;
+            const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
             const double stores = static_cast<double>(p.n * p.oh * p.ow) * vectors * 1.5;
             const double share = m.wide ? 1.0 : 0.85;  // of the peak, with 16 registers
             return p.flops() * padded / (share * m.flops_per_cycle) + stores + bytes / m.bytes_per_cycle;

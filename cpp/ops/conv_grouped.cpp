@@ -1,8 +1,9 @@
-// Convolution of narrow groups: one vector holds output channels of one group or of several whole groups. The
-// kernel reads pixels in place. Blocks of `lanes` outputs run over a few rows of the image at a time, so that
-// their weights and those rows stay in cache. Weights are packed [block][kh][kw][k][lanes] after the bias,
-// padded to whole vectors.
+// Convolution of narrow groups: one vector holds output channels of one group or of several whole groups.
+// Blocks of `lanes` outputs run over a strip of rows at a time, whose inputs are copied first, close together
+// and with zeros around the image: pixels of many channels would share a few sets of the cache. Weights are
+// packed [block][kh][kw][k][lanes] after the bias, padded to whole vectors.
 #include <algorithm>
+#include <cstring>
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
@@ -10,10 +11,10 @@
 namespace conv2d {
 namespace {
 
-constexpr double kRowBytes = 256 << 10;  // of input rows worked on at a time
+constexpr int64_t kStripBytes = 48 << 10;  // of copied inputs
 constexpr int64_t kUnitsPerWorker = 16;
-constexpr int64_t kMaxTapRows = 32;
-constexpr int64_t kChain = 256;  // products of one sum: bounds its rounding error
+constexpr int64_t kMostChannels = 64;  // of a group
+constexpr int64_t kChain = 256;        // products of one sum: bounds its rounding error
 
 Buffer pack_blocks(const ConvProblem& p, const ConvWeights& weights, int64_t lanes) {
   const int64_t blocks = ceil_div(p.oc, lanes), depth = p.kh * p.kw * p.group_c();
@@ -35,57 +36,88 @@ class GroupedPlan : public ConvPlan {
       : ConvPlan(p),
         kernels_(kernels),
         packed_(weights->packed("grouped" + std::to_string(kernels.lanes) + 'g' + std::to_string(p.groups),
-                                [&] { return pack_blocks(p, *weights, kernels.lanes); })) {}
+                                [&] { return pack_blocks(p, *weights, kernels.lanes); })),
+        blocks_(ceil_div(p.oc, kernels.lanes)),
+        shared_(p.group_oc() < kernels.lanes),
+        channels_(shared_ ? kernels.lanes : p.group_c()),
+        columns_((round_up(p.ow, kGroupedPixels) - 1) * p.sw + (p.kw - 1) * p.dw + 1) {
+    const int64_t row_bytes = checked_multiply({4, p.sh, columns_, channels_}, "scratch");
+    height_ = std::clamp<int64_t>(kStripBytes / row_bytes, 1, p.oh);
+  }
 
-  void run(const ConvIo& io, char*, const Worker& worker) const noexcept override {
+  size_t worker_bytes() const override {
+    return static_cast<size_t>(checked_multiply({4, input_rows(height_), columns_, channels_}, "scratch"));
+  }
+
+  // Units are strips of rows times blocks.
+  void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    const int64_t blocks = ceil_div(p.oc, kernels_.lanes);
-    const int64_t cached = static_cast<int64_t>(kRowBytes / (4.0 * p.w * p.c * p.sh));
-    const int64_t balanced = p.n * p.oh * blocks / (kUnitsPerWorker * worker.count);
-    const int64_t strips = ceil_div(p.oh, std::clamp<int64_t>(std::min(cached, balanced), 1, p.oh));
-    const int64_t height = ceil_div(p.oh, strips);
-    worker.each_unit(p.n * strips * blocks, [&](int64_t i) {
-      const int64_t n = i / blocks / strips, y0 = i / blocks % strips * height;
-      for (int64_t oy = y0; oy < std::min(y0 + height, p.oh); ++oy) row(io, n, oy, i % blocks);
+    const int64_t balanced = p.n * p.oh * blocks_ / (kUnitsPerWorker * worker.count);
+    const int64_t strips = ceil_div(p.oh, std::clamp<int64_t>(balanced, 1, height_));
+    worker.each_unit(p.n * strips * blocks_, [&](int64_t i) {
+      const int64_t n = i / blocks_ / strips;
+      const Range rows = part({0, p.oh}, i / blocks_ % strips, strips);
+      strip(io, n, rows, i % blocks_, reinterpret_cast<float*>(scratch));
     });
   }
 
  private:
-  void row(const ConvIo& io, int64_t n, int64_t oy, int64_t block) const {
+  int64_t input_rows(int64_t rows) const {
+    return (rows - 1) * problem.sh + (problem.kh - 1) * problem.dh + 1;
+  }
+
+  void strip(const ConvIo& io, int64_t n, Range rows, int64_t block, float* copied) const {
     const ConvProblem& p = problem;
-    const int64_t lanes = kernels_.lanes, o = block * lanes, depth = p.kh * p.kw * p.group_c();
-    const float* rows[kMaxTapRows];
-    for (int64_t k = 0; k < p.kh; ++k) {
-      const int64_t iy = oy * p.sh - p.pad.top + k * p.dh;
-      const float* x = io.x + (n * p.h + iy) * p.w * io.x_stride + o / p.group_oc() * p.group_c();
-      rows[k] = iy >= 0 && iy < p.h ? x : nullptr;
-    }
-    const int64_t pixel = (n * p.oh + oy) * p.ow;
+    const int64_t o = block * kernels_.lanes, row_floats = columns_ * channels_;
+    copy(io, n, rows, o / p.group_oc() * p.group_c(), copied);
     GroupedRow t{};
     t.activation = &p.activation;
-    t.rows = rows;
-    t.pixel_stride = io.x_stride;
-    t.w = p.w;
+    t.row_step = p.dh * row_floats;
+    t.pixel_step = p.sw * channels_;
+    t.tap_step = p.dw * channels_;
     t.kh = p.kh;
     t.kw = p.kw;
-    t.sw = p.sw;
-    t.dw = p.dw;
-    t.pad_left = p.pad.left;
-    t.shared = p.group_oc() < lanes;
+    t.shared = shared_;
     t.group = p.group_c();
-    t.count = std::min(lanes, p.oc - o);
+    t.count = std::min<int64_t>(kernels_.lanes, p.oc - o);
     t.bias = packed_->floats() + o;
-    t.weights = packed_->floats() + (ceil_div(p.oc, lanes) + block * depth) * lanes;
+    t.weights = packed_->floats() + (blocks_ + block * p.kh * p.kw * p.group_c()) * kernels_.lanes;
     t.ow = p.ow;
-    t.y = io.y + pixel * io.y_stride + o;
     t.y_stride = io.y_stride;
-    t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + o : nullptr;
     t.residual_stride = io.residual_stride;
-    kernels_.grouped(t);
+    for (int64_t oy = rows.begin; oy < rows.end; ++oy) {
+      const int64_t pixel = (n * p.oh + oy) * p.ow;
+      t.x = copied + (oy - rows.begin) * p.sh * row_floats;
+      t.y = io.y + pixel * io.y_stride + o;
+      t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + o : nullptr;
+      kernels_.grouped(t);
+    }
+  }
+
+  // The inputs of output rows `rows`, channels from `first` on; zeros outside the image and beyond its
+  // channels.
+  void copy(const ConvIo& io, int64_t n, Range rows, int64_t first, float* to) const {
+    const ConvProblem& p = problem;
+    const int64_t row_floats = columns_ * channels_, count = std::min(channels_, p.c - first);
+    const int64_t left = std::min(p.pad.left, columns_), inside = std::min(p.w, columns_ - left);
+    std::memset(to, 0, static_cast<size_t>(input_rows(rows.end - rows.begin) * row_floats) * sizeof(float));
+    for (int64_t r = 0; r < input_rows(rows.end - rows.begin); ++r) {
+      const int64_t y = rows.begin * p.sh - p.pad.top + r;
+      if (y < 0 || y >= p.h) continue;
+      const float* from = io.x + (n * p.h + y) * p.w * io.x_stride + first;
+      float* pixel = to + r * row_floats + left * channels_;
+      for (int64_t x = 0; x < inside; ++x, from += io.x_stride, pixel += channels_) {
+        for (int64_t c = 0; c < count; ++c) pixel[c] = from[c];
+      }
+    }
   }
 
   const Kernels& kernels_;
-  std::shared_ptr<const Buffer> packed_;
+  const std::shared_ptr<const Buffer> packed_;
+  const int64_t blocks_;
+  const bool shared_;
+  const int64_t channels_, columns_;  // of the copied inputs
+  int64_t height_;                    // rows of outputs in a strip, at most
 };
 
 }  // namespace
@@ -95,14 +127,13 @@ ConvAlgorithm conv_grouped() {
           true,
           false,
           [](const ConvProblem& p, const Kernels& k) -> std::string {
-            const bool whole = p.group_oc() % k.lanes == 0 && p.group_c() <= kMaxGroup;
+            const bool whole = p.group_oc() % k.lanes == 0 && p.group_c() <= kMostChannels;
             const bool shared =
                 p.group_c() == p.group_oc() && k.lanes % p.group_c() == 0 && p.group_c() % 4 == 0;
             if (p.groups == 1) return "there is one group";
             if (!whole && !shared) return "its groups do not fill vectors";
             if (p.group_oc() > 2 * k.lanes) return "its groups are wide enough for the matrix product";
             if (p.kh * p.kw * p.group_c() > kChain) return "its sums are too long for one chain";
-            if (p.kh > kMaxTapRows) return "the kernel has too many rows";
             return "";
           },
           [](const ConvProblem& p, const Machine& m) {

@@ -1,0 +1,72 @@
+"""Convolutions that are streamed by bands of rows, against float64 NumPy."""
+
+import numpy as np
+import pytest
+
+import oracle
+from conv2d_native import _core
+from error_measure import relative_l2
+
+RNG = np.random.default_rng(0)
+
+
+def array(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def ops(executable):
+    return [node["op"] for node in executable.nodes]
+
+
+def close(got, expected):
+    assert got.shape == expected.shape and got.dtype == np.float32
+    assert relative_l2(got, expected) < 2e-6
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("expands", [True, False])
+@pytest.mark.parametrize("projects", [True, False])
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_depthwise_convolution_and_its_neighbours_are_streamed(stride, expands, projects, n):
+    c, wide, size = (16, 96, 97) if expands else (96, 96, 97)
+    k1, b1, k2, b2, k3 = (
+        array(1, 1, c, wide) / 4,
+        array(wide),
+        array(3, 3, 1, wide) / 3,
+        array(wide),
+        array(1, 1, wide, 24),
+    )
+    scale, shift = array(c), array(c)
+    g = _core.Graph()
+    x = g.input((1, size, size, c))
+    y = g.activation(g.scale_shift(x, scale, shift), "relu") if expands else x
+    if expands:
+        y = g.conv2d(y, k1, b1, activation="relu6")
+    y = g.conv2d(y, k2, b2, (stride, stride), ((1, 1), (0, 2)), groups=wide, activation="relu")
+    if projects:
+        y = g.conv2d(y, k3 / 10)
+    if projects:
+        y = g.binary("add", y, g.pool(y, "max", (1, 1), (1, 1)))
+    executable = g.compile([y], n)
+    if (expands and stride == 2) or (projects and stride == 1):
+        assert "stream" in ops(executable)
+    v = array(n, size, size, c)
+    got = executable.run([v])[0]
+    plain = g.compile([y], n, optimize=False).run([v])[0]
+    assert relative_l2(got, plain.astype(np.float64)) < 2e-6
+    one = g.compile([y], 1)
+    for i in range(n):
+        np.testing.assert_array_equal(one.run([v[i : i + 1]])[0], got[i : i + 1])
+
+
+def test_a_stream_adds_the_residual():
+    k1, k2, k3 = array(1, 1, 16, 160) / 4, array(3, 3, 1, 160) / 3, array(1, 1, 160, 16) / 12
+    g = _core.Graph()
+    x = g.input((1, 60, 61, 16))
+    y = g.conv2d(g.conv2d(x, k1, activation="relu6"), k2, padding=((1, 1), (1, 1)), groups=160)
+    executable = g.compile([g.activation(g.binary("add", x, g.conv2d(y, k3)), "relu")], 2)
+    assert ops(executable)[-1] == "stream"
+    v = array(2, 60, 61, 16)
+    wide = np.clip(oracle.conv2d(v, k1), 0, 6)
+    deep = oracle.conv2d(wide, k2, padding="same", groups=160)
+    close(executable.run([v])[0], np.maximum(v + oracle.conv2d(deep, k3), 0))
