@@ -98,17 +98,20 @@ class GroupedPlan : public ConvPlan {
   // channels.
   void copy(const ConvIo& io, int64_t n, Range rows, int64_t first, float* to) const {
     const ConvProblem& p = problem;
-    const int64_t row_floats = columns_ * channels_, count = std::min(channels_, p.c - first);
-    const int64_t left = std::min(p.pad.left, columns_), inside = std::min(p.w, columns_ - left);
-    std::memset(to, 0, static_cast<size_t>(input_rows(rows.end - rows.begin) * row_floats) * sizeof(float));
-    for (int64_t r = 0; r < input_rows(rows.end - rows.begin); ++r) {
-      const int64_t y = rows.begin * p.sh - p.pad.top + r;
-      if (y < 0 || y >= p.h) continue;
+    const int64_t count = std::min(channels_, p.c - first), left = std::min(p.pad.left, columns_);
+    const int64_t inside = std::min(p.w, columns_ - left), y0 = rows.begin * p.sh - p.pad.top;
+    for (int64_t y = y0; y < y0 + input_rows(rows.end - rows.begin); ++y) {
+      const bool outside = y < 0 || y >= p.h;
+      to = std::fill_n(to, (outside ? columns_ : left) * channels_, 0.0f);
+      if (outside) continue;
       const float* from = io.x + (n * p.h + y) * p.w * io.x_stride + first;
-      float* pixel = to + r * row_floats + left * channels_;
-      for (int64_t x = 0; x < inside; ++x, from += io.x_stride, pixel += channels_) {
-        for (int64_t c = 0; c < count; ++c) pixel[c] = from[c];
+      for (int64_t x = 0; x < inside; ++x, from += io.x_stride, to += channels_) {
+        int64_t c = 0;
+        for (; c + 4 <= count; c += 4) std::memcpy(to + c, from + c, 4 * sizeof(float));
+        for (; c < count; ++c) to[c] = from[c];
+        for (; c < channels_; ++c) to[c] = 0.0f;
       }
+      to = std::fill_n(to, (columns_ - left - inside) * channels_, 0.0f);
     }
   }
 
