@@ -35,6 +35,13 @@ def test_shown_shortens():
     )
 
 
+def test_shown_looks_into_lists_and_dicts():
+    x = np.zeros((2, 3), np.int8)
+    inner = "<array of dtype int8 and shape (2, 3)>"
+    assert arguments.shown([x]) == f"[{inner}]" and arguments.shown((x,)) == f"({inner},)"
+    assert arguments.shown({"a": x, 3: (1, 2)}) == f"{{'a': {inner}, 3: (1, 2)}}"
+
+
 def test_shown_survives_a_broken_repr():
     class Broken:
         def __repr__(self):
@@ -287,3 +294,21 @@ def test_an_axis():
         text = f"`axis` must be from -4 to 3. Received: axis={value}."
         refused(ValueError, text, arguments.axis, "axis", value, 4)
     refused(TypeError, "`axis` must be an integer. Received: axis=1.0.", arguments.axis, "axis", 1.0, 4)
+
+
+def test_sizes_of_a_shape():
+    assert arguments.sizes("shape", [np.int64(3), None, 1]) == (3, None, 1)
+    assert arguments.sizes("shape", (0, 2), 0) == (0, 2)
+
+
+@pytest.mark.parametrize("value, low, error, words", [
+    (3, 1, TypeError, "a tuple of sizes"),
+    ("32", 1, TypeError, "a tuple of sizes"),
+    ((0, 2), 1, ValueError, "a tuple of positive integers, and None for sizes that vary"),
+    ((-1, 2), 0, ValueError, "a tuple of non-negative integers, and None for sizes that vary"),
+    ((2.5,), 1, TypeError, "a tuple of positive integers, and None for sizes that vary"),
+])  # fmt: skip
+def test_sizes_that_are_none(value, low, error, words):
+    with pytest.raises(error) as caught:
+        arguments.sizes("shape", value, low)
+    assert str(caught.value) == f"`shape` must be {words}. Received: shape={value!r}."

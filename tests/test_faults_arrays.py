@@ -22,6 +22,7 @@ LAYER.build(X.shape)
 LAYER.set_weights([KERNEL, BIAS])
 MODEL = cn.Sequential([layers.Conv2D(6, 3, activation="relu", input_shape=X.shape[1:])])
 MODEL.set_weights([KERNEL, BIAS])
+MOST_AXES = 64 if int(np.__version__.split(".")[0]) >= 2 else 32  # that an array may have
 CALLS = {
     "function": lambda x: cn.conv2d(x, KERNEL, BIAS, activation="relu"),
     "layer": LAYER,
@@ -39,7 +40,7 @@ def test_the_ways_to_call_agree():
 
 
 @each
-@pytest.mark.parametrize("rank", [0, 1, 2, 3, 5, 64])
+@pytest.mark.parametrize("rank", [0, 1, 2, 3, 5, MOST_AXES])
 def test_b1_ranks(call, rank):
     x = np.zeros((1,) * rank, np.float32)
     with pytest.raises(ValueError, match=r"batch axis|ndim|shape"):
