@@ -96,8 +96,8 @@ def make_application(name: str, side: int, images: int = 3) -> Application:
     if side > 224:
         weights, model = model.get_weights(), make(weights=None, input_shape=(side, side, 3), classes=10)
         model.set_weights(weights)
-    spread(model, scale)
     x = pictures(model, scale, rng, images)
+    spread(model, x)
     single = one_by_one(model, x)
     keras.config.set_dtype_policy("float64")
     try:
@@ -154,15 +154,13 @@ def calibrate(model, scale: float, rng: np.random.Generator) -> None:
         layer.rate = rate
 
 
-def spread(model, scale: float) -> None:
-    """Weights of the last layer that make answers differ, while rounding is not blown up."""
-    head = [layer for layer in model.layers if isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D))][
-        -1
-    ]
-    body = keras.Model(model.input, head.input)
-    features = one_by_one(body, pictures(model, scale, np.random.default_rng(1), 8)).astype(np.float64)
+def spread(model, x: np.ndarray) -> None:
+    """Weights of the last layer that make the answers for `x` differ, while rounding is not blown up."""
+    heads = [layer for layer in model.layers if isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D))]
+    head = heads[-1]
+    features = one_by_one(keras.Model(model.input, head.input), x).astype(np.float64)
     kernel = np.asarray(head.kernel, np.float64).reshape(features.shape[-1], -1)
-    logits = features.reshape(8, -1) @ kernel
+    logits = features.reshape(len(x), -1) @ kernel
     gain = 0.2 / logits.std(axis=0).mean()
     head.kernel.assign(np.asarray(head.kernel) * gain)
     head.bias.assign(-logits.mean(axis=0) * gain)
