@@ -17,6 +17,7 @@ namespace {
 
 // Floating-point operations and bytes of a problem: many small runs find more than few large ones.
 constexpr double kMostWork = 4e5;
+constexpr int64_t kMostSamples = 1000;  // of no elements there could be 2^63
 constexpr size_t kMostScratch = 16 << 20, kMostArena = 64 << 20;
 
 struct Bytes {
@@ -180,7 +181,7 @@ void graph_of(const ConvProblem& p, Bytes* bytes) {
   if (n < 0 || !(1.0 * element_count(g.at(v).shape) * n < 1e6)) return;
   set_num_threads(bytes->workers(), true);
   const Executable e(g, {v}, n, std::make_shared<WeightStore>(), active_isa(), CompileOptions{});
-  if (e.arena_bytes() > kMostArena) return;
+  if (e.arena_bytes() > kMostArena || n > kMostSamples) return;
   const Values x(n * p.h * p.w * p.c, bytes), y(n * element_count(g.at(v).shape), bytes);
   e.run({x.floats}, {y.floats});
 }
