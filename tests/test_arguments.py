@@ -299,6 +299,8 @@ def test_an_axis():
 def test_sizes_of_a_shape():
     assert arguments.sizes("shape", [np.int64(3), None, 1]) == (3, None, 1)
     assert arguments.sizes("shape", (0, 2), 0) == (0, 2)
+    with pytest.raises(ValueError, match="positive"):
+        arguments.sizes("shape", (0, 2))
 
 
 @pytest.mark.parametrize("value, low, error, words", [

@@ -19,6 +19,7 @@ from conv2d_native.formats.archive import Archive
 from conv2d_native.formats.dialect import normalise
 from conv2d_native.formats.extent import Budget, from_buffer
 from conv2d_native.formats.hdf5 import Hdf5, _parse_link
+from conv2d_native.formats.hdf5_data import parse_dataspace
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, _message, _Writer, write_hdf5
 from conv2d_native.formats.json_tree import parse_json
 from hostile_files import BIAS, CONFIG, HDF5, KERNEL, Member, h5, keras, parts, read, zip_bytes
@@ -28,6 +29,43 @@ from test_faults_limits import linking, written
 def archive(*members: Member, **lies) -> Archive:
     data = zip_bytes(members, **lies)
     return Archive(from_buffer("z", data), Budget(len(data)))
+
+
+def test_archives_of_64_bits():
+    """Sizes in extra fields and an end of 64 bits; what is cut short or promises too many members is refused."""
+    members = parts()
+    for member in members:
+        size, packed = member.facts["size"], member.facts["packed"]
+        member.facts |= {"size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
+        member.facts["extra"] = struct.pack("<HH2Q", 1, 16, size, packed)
+    made = zip_bytes(members)
+    count, size, start = struct.unpack_from("<HII", made, len(made) - 12)
+    end = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+    end += struct.pack("<4sIQI", b"PK\6\7", 0, len(made) - 22, 1)
+    np.testing.assert_array_equal(read(made[:-22] + end + made[-22:])[0], KERNEL)
+    with pytest.raises(ModelFormatError, match="damaged end"):
+        read(made[:-22] + end.replace(b"PK\6\6", b"PK\6\0") + made[-22:])
+    head, line = b"PK\3\4" + bytes(26), b"PK\1\2" + bytes(10)
+    short = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(line), len(head), 0)
+    with pytest.raises(ModelFormatError, match="damaged zip directory"):
+        read(head + line + short)
+    with pytest.raises(ModelFormatError, match="20000 members, more than 10000"):
+        read(zip_bytes(parts(), count=20_000))
+
+
+def test_headers_that_share_messages_and_arrays_of_many_axes():
+    words = set()
+    for data in (HDF5["plain.legacy"], HDF5["latest.legacy"]):
+        for at in range(0, len(data), 4):
+            changed = bytearray(data)
+            changed[at] |= 2
+            try:
+                read(bytes(changed))
+            except ModelFormatError as error:
+                words.add(str(error).rsplit(": ", 1)[-1])
+    assert "shared HDF5 header messages are not supported." in words
+    with pytest.raises(ModelFormatError, match="9 dimensions"):
+        parse_dataspace(bytes([1, 9]) + bytes(78))
 
 
 def test_archives_in_their_corners():

@@ -99,3 +99,10 @@ def test_arrays_of_any_shape():
         np.testing.assert_array_equal(file.dataset((name,)).read(values.shape), values)
     np.testing.assert_array_equal(file.dataset(("strided",)).read((4, 3)), np.arange(12.0).reshape(3, 4).T)
     assert file.dataset(("count",)).read((), integers=True) == 7
+
+
+def test_a_folder_is_not_overwritten(tmp_path):
+    spec = read_model(MODEL_ANSWERS["sequential.keras"].tobytes())
+    with pytest.raises(IsADirectoryError):
+        write_keras(tmp_path, spec.config, all_weights(spec))
+    assert list(tmp_path.iterdir()) == []

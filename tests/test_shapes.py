@@ -179,3 +179,11 @@ def test_shapes_that_do_not_go_together():
         ValueError, match="^" + re.escape("Inputs have incompatible shapes. Received: shapes (2, 3), (4,).")
     ):
         shapes.broadcast([[2, 3], [4]])
+
+
+def test_advice_for_common_mistakes():
+    expected = (None, 32, 40, 3)
+    assert "give x[None]" in shapes.advice((32, 40, 3), expected)
+    assert "x.transpose(0, 2, 3, 1)" in shapes.advice((5, 3, 32, 40), expected)
+    assert "left out of `input_shape`" in shapes.advice((None, None, 32, 40), (None, 32, 40))
+    assert shapes.advice((5, 31, 40, 3), expected) == ""

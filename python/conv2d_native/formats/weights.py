@@ -21,7 +21,6 @@ from .layer_paths import GroupFinder, LayerTree, Path
 
 Shapes = Sequence[tuple[int, ...]]
 _COUNTERS = {"count"}  # integers that inference does not use
-_MAX_NAMES = 100_000
 _MAX_ALIKE = 100  # weights of one name below layers of one name
 
 
@@ -181,11 +180,10 @@ def chunked_strings(file: Hdf5, path: Path, name: str) -> list[str]:
     if whole is not None:
         return whole
     found: list[str] = []
-    for number in range(_MAX_NAMES):
-        part = file.strings(path, f"{name}{number}")
-        if part is None:
-            break
+    number = 0
+    while (part := file.strings(path, f"{name}{number}")) is not None:
         found += part
+        number += 1
     return found
 
 
