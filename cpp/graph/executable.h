@@ -29,6 +29,7 @@ class Executable {
   const std::vector<Step>& steps() const { return steps_; }
   const Graph& graph() const { return graph_; }
   size_t arena_bytes() const { return static_cast<size_t>(memory_.arena_floats) * sizeof(float); }
+  size_t worker_bytes() const { return worker_bytes_; }
   double flops() const;
 
   // Thread-safe. `seconds`, when not null, gets the time of every step. `poll` is called about every 0.1 s of

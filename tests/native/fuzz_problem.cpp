@@ -181,7 +181,7 @@ void graph_of(const ConvProblem& p, Bytes* bytes) {
   if (n < 0 || !(1.0 * element_count(g.at(v).shape) * n < 1e6)) return;
   set_num_threads(bytes->workers(), true);
   const Executable e(g, {v}, n, std::make_shared<WeightStore>(), active_isa(), CompileOptions{});
-  if (e.arena_bytes() > kMostArena || n > kMostSamples) return;
+  if (e.arena_bytes() > kMostArena || e.worker_bytes() > kMostScratch || n > kMostSamples) return;
   const Values x(n * p.h * p.w * p.c, bytes), y(n * element_count(g.at(v).shape), bytes);
   e.run({x.floats}, {y.floats});
 }
