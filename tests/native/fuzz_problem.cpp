@@ -15,8 +15,10 @@ using namespace conv2d;
 
 namespace {
 
-// Floating-point operations and bytes of a problem: many small runs find more than few large ones.
-constexpr double kMostWork = 4e5;
+// Floating-point operations and bytes of a problem: many small runs find more than few large ones. The
+// reference algorithm is instrumented to its innermost loop.
+constexpr double kMostWork = 4e5, kMostWorkOfMost = 6e4, kMostWorkOfReference = 1e4;
+constexpr double kMostElements = 1e5;  // of the kernel and of the image of a graph
 constexpr int64_t kMostSamples = 1000;  // of no elements there could be 2^63
 constexpr size_t kMostScratch = 16 << 20, kMostArena = 64 << 20;
 
@@ -31,7 +33,7 @@ struct Bytes {
   // Threads cost more than small problems do: mostly one.
   int workers() {
     const int64_t tag = take(1);
-    return tag < 224 ? 1 : static_cast<int>(2 + tag % 2);
+    return tag < 248 ? 1 : static_cast<int>(2 + tag % 2);
   }
   // Mostly small; sometimes any 64-bit number, or one beside a power of two.
   int64_t number(int64_t most) {
@@ -115,7 +117,7 @@ struct Scratch {
 
 void compute(const ConvProblem& p, Bytes* bytes) {
   const double work = p.flops() + p.x_bytes() + p.y_bytes() + p.kernel_bytes();
-  if (!(work < kMostWork)) return;
+  if (!(work < (bytes->take(1) % 8 == 0 ? kMostWork : kMostWorkOfMost))) return;
   const std::vector<const Kernels*> isas = supported_isas();
   const Kernels& kernels = *isas[static_cast<size_t>(bytes->take(1)) % isas.size()];
   const auto kernel = std::make_shared<const Values>(p.kh * p.kw * p.group_c() * p.oc, bytes);
@@ -128,6 +130,7 @@ void compute(const ConvProblem& p, Bytes* bytes) {
     one.n = 1;
     one.finish();
     if (!algorithm.why_not(one, kernels).empty()) continue;
+    if (algorithm.name == std::string("reference") && work > kMostWorkOfReference) continue;
     const std::unique_ptr<ConvPlan> plan = plan_conv(p, weights, kernels, {algorithm.name, false, false});
     const Values y(p.n * p.oh * p.ow * p.oc, bytes), residual(p.n * p.oh * p.ow * p.oc, bytes);
     ConvIo io;
@@ -144,8 +147,9 @@ void compute(const ConvProblem& p, Bytes* bytes) {
 
 void graph_of(const ConvProblem& p, Bytes* bytes) {
   Graph g;
+  const double most = bytes->take(1) % 8 == 0 ? kMostElements : kMostElements / 8;
   const Shape kernel_shape{p.kh, p.kw, p.group_c(), p.oc};
-  if (!(1.0 * p.kh * p.kw * p.c * p.oc < 1e5) || !(1.0 * p.h * p.w * p.c < 1e5)) return;
+  if (!(1.0 * p.kh * p.kw * p.c * p.oc < most) || !(1.0 * p.h * p.w * p.c < most)) return;
   const auto kernel = std::make_shared<const Values>(element_count(kernel_shape), bytes);
   int v = g.add_conv(g.add_input({1, p.h, p.w, p.c}), {kernel, kernel->floats, kernel_shape}, {}, p);
   PoolProblem pool;
