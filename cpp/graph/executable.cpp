@@ -186,14 +186,14 @@ void Executable::run_part(Memory& memory, int workers, double* seconds,
       ++i;
       continue;
     }
-    if (poll && cycles > kCyclesPerPoll * workers / 2) {
-      poll();
+    if (cycles > kCyclesPerPoll * workers / 2) {
+      if (poll) poll();
       cycles = 0.0;
     }
     size_t end = i;
-    while (end < steps_.size() && !steps_[end].run_on_host && cycles <= kCyclesPerPoll * workers / 2) {
+    do {
       cycles += steps_[end++].cycles;
-    }
+    } while (end < steps_.size() && !steps_[end].run_on_host && cycles <= kCyclesPerPoll * workers / 2);
     run_region(i, end, memory.frame, workers, seconds);
     i = end;
   }
