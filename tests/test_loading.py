@@ -103,6 +103,62 @@ def test_custom_objects():
         cn.load_model(data, custom_objects={"Shift": lambda x: x.sum()})
 
 
+def swish(x):
+    return x / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "swish_1",
+        {"class_name": "function", "config": "swish_1", "module": "builtins", "registered_name": "function"},
+        {"class_name": "function", "config": "swish_1", "module": "own", "registered_name": "own>swish_1"},
+    ],
+    ids=["keras 2", "keras 3", "registered"],
+)
+def test_functions_for_activations(stored, tmp_path):
+    entry = json.loads(cn.Sequential([L.Dense(2, activation="swish", input_shape=(3,), name="d")]).to_json())
+    entry["config"]["layers"][1]["config"]["activation"] = stored
+    model = cn.model_from_json(entry, {"swish_1": swish})
+    x = RNG.random((3, 3), np.float32)
+    expected = swish(x @ model.get_weights()[0])
+    model.save(tmp_path / "m.keras")
+    again = cn.load_model(tmp_path / "m.keras", {"swish_1": swish})
+    for made in (model, again, pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(made(x), expected, rtol=1e-5)
+    with pytest.raises(
+        cn.UnsupportedLayerError, match=r"'d' \(Dense\): its activation 'swish_1'.*custom_objects"
+    ):
+        cn.load_model(tmp_path / "m.keras")
+    report = cn.check_model(tmp_path / "m.keras")
+    assert (
+        not report and "swish_1" in str(report) and cn.check_model(tmp_path / "m.keras", {"swish_1": swish})
+    )
+
+
+def test_functions_given_as_activations():
+    x = RNG.random((2, 5, 5, 1), np.float32)
+    plain = L.Conv2D(2, 3, input_shape=(5, 5, 1))
+    squared = cn.Sequential([plain, L.Activation(lambda x: x * x)])
+    np.testing.assert_array_equal(squared(x), plain(x) ** 2)
+    with pytest.raises(ValueError, match=r"function without a name cannot be stored.*<lambda>"):
+        squared.get_config()
+    with pytest.raises(ValueError, match=r"'<lambda>' must keep the shape \(2, 5, 5, 1\). It returned \(\)"):
+        L.Activation(lambda x: x.sum())(x)
+
+
+def test_custom_layers_inside_wrappers():
+    inner = {"class_name": "Shift", "module": "own", "config": {"name": "inner", "by": 2.0}}
+    entry = json.loads(cn.Sequential([L.TimeDistributed(L.Dense(3), input_shape=(4, 2))]).to_json())
+    entry["config"]["layers"][1]["config"]["layer"] = inner
+    with pytest.raises(cn.UnsupportedLayerError, match="'inner' of class 'Shift'"):
+        cn.model_from_json(entry)
+    model = cn.model_from_json(entry, {"Shift": Shift})
+    x = RNG.random((2, 4, 2), np.float32)
+    for made in (model, pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(made(x), x + 2, rtol=1e-6)
+
+
 def test_lambda_layers_need_their_function_from_the_user():
     data, kernel, bias = with_layer("Lambda", function=["4wEAAAA", None, None], function_type="lambda")
     with pytest.raises(cn.UnsafeModelError, match="'odd' is a Lambda"):

@@ -141,20 +141,23 @@ PUBLIC = tuple(sorted({*TABLE, *ALIASES} - {"hard_sigmoid_keras2"}))  # Keras's 
 
 @dataclass(frozen=True)
 class Activation:
-    """A name of the table with its parameters: what a layer keeps and the graph computes."""
+    """A name of the table with its parameters, or a NumPy function of the user's under its name: what a layer keeps
+    and the graph computes.
+    """
 
     name: str
     parameters: tuple[tuple[str, Any], ...] = ()
+    function: Callable[[np.ndarray], Any] | None = None
 
     @property
     def values(self) -> Parameters:
         """All parameters by name, defaults included."""
-        return dict(TABLE[self.name].defaults) | dict(self.parameters)
+        return {} if self.function else dict(TABLE[self.name].defaults) | dict(self.parameters)
 
     @property
     def text(self) -> str | None:
         """The core's name for an elementwise activation, None for what the core does not fuse."""
-        text = TABLE[self.name].text
+        text = None if self.function else TABLE[self.name].text
         return None if text is None else text(self.values)
 
     def __call__(self, x: Any) -> np.ndarray:
@@ -179,7 +182,11 @@ def _checked(key: str, value: Any, default: Any) -> Any:
 def get(identifier: Any) -> Activation:
     """Return the Activation of a name, None (linear), a function of this module, a layer or a serialized dict.
 
-    Raises ValueError that lists the names for an unknown one, TypeError for a callable that is not in the table.
+    Any other function is taken as a NumPy function of float32 arrays that keeps their shape. Raises ValueError that
+    lists the names for an unknown one, TypeError for what is none of these.
+
+        >>> get("relu")(np.array([-1.0, 2.0])).tolist(), get(np.square)(np.array([3.0])).tolist()
+        ([0.0, 2.0], [9.0])
     """
     if identifier is None:
         return Activation("linear")
@@ -194,8 +201,10 @@ def get(identifier: Any) -> Activation:
     known = getattr(identifier, "activation", None) if callable(identifier) else None
     if isinstance(known, Activation):
         return known
+    if callable(identifier) and not inspect.isclass(identifier) and not hasattr(identifier, "get_config"):
+        return Activation(getattr(identifier, "__name__", type(identifier).__name__), (), identifier)
     raise TypeError(
-        "`activation` must be a name, None, a function of conv2d_native.activations or an activation layer. "
+        "`activation` must be a name, None, a function of NumPy arrays or an activation layer. "
         f"Received: activation={arguments.shown(identifier)}."
     )
 
@@ -233,8 +242,20 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
 
 
 def serialize(activation: Any) -> Any:
-    """Return Keras's serialized form: the name, or an activation layer where parameters differ from the name's."""
+    """Return Keras's serialized form: the name, or an activation layer where parameters differ from the name's.
+
+    Of a user's function it is the name alone: whoever opens the model gives the function again.
+    """
     activation = get(activation)
+    if activation.function is not None:
+        if not activation.name.isidentifier():
+            raise ValueError(f"A function without a name cannot be stored. Received: {activation.name}.")
+        return {
+            "module": None,
+            "class_name": "function",
+            "config": activation.name,
+            "registered_name": activation.name,
+        }
     if not activation.parameters:
         return activation.name
     for class_name, (name, defaults) in _LAYERS.items():
@@ -270,12 +291,17 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
                     f"`axis` of glu must be one of even size. Received: an axis of size {shape[axis]}."
                 )
             shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
-    function = TABLE[activation.name].numpy
+    function = activation.function or TABLE[activation.name].numpy
     assert function is not None
 
     def compute(array: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            return np.ascontiguousarray(function(array, **values), np.float32)
+            made = np.asarray(function(array, **values), np.float32, order="C")
+        if activation.function and made.shape != array.shape:
+            raise ValueError(
+                f"Activation '{activation.name}' must keep the shape {array.shape}. It returned {made.shape}."
+            )
+        return made
 
     return graph.host([x], compute, shape)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import activations
+from ..activations import Activation
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..layers.base import Layer
@@ -103,6 +105,10 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         return found.from_config(config, custom_objects=custom)
     if class_name == "Pipeline" and isinstance(config.get("layers"), list):
         config["layers"] = [deserialize(layer, custom) for layer in config["layers"]]
+    if isinstance(config.get("layer"), Mapping):
+        config["layer"] = deserialize(config["layer"], custom)
+    if config.get("activation") is not None:
+        config["activation"] = _activation(config["activation"], class_name, name, custom)
     if "custom_objects" in inspect.signature(found.from_config).parameters:
         return found.from_config(config, custom_objects=custom)
     return found.from_config(config)
@@ -115,6 +121,24 @@ def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -
         if key and key in custom and not (key == name and class_name not in ("Lambda", "TFOpLambda")):
             return custom[key]
     return None
+
+
+def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
+    """`given`, or the user's function where that names one: as text, or as Keras's serialized function."""
+    names = [given]
+    if isinstance(given, Mapping) and given.get("class_name") == "function":
+        names = [given.get("registered_name"), given.get("config")]
+    for word in names:
+        chosen = custom.get(word) if isinstance(word, str) else None
+        if callable(chosen) and not inspect.isclass(chosen):
+            return Activation(str(word).rpartition(">")[2], (), chosen)
+    word = names[-1]
+    if isinstance(word, str) and word not in (*activations.TABLE, *activations.ALIASES):
+        raise UnsupportedLayerError(
+            f"Layer '{name[:100]}' ({class_name[:100]}): its activation {word[:100]!r} is not computed here. Give a NumPy "
+            f"function for it: load_model(..., custom_objects={{{word[:100]!r}: function}})."
+        )
+    return given
 
 
 def _from_custom(chosen: Any, class_name: str, config: dict[str, Any], name: str) -> Any:
@@ -143,13 +167,16 @@ def _unsupported(class_name: str, name: str) -> str:
 def custom_objects_of(model: Any) -> dict[str, Any]:
     """The layer classes and functions in `model` that no table holds, by the names that `deserialize` asks for."""
     found: dict[str, Any] = {}
-    for layer in model.operations:
+    for layer in model.operations if hasattr(model, "operations") else model.sublayers:
+        activation = getattr(layer, "activation", None)
+        if isinstance(activation, Activation) and activation.function is not None:
+            found[activation.name] = activation.function
         if isinstance(layer, FunctionLayer):
             found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
-        elif hasattr(layer, "operations"):
+        elif isinstance(layer, Layer):
             found |= custom_objects_of(layer)
-        elif isinstance(layer, Layer) and layer_class(type(layer).__name__) is not type(layer):
-            found[type(layer).__name__] = type(layer)
+            if layer_class(type(layer).__name__) is not type(layer):
+                found[type(layer).__name__] = type(layer)
     return found
 
 
