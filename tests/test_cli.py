@@ -9,8 +9,8 @@ from PIL import Image
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from conv2d_native.applications import preprocess
 from conv2d_native.cli import main
-from conv2d_native.picture_files import preprocess
 
 RNG = np.random.default_rng(4)
 

@@ -49,8 +49,11 @@ def test_examples_run(name, tmp_path, monkeypatch):
 FOR_LAYERS_OF_ONES_OWN = {"add_weight", "build", "call", "check_shape", "compute_output_shape"}
 
 
+PLACES = (cn, cn.layers, cn.functional, cn.models, cn.saving, cn.utils, cn.backend, cn.applications)
+
+
 def public_names():
-    for module in (cn, cn.layers, cn.functional, cn.models):
+    for module in PLACES:
         for name in module.__all__:
             if not inspect.ismodule(getattr(module, name)):
                 yield f"{module.__name__}.{name}", getattr(module, name)

@@ -68,7 +68,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
-    from .picture_files import MODES
+    from .applications import MODES
 
     _model_argument(parser)
     parser.add_argument(
@@ -88,6 +88,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    from .applications import preprocess
     from .models import load_model
     from .picture_files import find_images, read_arrays, read_images
 
@@ -108,7 +109,7 @@ def _predict(arguments: argparse.Namespace) -> None:
                 f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file."
             )
         names = find_images(arguments.inputs)
-        x = read_images(names, model.input_shape[1:], arguments.mode)
+        x = preprocess(read_images(names, model.input_shape[1:]), arguments.mode)
     answer = model.predict(x, batch_size=arguments.batch_size)
     outputs = _named_outputs(model, answer)
     if output is None or output.suffix == ".csv":

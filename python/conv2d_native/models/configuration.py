@@ -29,6 +29,7 @@ _MODULES = {
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
 }
+CUSTOM_OBJECTS: dict[str, Any] = {}  # layer classes and functions that the user has entered for all files
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 
 
@@ -73,7 +74,7 @@ def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> 
         raise ModelFormatError(f"Layer of class {shown(class_name)} has no 'config'. Found: {shown(config)}.")
     name = str(config.get("name") or entry.get("name") or class_name)
     try:
-        return _made(entry, class_name, dict(config), name, custom_objects or {})
+        return _made(entry, class_name, dict(config), name, {**CUSTOM_OBJECTS, **(custom_objects or {})})
     except (UnsupportedLayerError, UnsafeModelError):
         raise
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
@@ -135,8 +136,8 @@ def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any
     word = names[-1]
     if isinstance(word, str) and word not in (*activations.TABLE, *activations.ALIASES):
         raise UnsupportedLayerError(
-            f"Layer '{name[:100]}' ({class_name[:100]}): its activation {word[:100]!r} is not computed here. Give a NumPy "
-            f"function for it: load_model(..., custom_objects={{{word[:100]!r}: function}})."
+            f"Layer '{name[:100]}' ({class_name[:100]}): its activation {word[:100]!r} is not computed here. "
+            f"Give a NumPy function for it: load_model(..., custom_objects={{{word[:100]!r}: function}})."
         )
     return given
 

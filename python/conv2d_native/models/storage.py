@@ -127,3 +127,11 @@ def rebuilt(
     model = deserialize({"class_name": class_name, "config": config}, custom)
     model.set_weights(weights)
     return model
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write `model` as a `.keras` file: model.save(filepath, overwrite).
+
+    >>> save_model(Sequential([Dense(2, input_shape=(3,))]), "small.keras")
+    """
+    model.save(filepath, overwrite)

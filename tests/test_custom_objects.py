@@ -1,0 +1,124 @@
+"""custom_objects: the user's own layers and functions for what a file names and this package does not have."""
+
+import io
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+from conv2d_native.formats import write_keras
+
+RNG = np.random.default_rng(6)
+
+
+def with_layer(class_name, **config):
+    """A file of Input, a layer of `class_name`, Dense; and the weights of the Dense."""
+    entries = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}},
+        {"class_name": class_name, "config": {"name": "odd", **config}},
+        {"class_name": "Dense", "config": {"name": "dense", "units": 2}},
+    ]
+    kernel, bias = RNG.standard_normal((4, 2)).astype(np.float32), np.float32([1, 2])
+    held = io.BytesIO()
+    tree = {"class_name": "Sequential", "module": "keras", "config": {"name": "s", "layers": entries}}
+    write_keras(held, tree, {("dense",): [kernel, bias]})
+    return held.getvalue(), kernel, bias
+
+
+class Shift(cn.layers.Layer):
+    def __init__(self, by=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.by = by
+
+    def call(self, f, x):
+        return f.add(x, self.by)
+
+
+def test_custom_objects():
+    data, kernel, bias = with_layer("Shift", by=2.5)
+    x = RNG.random((3, 4), np.float32)
+    model = cn.load_model(data, custom_objects={"Shift": Shift})
+    np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
+    model = cn.load_model(data, custom_objects={"Shift": lambda x: np.sqrt(x)})
+    np.testing.assert_allclose(model(x), np.sqrt(x) @ kernel + bias, rtol=1e-5)
+    registered, kernel, bias = with_layer("own>Shift", by=2.5)  # as `.h5` files name registered classes
+    for name in ("Shift", "own>Shift"):
+        model = cn.load_model(registered, custom_objects={name: Shift})
+        np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
+    with pytest.raises(cn.UnsupportedLayerError, match=r"'odd' of class 'Shift'.*custom_objects"):
+        cn.load_model(data)
+    with pytest.raises(ValueError, match="layer classes and functions"):
+        cn.load_model(data, custom_objects={"Shift": 3})
+    with pytest.raises(ValueError, match="batch as its first axis"):
+        cn.load_model(data, custom_objects={"Shift": lambda x: x.sum()})
+
+
+def swish(x):
+    return x / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "swish_1",
+        {"class_name": "function", "config": "swish_1", "module": "builtins", "registered_name": "function"},
+        {"class_name": "function", "config": "swish_1", "module": "own", "registered_name": "own>swish_1"},
+    ],
+    ids=["keras 2", "keras 3", "registered"],
+)
+def test_functions_for_activations(stored, tmp_path):
+    entry = json.loads(cn.Sequential([L.Dense(2, activation="swish", input_shape=(3,), name="d")]).to_json())
+    entry["config"]["layers"][1]["config"]["activation"] = stored
+    model = cn.model_from_json(entry, {"swish_1": swish})
+    x = RNG.random((3, 3), np.float32)
+    expected = swish(x @ model.get_weights()[0])
+    model.save(tmp_path / "m.keras")
+    again = cn.load_model(tmp_path / "m.keras", {"swish_1": swish})
+    for made in (model, again, pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(made(x), expected, rtol=1e-5)
+    with pytest.raises(
+        cn.UnsupportedLayerError, match=r"'d' \(Dense\): its activation 'swish_1'.*custom_objects"
+    ):
+        cn.load_model(tmp_path / "m.keras")
+    report = cn.check_model(tmp_path / "m.keras")
+    assert (
+        not report and "swish_1" in str(report) and cn.check_model(tmp_path / "m.keras", {"swish_1": swish})
+    )
+
+
+def test_functions_given_as_activations():
+    x = RNG.random((2, 5, 5, 1), np.float32)
+    plain = L.Conv2D(2, 3, input_shape=(5, 5, 1))
+    squared = cn.Sequential([plain, L.Activation(lambda x: x * x)])
+    np.testing.assert_array_equal(squared(x), plain(x) ** 2)
+    with pytest.raises(ValueError, match=r"function without a name cannot be stored.*<lambda>"):
+        squared.get_config()
+    with pytest.raises(ValueError, match=r"'<lambda>' must keep the shape \(2, 5, 5, 1\). It returned \(\)"):
+        L.Activation(lambda x: x.sum())(x)
+
+
+def test_custom_layers_inside_wrappers():
+    inner = {"class_name": "Shift", "module": "own", "config": {"name": "inner", "by": 2.0}}
+    entry = json.loads(cn.Sequential([L.TimeDistributed(L.Dense(3), input_shape=(4, 2))]).to_json())
+    entry["config"]["layers"][1]["config"]["layer"] = inner
+    with pytest.raises(cn.UnsupportedLayerError, match="'inner' of class 'Shift'"):
+        cn.model_from_json(entry)
+    model = cn.model_from_json(entry, {"Shift": Shift})
+    x = RNG.random((2, 4, 2), np.float32)
+    for made in (model, pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(made(x), x + 2, rtol=1e-6)
+
+
+def test_lambda_layers_need_their_function_from_the_user():
+    data, kernel, bias = with_layer("Lambda", function=["4wEAAAA", None, None], function_type="lambda")
+    with pytest.raises(cn.UnsafeModelError, match="'odd' is a Lambda"):
+        cn.load_model(data)
+    x = RNG.random((3, 4), np.float32)
+    for name in ("Lambda", "odd"):
+        model = cn.load_model(data, custom_objects={name: lambda x: x / 255})
+        np.testing.assert_allclose(model(x), x / 255 @ kernel + bias, rtol=1e-5)
+    with pytest.raises(ValueError, match="Functions cannot be written"):
+        model.save(io.BytesIO())
