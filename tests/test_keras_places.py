@@ -127,6 +127,26 @@ def test_labels_and_seeds():
     )
 
 
+def test_frozen_layers_are_counted_as_keras_counts_them():
+    inside = cn.Sequential([L.Conv2D(2, 3, input_shape=(6, 5, 3)), L.BatchNormalization()], name="inside")
+    model = cn.Sequential([inside, L.Flatten(), L.Dense(4)])
+    assert [v.path for v in model.weights[:2]] == [
+        f"{inside.layers[0].name}/{word}" for word in ("kernel", "bias")
+    ]
+    assert len(model.trainable_weights) == 6 and len(model.non_trainable_weights) == 2
+    inside.layers[0].trainable = False
+    again = cn.model_from_json(model.to_json())
+    for made in (model, again):
+        assert [v.name for v in made.trainable_weights] == ["gamma", "beta", "kernel", "bias"]
+    said = []
+    inside.trainable = False
+    model.summary(print_fn=said.append)
+    assert (
+        f"Trainable params: {4 * (4 * 3 * 2 + 1)} " in said[0]
+        and f"Non-trainable params: {56 + 8} " in said[0]
+    )
+
+
 def test_objects_entered_for_all_files():
     entry = json.loads(cn.Sequential([L.Dense(2, activation="relu", input_shape=(3,))]).to_json())
     entry["config"]["layers"][1]["config"]["activation"] = "halved"

@@ -9,7 +9,7 @@ A subclass keeps its constructor's arguments in attributes of the same names; ge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,6 +132,7 @@ class Layer:
             constraints.get(constraint),
             trainable,
         )
+        made.path = f"{self.name}/{name}"
         self._variables.append(made)
         return made
 
@@ -147,8 +148,15 @@ class Layer:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The variables that training would change."""
-        return [v for v in self.weights if v.trainable] if self.trainable else []
+        """The variables that training would change: those of layers with trainable=False are not among them."""
+        kept = {id(v) for v in self._trained()}
+        return [v for v in self.weights if id(v) in kept]
+
+    def _trained(self) -> Iterator[Variable]:
+        if self.trainable:
+            yield from (v for v in self._variables if v.trainable)
+            for layer in self.sublayers:
+                yield from layer._trained()
 
     @property
     def non_trainable_weights(self) -> list[Variable]:

@@ -168,13 +168,13 @@ def _unsupported(class_name: str, name: str) -> str:
 def custom_objects_of(model: Any) -> dict[str, Any]:
     """The layer classes and functions in `model` that no table holds, by the names that `deserialize` asks for."""
     found: dict[str, Any] = {}
-    for layer in model.operations if hasattr(model, "operations") else model.sublayers:
+    for layer in model.sublayers:
         activation = getattr(layer, "activation", None)
         if isinstance(activation, Activation) and activation.function is not None:
             found[activation.name] = activation.function
         if isinstance(layer, FunctionLayer):
             found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
-        elif isinstance(layer, Layer):
+        else:
             found |= custom_objects_of(layer)
             if layer_class(type(layer).__name__) is not type(layer):
                 found[type(layer).__name__] = type(layer)

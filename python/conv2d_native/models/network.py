@@ -126,6 +126,11 @@ class Model(Inspection, Storage, Layer):
         """Shape of the output, or the structure of shapes where there are several."""
         return map_structure(lambda tensor: tensor.shape, self._output_structure)
 
+    @property
+    def sublayers(self) -> list[Any]:
+        """The same as `layers`."""
+        return self.layers
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none.
 

@@ -142,9 +142,11 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 def _totals(model: Any) -> list[str]:
-    trainable = [variable for variable in model.weights if variable.trainable]
-    frozen = [variable for variable in model.weights if not variable.trainable]
-    parts = (("Total", model.weights), ("Trainable", trainable), ("Non-trainable", frozen))
+    parts = (
+        ("Total", model.weights),
+        ("Trainable", model.trainable_weights),
+        ("Non-trainable", model.non_trainable_weights),
+    )
     counts = [(word, count_parameters(variables)) for word, variables in parts]
     return [f" {word} params: {count:,} ({readable_bytes(4 * count)})" for word, count in counts]
 
