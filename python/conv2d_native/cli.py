@@ -88,28 +88,14 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from .applications import preprocess
     from .models import load_model
-    from .picture_files import find_images, read_arrays, read_images
 
     output = Path(arguments.output) if arguments.output else None
     if output is not None and output.suffix not in (".npy", ".npz", ".csv"):
         raise ValueError(f"The output must end in .npy, .npz or .csv. Received: {arguments.output!r}.")
     labels = Path(arguments.labels).read_text(encoding="utf-8").splitlines() if arguments.labels else []
     model = load_model(arguments.model)
-    first = Path(arguments.inputs[0])
-    if first.suffix in (".npy", ".npz"):
-        if len(arguments.inputs) > 1:
-            raise ValueError("Give one .npy or .npz file.")
-        x = read_arrays(first, model.input_names)
-        names: Sequence[Any] = ()
-    else:
-        if len(model.input_names) > 1:
-            raise ValueError(
-                f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file."
-            )
-        names = find_images(arguments.inputs)
-        x = preprocess(read_images(names, model.input_shape[1:]), arguments.mode)
+    x, names = _read_inputs(model, arguments.inputs, arguments.mode)
     answer = model.predict(x, batch_size=arguments.batch_size)
     outputs = _named_outputs(model, answer)
     if output is None:
@@ -126,6 +112,22 @@ def _predict(arguments: argparse.Namespace) -> None:
         np.save(output, next(iter(outputs.values())))
     shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
     print(f"wrote {output}: {shapes}")
+
+
+def _read_inputs(model: Any, inputs: Sequence[str], mode: str) -> tuple[Any, Sequence[Any]]:
+    """What predict takes, and the names of image files."""
+    from .applications import preprocess
+    from .picture_files import find_images, read_arrays, read_images
+
+    first = Path(inputs[0])
+    if first.suffix in (".npy", ".npz"):
+        if len(inputs) > 1:
+            raise ValueError("Give one .npy or .npz file.")
+        return read_arrays(first, model.input_names), ()
+    if len(model.input_names) > 1:
+        raise ValueError(f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file.")
+    names = find_images(inputs)
+    return preprocess(read_images(names, model.input_shape[1:]), mode), names
 
 
 def _named_outputs(model: Any, answer: Any) -> dict[str, np.ndarray]:
