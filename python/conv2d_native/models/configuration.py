@@ -126,18 +126,20 @@ def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -
 
 def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
     """`given`, or the user's function where that names one: as text, or as Keras's serialized function."""
-    names = [given]
+    found = [given]
     if isinstance(given, Mapping) and given.get("class_name") == "function":
-        names = [given.get("registered_name"), given.get("config")]
+        found = [given.get("registered_name"), given.get("config")]
+    names = [word for word in found if isinstance(word, str)]
     for word in names:
-        chosen = custom.get(word) if isinstance(word, str) else None
+        short = word.rpartition(">")[2]  # registered functions are called package>name
+        chosen = custom.get(word, custom.get(short))
         if callable(chosen) and not inspect.isclass(chosen):
-            return Activation(str(word).rpartition(">")[2], (), chosen)
-    word = names[-1]
-    if isinstance(word, str) and word not in (*activations.TABLE, *activations.ALIASES):
+            return Activation(short, (), chosen)
+    if names and names[-1] not in (*activations.TABLE, *activations.ALIASES):
+        short = names[-1].rpartition(">")[2][:100]
         raise UnsupportedLayerError(
-            f"Layer '{name[:100]}' ({class_name[:100]}): its activation {word[:100]!r} is not computed here. "
-            f"Give a NumPy function for it: load_model(..., custom_objects={{{word[:100]!r}: function}})."
+            f"Layer '{name[:100]}' ({class_name[:100]}): its activation {short!r} is not computed here. "
+            f"Give a NumPy function for it: load_model(..., custom_objects={{{short!r}: function}})."
         )
     return given
 
