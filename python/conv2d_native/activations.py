@@ -248,7 +248,7 @@ def serialize(activation: Any) -> Any:
     """
     activation = get(activation)
     if activation.function is not None:
-        if not activation.name.isidentifier():
+        if not activation.name.replace(">", "_").isidentifier():
             raise ValueError(f"A function without a name cannot be stored. Received: {activation.name}.")
         return {
             "module": None,

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import conv2d_native as cn
+import own_layers
 from conv2d_native import applications, utils
 from test_keras_places import ON_BOTH, PIXELS, X
 
@@ -96,3 +97,24 @@ def test_names_and_objects_are_keras_names():
                     keras.preprocessing,
                 )
                 assert any(hasattr(where, name) for where in names) or name == "Sequence", (place, name)
+
+
+def test_layers_of_the_users(tmp_path):
+    for_keras, for_here = own_layers.make_layers(keras), own_layers.make_layers(cn)
+    theirs = own_layers.make_network(keras, for_keras)
+    rng = np.random.default_rng(3)
+    theirs.set_weights([rng.uniform(0.1, 0.5, w.shape) for w in theirs.get_weights()])
+    expected = {key: np.asarray(value) for key, value in theirs(X).items()}
+    theirs.save(tmp_path / "m.keras")
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    ours = cn.load_model(tmp_path / "m.keras", custom_objects=for_here)
+    built = own_layers.make_network(cn, for_here)
+    built.load_weights(tmp_path / "m.weights.h5")
+    ours.save(tmp_path / "again.keras")
+    again = keras.models.load_model(tmp_path / "again.keras", custom_objects=for_keras)
+    for made in (ours.predict(X, verbose=0), built.predict(X, verbose=0), again(X)):
+        for key, value in expected.items():
+            np.testing.assert_allclose(np.asarray(made[key]), value, rtol=1e-4, atol=1e-5)
+    theirs.save(tmp_path / "m.h5")  # layers inside one of the user's have names of no meaning there
+    with pytest.raises(cn.ModelFormatError, match="'block/conv': 'kernel' is ambiguous"):
+        cn.load_model(tmp_path / "m.h5", custom_objects=for_here)

@@ -49,11 +49,18 @@ def serialize(layer: Any) -> dict[str, Any]:
     if isinstance(layer, Operation):
         module, registered = f"keras.src.ops.{layer.module}", name
     elif layer_class(name) is None:
-        module, registered = None, f"Custom>{name}"
+        module, registered = None, _registered_name(layer)
     else:
         module = _MODULES.get(name, "keras.layers")
         registered = name if module.startswith("keras.src") else None
     return {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
+
+
+def _registered_name(layer: Any) -> str:
+    """Under which name Keras looks for the class of a layer that is none of its own."""
+    cls = type(layer)
+    entered = [key for key, value in CUSTOM_OBJECTS.items() if value is cls and ">" in key]
+    return layer.registered_name or next(iter(entered), cls.__name__)
 
 
 def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -88,7 +95,9 @@ def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> 
 def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:
     chosen = _custom(entry, class_name, name, custom)
     if chosen is not None:
-        return _from_custom(chosen, class_name, config, name)
+        made = _from_custom(chosen, class_name, config, name)
+        made.registered_name = entry.get("registered_name")
+        return made
     if class_name in ("TFOpLambda", "SlicingOpLambda"):
         function = str(config.get("function") or "__operators__.getitem")
         if function in custom:
@@ -134,7 +143,7 @@ def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any
         short = word.rpartition(">")[2]  # registered functions are called package>name
         chosen = custom.get(word, custom.get(short))
         if callable(chosen) and not inspect.isclass(chosen):
-            return Activation(short, (), chosen)
+            return Activation(word, (), chosen)
     if names and names[-1] not in (*activations.TABLE, *activations.ALIASES):
         short = names[-1].rpartition(">")[2][:100]
         raise UnsupportedLayerError(

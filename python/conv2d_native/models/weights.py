@@ -19,8 +19,8 @@ def assign_weights(model: Any, source: WeightSource) -> None:
 
 def layers_with_weights(model: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """(names from the model down, layer) for every layer that has weights of its own."""
-    for layer in model.sublayers:
-        inside = (*path, layer.name)
+    for name, layer in model.named_sublayers():
+        inside = (*path, name)
         if layer._variables:
             yield inside, layer
         yield from layers_with_weights(layer, inside)
