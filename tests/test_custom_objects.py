@@ -122,3 +122,19 @@ def test_lambda_layers_need_their_function_from_the_user():
         np.testing.assert_allclose(model(x), x / 255 @ kernel + bias, rtol=1e-5)
     with pytest.raises(ValueError, match="Functions cannot be written"):
         model.save(io.BytesIO())
+
+
+def test_lambda_layers_in_programs(tmp_path):
+    x = RNG.random((2, 4, 5, 3), np.float32)
+    source = cn.Input((None, None, 3))
+    halves = L.Lambda(lambda a, by: a[:, ::2] / by, arguments={"by": 2.0}, name="halves")
+    model = cn.Model(source, L.Lambda(lambda ab: ab, name="both")(halves(source)))
+    np.testing.assert_allclose(model(x), x[:, ::2] / 2, rtol=1e-6)
+    joined = L.Lambda(lambda a, b: np.concatenate([a, b], axis=-1))([cn.Input((3,)), cn.Input((2,))])
+    assert joined.shape == (None, 5) and L.Lambda(np.abs).name.startswith("lambda")
+    with pytest.raises(ValueError, match="Functions cannot be written to a file: layers halves, both"):
+        model.save(tmp_path / "m.keras")
+    pickled = pickle.loads(pickle.dumps(cn.Sequential([L.Lambda(np.abs, input_shape=(3,))])))
+    np.testing.assert_array_equal(pickled(-np.ones((1, 3))), np.ones((1, 3)))
+    with pytest.raises(TypeError, match="`function` must be a function"):
+        L.Lambda(3)
