@@ -147,6 +147,22 @@ def test_frozen_layers_are_counted_as_keras_counts_them():
     )
 
 
+def test_summary_is_as_wide_as_it_must_be():
+    x = cn.Input((32, 32, 3), name="image")
+    y = L.BatchNormalization(name="a_name_of_many_words_for_a_layer")(x)
+    model = cn.Model(x, L.Add(name="sum")([x, y]))
+    said = []
+    for words in ({"line_length": 160}, {"line_length": 76}, {"line_length": 40, "show_trainable": True}):
+        model.summary(print_fn=said.append, **words)
+    wide, narrow, least = ([line for line in text.splitlines() if line[0] in "┏┃│├└"] for text in said)
+    assert "a_name_of_many_words_for_a_layer (BatchNormalization) │ (None, 32, 32, 3) │      12 │ " in said[0]
+    assert len({*map(len, wide)}) == 1 and len(wide[0]) <= 160 and len(wide) == 8
+    assert {*map(len, narrow)} == {76} and "(None, 32, 32, 3)" in said[1]
+    assert len({*map(len, least)}) == 1 and len(least[0]) <= 40
+    with pytest.raises(ValueError, match="at least 40"):
+        model.summary(line_length=39)
+
+
 def test_objects_entered_for_all_files():
     entry = json.loads(cn.Sequential([L.Dense(2, activation="relu", input_shape=(3,))]).to_json())
     entry["config"]["layers"][1]["config"]["activation"] = "halved"
