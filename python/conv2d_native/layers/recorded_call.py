@@ -20,9 +20,12 @@ from .weights import WeightOwner
 def adapt_call(cls: Any) -> None:
     """Where `cls` defines call(self, x, ...), put call(self, f, x) in its place, and find output shapes and layers."""
     own = vars(cls).get("call")
-    if not inspect.isfunction(own) or list(inspect.signature(own).parameters)[1:2] == ["f"]:
+    if not inspect.isfunction(own) or own.__code__.co_varnames[1:2] == ("f",):
         return
-    words = {"training": False} if "training" in inspect.signature(own).parameters else {}
+    parameters = list(inspect.signature(own).parameters)
+    if parameters[1:2] == ["f"]:
+        return
+    words = {"training": False} if "training" in parameters else {}
 
     def record(
         layer: Any, x: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
