@@ -89,15 +89,19 @@ def test_functions_for_activations(stored, tmp_path):
     )
 
 
-def test_functions_given_as_activations():
-    x = RNG.random((2, 5, 5, 1), np.float32)
-    plain = L.Conv2D(2, 3, input_shape=(5, 5, 1))
-    squared = cn.Sequential([plain, L.Activation(lambda x: x * x)])
-    np.testing.assert_array_equal(squared(x), plain(x) ** 2)
-    with pytest.raises(ValueError, match=r"function without a name cannot be stored.*<lambda>"):
-        squared.get_config()
-    with pytest.raises(ValueError, match=r"'<lambda>' must keep the shape \(2, 5, 5, 1\). It returned \(\)"):
-        L.Activation(lambda x: x.sum())(x)
+def test_functions_for_activations_keep_shapes_and_give_numbers():
+    entry = json.loads(cn.Sequential([L.Dense(2, name="d", input_shape=(3,))]).to_json())
+    entry["config"]["layers"][1]["config"]["activation"] = "odd"
+    x = RNG.random((2, 3), np.float32)
+    for function, error, text in (
+        (lambda x: x.sum(), ValueError, r"'odd' must keep the shape \(2, 2\). It returned \(\)"),
+        (lambda x: x > 0, TypeError, "'odd' must return real numbers, not bool"),
+    ):
+        with pytest.raises(error, match=text):
+            cn.model_from_json(entry, {"odd": function})(x)
+    np.testing.assert_array_equal(cn.model_from_json(entry, {"odd": np.ones_like})(x), np.ones((2, 2)))
+    with pytest.raises(TypeError, match=r"must be a name, .* Put a layer of the function, Lambda, behind"):
+        L.Dense(2, activation=lambda x: x * x)
 
 
 def test_custom_layers_inside_wrappers():

@@ -182,11 +182,11 @@ def _checked(key: str, value: Any, default: Any) -> Any:
 def get(identifier: Any) -> Activation:
     """Return the Activation of a name, None (linear), a function of this module, a layer or a serialized dict.
 
-    Any other function is taken as a NumPy function of float32 arrays that keeps their shape. Raises ValueError that
-    lists the names for an unknown one, TypeError for what is none of these.
+    Raises ValueError that lists the names for an unknown one, TypeError for a callable that is not in the table:
+    functions of the user's come in with a file's names, by custom_objects, or as a layer, Lambda.
 
-        >>> get("relu")(np.array([-1.0, 2.0])).tolist(), get(np.square)(np.array([3.0])).tolist()
-        ([0.0, 2.0], [9.0])
+        >>> get("relu")(np.array([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
     """
     if identifier is None:
         return Activation("linear")
@@ -201,11 +201,10 @@ def get(identifier: Any) -> Activation:
     known = getattr(identifier, "activation", None) if callable(identifier) else None
     if isinstance(known, Activation):
         return known
-    if callable(identifier) and not inspect.isclass(identifier) and not hasattr(identifier, "get_config"):
-        return Activation(getattr(identifier, "__name__", type(identifier).__name__), (), identifier)
+    hint = " Put a layer of the function, Lambda, behind." if inspect.isfunction(identifier) else ""
     raise TypeError(
-        "`activation` must be a name, None, a function of NumPy arrays or an activation layer. "
-        f"Received: activation={arguments.shown(identifier)}."
+        "`activation` must be a name, None, a function of conv2d_native.activations or an activation layer. "
+        f"Received: activation={arguments.shown(identifier)}.{hint}"
     )
 
 
@@ -248,8 +247,6 @@ def serialize(activation: Any) -> Any:
     """
     activation = get(activation)
     if activation.function is not None:
-        if not activation.name.replace(">", "_").isidentifier():
-            raise ValueError(f"A function without a name cannot be stored. Received: {activation.name}.")
         return {
             "module": None,
             "class_name": "function",
@@ -296,12 +293,14 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
 
     def compute(array: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            made = np.asarray(function(array, **values), np.float32, order="C")
+            made = np.asarray(function(array, **values))
+        if activation.function and made.dtype.kind not in "fiu":
+            raise TypeError(f"Activation '{activation.name}' must return real numbers, not {made.dtype}.")
         if activation.function and made.shape != array.shape:
             raise ValueError(
                 f"Activation '{activation.name}' must keep the shape {array.shape}. It returned {made.shape}."
             )
-        return made
+        return np.asarray(made, np.float32, order="C")
 
     return graph.host([x], compute, shape)
 
