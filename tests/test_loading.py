@@ -69,6 +69,9 @@ def test_weights_alone(tmp_path):
         again = cn.model_from_json(model.to_json())
         again.load_weights(source)
         np.testing.assert_array_equal(again(x)["steps"], model(x)["steps"])
+    again.load_weights(held.getvalue(), by_name=True)
+    with pytest.raises(ValueError, match="`skip_mismatch` must be False"):
+        again.load_weights(held.getvalue(), skip_mismatch=True)
     with pytest.raises(FileExistsError):
         model.save_weights(tmp_path / "m.weights.h5", overwrite=False)
     with pytest.raises(ValueError, match=r"must end in \.weights\.h5"):

@@ -11,6 +11,7 @@ OTHERS = {
     "Input": cn.Input,
     "load_model": cn.load_model,
     "Model.get_layer": cn.Model.get_layer,
+    "Model.load_weights": cn.Model.load_weights,
     "Model.predict": cn.Model.predict,
     "Model.predict_on_batch": cn.Model.predict_on_batch,
     "Model.save": cn.Model.save,

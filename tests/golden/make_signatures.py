@@ -20,6 +20,7 @@ FUNCTIONS = {
     "Input": keras.Input,
     "load_model": keras.models.load_model,
     "Model.get_layer": keras.Model.get_layer,
+    "Model.load_weights": keras.Model.load_weights,
     "Model.predict": keras.Model.predict,
     "Model.predict_on_batch": keras.Model.predict_on_batch,
     "Model.save": keras.Model.save,

@@ -91,11 +91,18 @@ class Storage:
             raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
         return {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(self)}
 
-    def load_weights(self, filepath: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def load_weights(
+        self,
+        filepath: Any,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+    ) -> None:
         """Take the weights of `.weights.h5`, a legacy weights file or a whole model file, given as path or bytes.
 
-        max_bytes: what the weights may have at most (2 GiB).
-        Raises OSError and ModelFormatError, which names what is missing.
+        by_name: Keras 2's word, of no effect; legacy files are read by name always. skip_mismatch: must be False, as
+        every layer gets its weights. max_bytes: what the weights may have at most (2 GiB).
+        Raises OSError, ValueError and ModelFormatError, which names what is missing.
 
             >>> model = Sequential([Dense(2, input_shape=(3,))], name="small")
             >>> model.save("small.keras")
@@ -106,6 +113,8 @@ class Storage:
         """
         if not self.built:
             raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
+        if skip_mismatch:
+            raise ValueError("`skip_mismatch` must be False: layers without weights would answer at random.")
         assign_weights(self, read_weights(filepath, serialize(self), max_bytes))
 
     @classmethod
