@@ -83,6 +83,27 @@ def test_words_and_mistakes():
     with pytest.raises(TypeError, match=r"call\(\) of layer 'wrong' must return .* It returned ndarray"):
         Wrong(name="wrong")(X)
 
+    class Roots(L.Layer):
+        def call(self, x):
+            return np.sqrt(x)
+
+    with pytest.raises(TypeError, match=r"call\(\) of layer 'roots' gets symbolic tensors: .*ops"):
+        Roots(name="roots")(X)
+
+    class Inside(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.block = Block(4)
+
+        def call(self, x, training=None):
+            return {"same": x, "top": self.block(L.Dropout(0.5)(x, training=training))}
+
+    inside = Inside()
+    got = inside(X)
+    np.testing.assert_array_equal(got["same"], X)
+    np.testing.assert_allclose(got["top"], inside.block(X), rtol=1e-5)
+    assert len(inside.weights) == 10
+
     class Lost(L.Layer):
         def __init__(self, units, **kwargs):
             super().__init__(**kwargs)

@@ -30,7 +30,14 @@ def adapt_call(cls: Any) -> None:
     def record(
         layer: Any, x: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        made = own(layer, x, *args, **words, **(kwargs or {}))
+        try:
+            made = own(layer, x, *args, **words, **(kwargs or {}))
+        except TypeError as error:
+            if "KerasTensor" not in str(error):
+                raise
+            raise TypeError(
+                f"call() of layer '{layer.name}' gets symbolic tensors: compute with conv2d_native.ops. {error}"
+            ) from error
         if not all(isinstance(tensor, KerasTensor) for tensor in flatten(made)):
             raise TypeError(
                 f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`. "
