@@ -115,7 +115,7 @@ def array_to_img(x: Any, data_format: Any = None, scale: bool = True, dtype: Any
         made -= made.min()
         made *= 255 / (made.max() or 1)
     if made.shape[2] == 1 and made.max() > 255:
-        return library.fromarray(made[..., 0].astype(np.int32), "I")
+        return library.fromarray(made[..., 0].astype(np.int32))
     return library.fromarray(made.astype(np.uint8)[..., 0] if made.shape[2] == 1 else made.astype(np.uint8))
 
 
