@@ -9,8 +9,8 @@ from PIL import Image
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from conv2d_native.applications import preprocess
 from conv2d_native.cli import main
-from conv2d_native.picture_files import preprocess
 
 RNG = np.random.default_rng(4)
 
@@ -148,3 +148,19 @@ def test_modes_scale_as_keras_does(mode):
         "caffe": [151.061, 138.221, 131.32],
     }
     np.testing.assert_allclose(preprocess(x, mode)[0, 0, 0], expected[mode], rtol=1e-5)
+
+
+def test_predict_prints_every_output(two_inputs, tmp_path, capsys):
+    a = RNG.random((2, 3), np.float32)
+    np.savez(tmp_path / "x.npz", a=a, b=a)
+    assert main(["predict", two_inputs[1], str(tmp_path / "x.npz"), "--top", "1"]) == 0
+    best = a[1].argmax()
+    lines = capsys.readouterr().out.splitlines()
+    assert (len(lines), lines[0], lines[3]) == (6, "output:", "output_1:")
+    assert (
+        lines[2] == f"  1: {best} {2 * a[1, best]:.4g}" and lines[5] == f"  1: {best} {a[1, best] ** 2:.4g}"
+    )
+    assert main(["predict", two_inputs[1], str(tmp_path / "x.npz"), "-o", str(tmp_path / "y.csv")]) == 1
+    assert "several outputs" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["predict", two_inputs[1], str(tmp_path / "x.npz"), "--top", "0"])

@@ -46,11 +46,21 @@ def test_examples_run(name, tmp_path, monkeypatch):
     run_examples(finder.find(module, name, globs=names_assumed() | dict(vars(module))))
 
 
-FOR_LAYERS_OF_ONES_OWN = {"add_weight", "build", "call", "check_shape", "compute_output_shape"}
+FOR_LAYERS_OF_ONES_OWN = {
+    "add_weight",
+    "build",
+    "call",
+    "check_shape",
+    "compute_output_shape",
+    "named_sublayers",
+}
+
+
+PLACES = (cn, cn.layers, cn.functional, cn.models, cn.saving, cn.utils, cn.backend, cn.applications)
 
 
 def public_names():
-    for module in (cn, cn.layers, cn.functional, cn.models):
+    for module in PLACES:
         for name in module.__all__:
             if not inspect.ismodule(getattr(module, name)):
                 yield f"{module.__name__}.{name}", getattr(module, name)

@@ -29,8 +29,9 @@ PYTHON_FLOORS = [
     {"formats"},
     {"layers"},
     {"models"},
-    {"demo", "picture_files"},
-    {"cli"},
+    {"applications", "backend", "demo", "ops", "picture_files", "saving"},
+    {"utils"},
+    {"cli", "preprocessing"},
     {"__init__", "__main__"},
 ]
 SOURCES = sorted(p for p in CPP.rglob("*") if p.suffix in {".cpp", ".h", ".inl"})

@@ -61,58 +61,24 @@ def test_configuration_and_weights_apart(tmp_path):
     np.testing.assert_array_equal(again(x)["steps"], model(x)["steps"])
 
 
-def with_layer(class_name, **config):
-    """A file of Input, a layer of `class_name`, Dense; and the weights of the Dense."""
-    entries = [
-        {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}},
-        {"class_name": class_name, "config": {"name": "odd", **config}},
-        {"class_name": "Dense", "config": {"name": "dense", "units": 2}},
-    ]
-    kernel, bias = RNG.standard_normal((4, 2)).astype(np.float32), np.float32([1, 2])
-    held = io.BytesIO()
-    tree = {"class_name": "Sequential", "module": "keras", "config": {"name": "s", "layers": entries}}
-    write_keras(held, tree, {("dense",): [kernel, bias]})
-    return held.getvalue(), kernel, bias
-
-
-class Shift(cn.layers.Layer):
-    def __init__(self, by=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.by = by
-
-    def call(self, f, x):
-        return f.add(x, self.by)
-
-
-def test_custom_objects():
-    data, kernel, bias = with_layer("Shift", by=2.5)
-    x = RNG.random((3, 4), np.float32)
-    model = cn.load_model(data, custom_objects={"Shift": Shift})
-    np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
-    model = cn.load_model(data, custom_objects={"Shift": lambda x: np.sqrt(x)})
-    np.testing.assert_allclose(model(x), np.sqrt(x) @ kernel + bias, rtol=1e-5)
-    registered, kernel, bias = with_layer("own>Shift", by=2.5)  # as `.h5` files name registered classes
-    for name in ("Shift", "own>Shift"):
-        model = cn.load_model(registered, custom_objects={name: Shift})
-        np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
-    with pytest.raises(cn.UnsupportedLayerError, match=r"'odd' of class 'Shift'.*custom_objects"):
-        cn.load_model(data)
-    with pytest.raises(ValueError, match="layer classes and functions"):
-        cn.load_model(data, custom_objects={"Shift": 3})
-    with pytest.raises(ValueError, match="batch as its first axis"):
-        cn.load_model(data, custom_objects={"Shift": lambda x: x.sum()})
-
-
-def test_lambda_layers_need_their_function_from_the_user():
-    data, kernel, bias = with_layer("Lambda", function=["4wEAAAA", None, None], function_type="lambda")
-    with pytest.raises(cn.UnsafeModelError, match="'odd' is a Lambda"):
-        cn.load_model(data)
-    x = RNG.random((3, 4), np.float32)
-    for name in ("Lambda", "odd"):
-        model = cn.load_model(data, custom_objects={name: lambda x: x / 255})
-        np.testing.assert_allclose(model(x), x / 255 @ kernel + bias, rtol=1e-5)
-    with pytest.raises(ValueError, match="Functions cannot be written"):
-        model.save(io.BytesIO())
+def test_weights_alone(tmp_path):
+    model, x, held = network(), RNG.random((3, 10, 9, 3), np.float32), io.BytesIO()
+    model.save_weights(tmp_path / "m.weights.h5")
+    model.save_weights(held)
+    for source in (tmp_path / "m.weights.h5", held.getvalue()):
+        again = cn.model_from_json(model.to_json())
+        again.load_weights(source)
+        np.testing.assert_array_equal(again(x)["steps"], model(x)["steps"])
+    again.load_weights(held.getvalue(), by_name=True)
+    with pytest.raises(ValueError, match="`skip_mismatch` must be False"):
+        again.load_weights(held.getvalue(), skip_mismatch=True)
+    with pytest.raises(FileExistsError):
+        model.save_weights(tmp_path / "m.weights.h5", overwrite=False)
+    with pytest.raises(ValueError, match=r"must end in \.weights\.h5"):
+        model.save_weights(tmp_path / "m.h5")
+    with pytest.raises(ValueError, match="is not built"):
+        cn.Sequential([L.Dense(2)]).save_weights(tmp_path / "other.weights.h5")
+    assert [file.name for file in tmp_path.iterdir()] == ["m.weights.h5"]
 
 
 def test_a_missing_weight_is_named():

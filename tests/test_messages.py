@@ -154,3 +154,13 @@ def test_saving_does_not_replace_what_it_must_keep(model, tmp_path):
     with pytest.raises(IsADirectoryError, match=r"folder\.keras"):
         (tmp_path / "folder.keras").mkdir()
         model.save(tmp_path / "folder.keras")
+
+
+@pytest.mark.parametrize(
+    ("file", "word"),
+    [("saved_model.pb", "SavedModel"), ("config.json", "zipped=True"), ("a.txt", "not a model file.")],
+)
+def test_folders_are_no_model_files(file, word, tmp_path):
+    (tmp_path / file).write_bytes(b"")
+    with pytest.raises(IsADirectoryError, match=word):
+        cn.load_model(tmp_path)

@@ -11,15 +11,32 @@ OTHERS = {
     "Input": cn.Input,
     "load_model": cn.load_model,
     "Model.get_layer": cn.Model.get_layer,
+    "Model.load_weights": cn.Model.load_weights,
     "Model.predict": cn.Model.predict,
     "Model.predict_on_batch": cn.Model.predict_on_batch,
     "Model.save": cn.Model.save,
+    "Model.save_weights": cn.Model.save_weights,
     "Model.summary": cn.Model.summary,
     "Sequential": cn.Sequential,
 }
+for PLACE in ("saving", "utils"):
+    OTHERS |= {
+        name: getattr(getattr(cn, PLACE), name.removeprefix(f"{PLACE}."))
+        for name in SIGNATURES
+        if name.startswith(f"{PLACE}.")
+    }
 LAYERS = sorted((set(SIGNATURES) & set(cn.layers.layer_names())) - set(OTHERS))
 # Last arguments of some signatures: every layer takes the first two by name, the others have no meaning here.
-LEFT_OUT = {"name", "dtype", "lora_rank", "lora_alpha", "quantization_config", "zipped", "layer_range"}
+LEFT_OUT = {
+    "name",
+    "dtype",
+    "lora_rank",
+    "lora_alpha",
+    "quantization_config",
+    "zipped",
+    "layer_range",
+    "max_shard_size",
+}
 
 
 def arguments_of(target):

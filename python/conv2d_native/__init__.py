@@ -34,7 +34,9 @@ _HOMES = {
 }
 _MODULES = (
     "activations",
+    "applications",
     "arguments",
+    "backend",
     "constraints",
     "errors",
     "formats",
@@ -42,13 +44,20 @@ _MODULES = (
     "initializers",
     "layers",
     "models",
+    "ops",
+    "preprocessing",
     "regularizers",
+    "saving",
+    "utils",
 )
+_TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 if TYPE_CHECKING:
     from . import (
         activations,
+        applications,
+        backend,
         constraints,
         errors,
         formats,
@@ -56,7 +65,11 @@ if TYPE_CHECKING:
         initializers,
         layers,
         models,
+        ops,
+        preprocessing,
         regularizers,
+        saving,
+        utils,
     )
     from .errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
     from .functional import (
@@ -103,6 +116,8 @@ def __getattr__(name: str) -> Any:
         hint = ""
         if name[:1].isupper() and hasattr(_module("layers"), name):
             hint = f": it is {__name__}.layers.{name}"
+        if name in _TRAINING:
+            hint = ": it computes inference only. Train with Keras, and open the saved file with load_model"
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     globals()[name] = value
     return value

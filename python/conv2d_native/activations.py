@@ -141,20 +141,23 @@ PUBLIC = tuple(sorted({*TABLE, *ALIASES} - {"hard_sigmoid_keras2"}))  # Keras's 
 
 @dataclass(frozen=True)
 class Activation:
-    """A name of the table with its parameters: what a layer keeps and the graph computes."""
+    """A name of the table with its parameters, or a NumPy function of the user's under its name: what a layer keeps
+    and the graph computes.
+    """
 
     name: str
     parameters: tuple[tuple[str, Any], ...] = ()
+    function: Callable[[np.ndarray], Any] | None = None
 
     @property
     def values(self) -> Parameters:
         """All parameters by name, defaults included."""
-        return dict(TABLE[self.name].defaults) | dict(self.parameters)
+        return {} if self.function else dict(TABLE[self.name].defaults) | dict(self.parameters)
 
     @property
     def text(self) -> str | None:
         """The core's name for an elementwise activation, None for what the core does not fuse."""
-        text = TABLE[self.name].text
+        text = None if self.function else TABLE[self.name].text
         return None if text is None else text(self.values)
 
     def __call__(self, x: Any) -> np.ndarray:
@@ -179,7 +182,11 @@ def _checked(key: str, value: Any, default: Any) -> Any:
 def get(identifier: Any) -> Activation:
     """Return the Activation of a name, None (linear), a function of this module, a layer or a serialized dict.
 
-    Raises ValueError that lists the names for an unknown one, TypeError for a callable that is not in the table.
+    Raises ValueError that lists the names for an unknown one, TypeError for a callable that is not in the table:
+    functions of the user's come in with a file's names, by custom_objects, or as a layer, Lambda.
+
+        >>> get("relu")(np.array([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
     """
     if identifier is None:
         return Activation("linear")
@@ -194,9 +201,10 @@ def get(identifier: Any) -> Activation:
     known = getattr(identifier, "activation", None) if callable(identifier) else None
     if isinstance(known, Activation):
         return known
+    hint = " Put a layer of the function, Lambda, behind." if inspect.isfunction(identifier) else ""
     raise TypeError(
         "`activation` must be a name, None, a function of conv2d_native.activations or an activation layer. "
-        f"Received: activation={arguments.shown(identifier)}."
+        f"Received: activation={arguments.shown(identifier)}.{hint}"
     )
 
 
@@ -233,8 +241,18 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
 
 
 def serialize(activation: Any) -> Any:
-    """Return Keras's serialized form: the name, or an activation layer where parameters differ from the name's."""
+    """Return Keras's serialized form: the name, or an activation layer where parameters differ from the name's.
+
+    Of a user's function it is the name alone: whoever opens the model gives the function again.
+    """
     activation = get(activation)
+    if activation.function is not None:
+        return {
+            "module": None,
+            "class_name": "function",
+            "config": activation.name,
+            "registered_name": activation.name,
+        }
     if not activation.parameters:
         return activation.name
     for class_name, (name, defaults) in _LAYERS.items():
@@ -270,12 +288,19 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
                     f"`axis` of glu must be one of even size. Received: an axis of size {shape[axis]}."
                 )
             shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
-    function = TABLE[activation.name].numpy
+    function = activation.function or TABLE[activation.name].numpy
     assert function is not None
 
     def compute(array: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            return np.ascontiguousarray(function(array, **values), np.float32)
+            made = np.asarray(function(array, **values))
+        if activation.function and made.dtype.kind not in "fiu":
+            raise TypeError(f"Activation '{activation.name}' must return real numbers, not {made.dtype}.")
+        if activation.function and made.shape != array.shape:
+            raise ValueError(
+                f"Activation '{activation.name}' must keep the shape {array.shape}. It returned {made.shape}."
+            )
+        return np.asarray(made, np.float32, order="C")
 
     return graph.host([x], compute, shape)
 

@@ -9,7 +9,7 @@ import argparse
 import csv
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
-    from .picture_files import MODES
+    from .applications import MODES
 
     _model_argument(parser)
     parser.add_argument(
@@ -81,7 +81,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode", choices=MODES, default="none", help="how images are scaled (default: 0 to 255)"
     )
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one per line")
-    parser.add_argument("--top", type=int, default=5, metavar="K", help="classes per image (default 5)")
+    parser.add_argument("--top", type=_count, default=5, metavar="K", help="classes per image (default 5)")
     parser.add_argument(
         "--batch-size", type=int, default=32, metavar="N", help="images per batch (default 32)"
     )
@@ -89,40 +89,45 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _predict(arguments: argparse.Namespace) -> None:
     from .models import load_model
-    from .picture_files import find_images, read_arrays, read_images
 
     output = Path(arguments.output) if arguments.output else None
     if output is not None and output.suffix not in (".npy", ".npz", ".csv"):
         raise ValueError(f"The output must end in .npy, .npz or .csv. Received: {arguments.output!r}.")
     labels = Path(arguments.labels).read_text(encoding="utf-8").splitlines() if arguments.labels else []
     model = load_model(arguments.model)
-    first = Path(arguments.inputs[0])
-    if first.suffix in (".npy", ".npz"):
-        if len(arguments.inputs) > 1:
-            raise ValueError("Give one .npy or .npz file.")
-        x = read_arrays(first, model.input_names)
-        names: Sequence[Any] = ()
-    else:
-        if len(model.input_names) > 1:
-            raise ValueError(
-                f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file."
-            )
-        names = find_images(arguments.inputs)
-        x = read_images(names, model.input_shape[1:], arguments.mode)
+    x, names = _read_inputs(model, arguments.inputs, arguments.mode)
     answer = model.predict(x, batch_size=arguments.batch_size)
     outputs = _named_outputs(model, answer)
-    if output is None or output.suffix == ".csv":
-        rows = list(_rows(next(iter(outputs.values())), names, labels, arguments.top))
-        _print_rows(rows) if output is None else _write_rows(output, rows)
-    elif output.suffix == ".npz":
+    if output is None:
+        for name, scores in outputs.items():
+            _print_rows(_rows(scores, names, labels, arguments.top), name if len(outputs) > 1 else "")
+        return
+    if output.suffix == ".npz":
         np.savez(output, **outputs)  # type: ignore[arg-type]
     elif len(outputs) > 1:
         raise ValueError(f"The model has several outputs ({', '.join(outputs)}): write an .npz file.")
+    elif output.suffix == ".csv":
+        _write_rows(output, list(_rows(next(iter(outputs.values())), names, labels, arguments.top)))
     else:
         np.save(output, next(iter(outputs.values())))
-    if output is not None:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
-        print(f"wrote {output}: {shapes}")
+    shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
+    print(f"wrote {output}: {shapes}")
+
+
+def _read_inputs(model: Any, inputs: Sequence[str], mode: str) -> tuple[Any, Sequence[Any]]:
+    """What predict takes, and the names of image files."""
+    from .applications import preprocess
+    from .picture_files import find_images, read_arrays, read_images
+
+    first = Path(inputs[0])
+    if first.suffix in (".npy", ".npz"):
+        if len(inputs) > 1:
+            raise ValueError("Give one .npy or .npz file.")
+        return read_arrays(first, model.input_names), ()
+    if len(model.input_names) > 1:
+        raise ValueError(f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file.")
+    names = find_images(inputs)
+    return preprocess(read_images(names, model.input_shape[1:]), mode), names
 
 
 def _named_outputs(model: Any, answer: Any) -> dict[str, np.ndarray]:
@@ -140,14 +145,20 @@ def _rows(scores: np.ndarray, names: Sequence[Any], labels: Sequence[str], top: 
             f"The output has shape {scores.shape}: only scores per class can be listed. Write .npy."
         )
     for i, row in enumerate(scores):
-        best = np.argsort(-row, kind="stable")[: max(top, 1)]
+        best = np.argsort(-row, kind="stable")[:top]
         name = str(names[i]) if len(names) else str(i)
         yield name, [(labels[k] if k < len(labels) else str(k), float(row[k])) for k in best]
 
 
-def _print_rows(rows: Sequence[Any]) -> None:
+def _print_rows(rows: Iterable[Any], output: str) -> None:
+    """A line per image; below the name of the output where there are several."""
+    if output:
+        print(f"{output}:")
     for name, classes in rows:
-        print(f"{name}: " + ", ".join(f"{label} {score:.4g}" for label, score in classes))
+        print(
+            f"{'  ' if output else ''}{name}: "
+            + ", ".join(f"{label} {score:.4g}" for label, score in classes)
+        )
 
 
 def _write_rows(path: Path, rows: Sequence[Any]) -> None:
@@ -167,6 +178,12 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=2.0, metavar="S", help="how long to measure (default 2)"
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a positive integer. Received: {text!r}")
+    return int(text)
 
 
 def _size(text: str) -> list[int]:
@@ -217,7 +234,8 @@ def _bench(arguments: argparse.Namespace) -> None:
         model.predict(x, batch_size=arguments.batch, verbose=0)
         times.append((time.perf_counter() - begin) * 1e3)
     median, worst = float(np.median(times)), float(np.percentile(times, 99))
-    print(f"{model.name}: batch {arguments.batch}, {threads} threads, {len(times)} calls")
+    workers = f"{threads} thread{'s' if threads > 1 else ''}"
+    print(f"{model.name}: batch {arguments.batch}, {workers}, {len(times)} calls")
     print(f"  load {(loaded - start) * 1e3:.0f} ms, first call {(first - loaded) * 1e3:.0f} ms")
     print(
         f"  median {median:.3f} ms, 99 % under {worst:.3f} ms, {arguments.batch / median * 1e3:.1f} images/s"

@@ -1,13 +1,9 @@
-"""Image files and saved arrays as input of a model, for the command line. Image files need Pillow.
-
-Modes are those of keras.applications' preprocess_input: "tf" scales to [-1, 1], "torch" to [0, 1] and by ImageNet's
-mean and deviation, "caffe" turns RGB to BGR and takes ImageNet's mean off; "unit" scales to [0, 1]; "none" leaves
-0 to 255.
-"""
+"""Image files as arrays, in Keras's words and for the command line; saved arrays. Image files need Pillow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +11,8 @@ import numpy as np
 
 from . import arguments
 
-MODES = ("none", "unit", "tf", "torch", "caffe")
-_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-_IMAGENET_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+_MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 
 
@@ -42,43 +36,125 @@ def find_images(paths: Sequence[str]) -> list[Path]:
     return found
 
 
-def read_images(paths: Sequence[Path], shape: Sequence[int | None], mode: str = "none") -> np.ndarray:
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("Image files need Pillow: pip install pillow.") from None
+    return Image
+
+
+def load_img(
+    path: Any,
+    color_mode: str = "rgb",
+    target_size: Any = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
+    """Return the image of a file (a path or a binary file object) as a Pillow image.
+
+    color_mode: "rgb", "rgba" or "grayscale". target_size: (height, width) to resize to, by Pillow's "nearest",
+    "bilinear", "bicubic", "lanczos", "box" or "hamming". keep_aspect_ratio: cut the middle out first.
+    Raises OSError for what is no image file, ImportError without Pillow.
+
+        >>> save_img("grey.png", np.zeros((4, 6, 1)))
+        >>> load_img("grey.png", target_size=(8, 12)).size
+        (12, 8)
+    """
+    library = _pillow()
+    mode = _MODES[arguments.choice("color_mode", color_mode, _MODES)]
+    with library.open(path) as image:
+        keeps = mode == "L" and image.mode in ("I", "I;16")
+        made = image.copy() if keeps or image.mode == mode else image.convert(mode)
+    if target_size is None:
+        return made
+    height, width = arguments.integers("target_size", target_size, 2)
+    resample = library.Resampling[arguments.choice("interpolation", interpolation, _INTERPOLATIONS).upper()]
+    if made.size == (width, height):
+        return made
+    box = None
+    if keep_aspect_ratio:
+        w, h = min(made.width, made.height * width // height), min(made.height, made.width * height // width)
+        left, top = (made.width - w) // 2, (made.height - h) // 2
+        box = (left, top, left + w, top + h)
+    return made.resize((width, height), resample, box=box)
+
+
+def img_to_array(img: Any, data_format: Any = None, dtype: Any = None) -> np.ndarray:
+    """Return a Pillow image, or an array of 2 or 3 axes, as an array (height, width, channels).
+
+    data_format: "channels_first" puts the channels first. dtype: default float32. Raises ValueError for other shapes.
+
+        >>> img_to_array(np.zeros((4, 6))).shape
+        (4, 6, 1)
+    """
+    made = np.asarray(img, np.float32 if dtype is None else dtype)
+    if made.ndim not in (2, 3):
+        raise ValueError(f"`img` must have 2 or 3 axes. Received: img of shape {made.shape}.")
+    made = made[..., np.newaxis] if made.ndim == 2 else made
+    first = data_format is not None and arguments.data_format(data_format) == "channels_first"
+    return np.moveaxis(made, -1, 0) if first else made
+
+
+def array_to_img(x: Any, data_format: Any = None, scale: bool = True, dtype: Any = None) -> Any:
+    """Return an array (height, width, channels) of 1, 3 or 4 channels as a Pillow image.
+
+    data_format: "channels_first" where the channels come first. scale: spread its values over 0 to 255; False takes
+    them as they are. dtype: Keras's word, of no effect. Raises ValueError for other shapes, ImportError without Pillow.
+
+        >>> array_to_img(np.zeros((4, 6, 3))).size
+        (6, 4)
+    """
+    library = _pillow()
+    made = np.array(x, np.float32)
+    first = data_format is not None and arguments.data_format(data_format) == "channels_first"
+    made = np.moveaxis(made, 0, -1) if first and made.ndim == 3 else made
+    if made.ndim != 3 or made.shape[2] not in (1, 3, 4):
+        raise ValueError(f"`x` must be an image of 1, 3 or 4 channels. Received: x of shape {np.shape(x)}.")
+    if scale:
+        made -= made.min()
+        made *= 255 / (made.max() or 1)
+    if made.shape[2] == 1 and made.max() > 255:
+        return library.fromarray(made[..., 0].astype(np.int32))
+    return library.fromarray(made.astype(np.uint8)[..., 0] if made.shape[2] == 1 else made.astype(np.uint8))
+
+
+def save_img(
+    path: Any,
+    x: Any,
+    data_format: Any = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: Any,
+) -> None:
+    """Write an array as an image file, of the kind that the path's ending or `file_format` says.
+
+    The others are array_to_img's words; kwargs go to Pillow's save. A fourth channel is dropped for JPEG.
+
+        >>> save_img("one.png", np.zeros((4, 6, 3)))
+    """
+    image = array_to_img(x, data_format, scale)
+    kind = file_format or (Path(path).suffix[1:] if isinstance(path, (str, PathLike)) else "")
+    kind = "jpeg" if kind.lower() == "jpg" else kind.lower()
+    if kind == "jpeg" and image.mode == "RGBA":
+        image = image.convert("RGB")
+    image.save(path, kind or None, **kwargs)
+
+
+def read_images(paths: Sequence[Path], shape: Sequence[int | None]) -> np.ndarray:
     """Images as a float32 array (n, h, w, c), resized to `shape` (h, w, c) where that gives sizes.
 
     Without sizes, all images must be of one size. Raises ImportError without Pillow.
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError("Reading image files needs Pillow: pip install pillow.") from None
     if len(shape) != 3 or shape[2] not in (1, 3, 4, None):
         raise ValueError(f"The model takes inputs of shape {tuple(shape)}, not images. Give .npy files.")
     height, width, channels = shape
-    colours = {1: "L", 3: "RGB", 4: "RGBA", None: "RGB"}[channels]
-    arrays = []
-    for path in paths:
-        with Image.open(path) as image:
-            made = image.convert(colours)
-            if height and width and made.size != (width, height):
-                made = made.resize((width, height), Image.Resampling.BILINEAR)
-            arrays.append(np.asarray(made, np.float32).reshape(made.height, made.width, -1))
+    colours = {1: "grayscale", 3: "rgb", 4: "rgba", None: "rgb"}[channels]
+    size = (height, width) if height and width else None
+    arrays = [img_to_array(load_img(path, colours, size, "bilinear")) for path in paths]
     if len({array.shape for array in arrays}) > 1:
         raise ValueError("The model takes images of any size, but those of one call must have one size.")
-    return preprocess(np.stack(arrays), mode)
-
-
-def preprocess(x: np.ndarray, mode: str) -> np.ndarray:
-    """Values from 0 to 255 as the network was trained with them; see the head of this file."""
-    mode = arguments.choice("mode", mode, MODES)
-    if mode == "unit":
-        return x / np.float32(255)
-    if mode == "tf":
-        return x / np.float32(127.5) - np.float32(1)
-    if mode == "torch":
-        return (x / np.float32(255) - _IMAGENET_MEAN) / _IMAGENET_DEVIATION
-    if mode == "caffe":
-        return np.ascontiguousarray(x[..., ::-1] - _IMAGENET_BGR)
-    return x
+    return np.stack(arrays)
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> Any:

@@ -20,12 +20,17 @@ FUNCTIONS = {
     "Input": keras.Input,
     "load_model": keras.models.load_model,
     "Model.get_layer": keras.Model.get_layer,
+    "Model.load_weights": keras.Model.load_weights,
     "Model.predict": keras.Model.predict,
     "Model.predict_on_batch": keras.Model.predict_on_batch,
     "Model.save": keras.Model.save,
+    "Model.save_weights": keras.Model.save_weights,
     "Model.summary": keras.Model.summary,
     "Sequential": keras.Sequential.__init__,
 }
+UTILS = "array_to_img img_to_array load_img normalize save_img set_random_seed to_categorical"
+FUNCTIONS |= {f"utils.{name}": getattr(keras.utils, name) for name in UTILS.split()}
+FUNCTIONS["saving.register_keras_serializable"] = keras.saving.register_keras_serializable
 REST = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 

@@ -198,3 +198,8 @@ def test_weights_go_over_in_keras_order(tmp_path):
     again = functional(cn)
     again.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(again(x)["map"], mine(x)["map"])
+    again.save_weights(tmp_path / "again.weights.h5")
+    theirs.set_weights([0 * w for w in theirs.get_weights()])
+    theirs.load_weights(tmp_path / "again.weights.h5")
+    for ours, kept in zip(again.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, kept)

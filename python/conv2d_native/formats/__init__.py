@@ -2,6 +2,7 @@
 
     read_model(source) -> ModelSpec           a whole model: .keras, .h5, or the .json of a configuration
     write_keras(target, config, weights)      a .keras file that Keras 3 opens
+    write_weights(target, config, weights)    a .weights.h5 file, likewise
     read_weights(source, config) -> source    weights only: .weights.h5, legacy .h5, .npz, whole models
 
 `source` is a path, bytes or a binary file object; the file's name and its ending are never looked at. Nothing in a
@@ -17,7 +18,7 @@ from typing import Any
 from ..errors import ModelFormatError
 from . import archive, hdf5, keras_archive, keras_hdf5, keras_json
 from .extent import DEFAULT_MAX_BYTES, Budget, Extent, open_source
-from .keras_write import write_keras
+from .keras_write import write_keras, write_weights
 from .spec import ModelSpec, WeightSource
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "read_model",
     "read_weights",
     "write_keras",
+    "write_weights",
 ]
 
 

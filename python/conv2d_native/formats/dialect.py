@@ -52,27 +52,9 @@ class _Normaliser:
 
     def entry(self, entry: Any, depth: int) -> Tree:
         """A model, a layer or an operation node."""
-        if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
-            raise ModelFormatError(
-                f"{self.where}: expected a layer with a class_name, found {str(entry)[:200]}."
-            )
-        self.layers += 1
-        if self.layers > MAX_LAYERS:
-            raise ModelFormatError(f"{self.where}: more than {MAX_LAYERS} layers.")
-        if depth > MAX_NESTING:
-            raise ModelFormatError(f"{self.where}: models are nested more than {MAX_NESTING} deep.")
+        self.count(entry, depth)
         made = {key: value for key, value in entry.items() if key not in _TRAINING}
-        config = made.get("config", {})
-        if made["class_name"] == "Sequential" and isinstance(config, list):
-            config = {"name": "sequential", "layers": config}
-        if not isinstance(config, dict):
-            raise self.fault(
-                made.get("name") or made["class_name"],
-                f"expected a config object, found {str(config)[:200]}.",
-            )
-        name = config.get("name", made.get("name", made["class_name"]))
-        if not isinstance(name, str) or not isinstance(made.get("name", ""), (str, type(None))):
-            raise self.fault(name, "a layer's name must be a string.")
+        config, name = self.config_and_name(made)
         is_operation = (
             not {"trainable", "dtype", "batch_shape", "batch_input_shape"} & config.keys()
             and "inbound_nodes" in made
@@ -98,6 +80,32 @@ class _Normaliser:
             made.setdefault("name", name)
             made["inbound_nodes"] = self.nodes(name, made["inbound_nodes"])
         return made
+
+    def count(self, entry: Any, depth: int) -> None:
+        """One entry more, `depth` models deep."""
+        if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
+            raise ModelFormatError(
+                f"{self.where}: expected a layer with a class_name, found {str(entry)[:200]}."
+            )
+        self.layers += 1
+        if self.layers > MAX_LAYERS:
+            raise ModelFormatError(f"{self.where}: more than {MAX_LAYERS} layers.")
+        if depth > MAX_NESTING:
+            raise ModelFormatError(f"{self.where}: models are nested more than {MAX_NESTING} deep.")
+
+    def config_and_name(self, entry: Tree) -> tuple[Tree, str]:
+        config = entry.get("config", {})
+        if entry["class_name"] == "Sequential" and isinstance(config, list):
+            config = {"name": "sequential", "layers": config}
+        if not isinstance(config, dict):
+            raise self.fault(
+                entry.get("name") or entry["class_name"],
+                f"expected a config object, found {str(config)[:200]}.",
+            )
+        name = config.get("name", entry.get("name", entry["class_name"]))
+        if not isinstance(name, str) or not isinstance(entry.get("name", ""), (str, type(None))):
+            raise self.fault(name, "a layer's name must be a string.")
+        return config, name
 
     # Models.
 
@@ -193,6 +201,14 @@ class _Normaliser:
                     del made[key]
         if "dtype" in made:
             made["dtype"] = _dtype_name(made["dtype"])
+        self.to_keras_3_words(class_name, made)
+        for key in _ACTIVATIONS:
+            if key in made:
+                made[key] = self.activation(made[key])
+        return made
+
+    def to_keras_3_words(self, class_name: str, made: Tree) -> None:
+        """Rename and drop what Keras 2 says otherwise, in the configuration of one layer."""
         axis = made.get("axis")
         if class_name.endswith("Normalization") and isinstance(axis, list) and len(axis) == 1:
             made["axis"] = axis[0]
@@ -205,10 +221,6 @@ class _Normaliser:
                 made.pop(key, None)
         if class_name == "LeakyReLU" and "alpha" in made:
             made.setdefault("negative_slope", made.pop("alpha"))
-        for key in _ACTIVATIONS:
-            if key in made:
-                made[key] = self.activation(made[key])
-        return made
 
     def activation(self, value: Any) -> Any:
         """A name, or a serialized layer such as {"class_name": "ReLU", "config": {...}}."""

@@ -127,10 +127,18 @@ def _open_path(path: str) -> Extent:
     file = _OpenFile(os.open(path, flags))
     facts = os.fstat(file.descriptor)
     if stat.S_ISDIR(facts.st_mode):
-        raise IsADirectoryError(f"{path!r} is a directory, not a model file.")
+        raise IsADirectoryError(f"{path!r} is a directory, not a model file.{_advice(path)}")
     if not stat.S_ISREG(facts.st_mode):
         raise ModelFormatError(f"{path!r} is not a regular file.")
     return Extent(path, 0, facts.st_size, reader=file.read)
+
+
+def _advice(folder: str) -> str:
+    if os.path.exists(os.path.join(folder, "saved_model.pb")):
+        return " It is a TensorFlow SavedModel: open it with TensorFlow once, and save it as a .keras file."
+    if os.path.exists(os.path.join(folder, "config.json")):
+        return " Save the model with zipped=True, or put its files into a zip, config.json at the top."
+    return ""
 
 
 def from_buffer(name: str, data: bytes | bytearray | memoryview) -> Extent:

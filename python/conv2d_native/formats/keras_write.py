@@ -1,5 +1,5 @@
-"""Writes `.keras` files that Keras 3 opens: config.json, metadata.json and model.weights.h5 in a zip, nothing
-compressed.
+"""Writes files that Keras 3 opens: `.keras`, a zip of config.json, metadata.json and model.weights.h5 with nothing
+compressed; and `.weights.h5`, the last of these alone.
 
 A path is written under another name beside it and renamed when it is complete, so that an interrupted save leaves
 the old file.
@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,8 +31,18 @@ def write_keras(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.nd
     weights: layer path (names from the model down) -> its arrays in Keras's order
     Raises OSError, and ValueError for what Keras cannot read back.
     """
+    _write(target, lambda file: _write_archive(file, config, weights))
+
+
+def write_weights(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:
+    """Write the weights of a model alone, as `.weights.h5`; arguments and errors are those of write_keras."""
+    _write(target, lambda file: write_hdf5(file, _groups(config, weights)))
+
+
+def _write(target: Any, write: Callable[[BinaryIO], None]) -> None:
+    """Let `write` fill a file object, or a file that takes the place of the one at the path when it is complete."""
     if hasattr(target, "write"):
-        _write(target, config, weights)
+        write(target)
         return
     path = os.fspath(target)
     partial = f"{path}.{os.getpid()}.partial"
@@ -40,7 +50,7 @@ def write_keras(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.nd
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     try:
         with open(partial, "xb") as file:
-            _write(file, config, weights)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -52,10 +62,10 @@ def write_keras(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.nd
         raise
 
 
-def _write(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:
+def _write_archive(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:
     import zipfile  # loads compression modules that only a save needs
 
-    groups = _groups(config, {tuple(path): list(arrays) for path, arrays in weights.items()})
+    groups = _groups(config, weights)
     metadata = {"keras_version": KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
     text = json.dumps(_for_keras(config), allow_nan=False)
     with zipfile.ZipFile(target, "w") as archive:
@@ -65,7 +75,7 @@ def _write(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequence[np.nd
             write_hdf5(member, groups)  # type: ignore[arg-type]
 
 
-def _groups(config: Tree, weights: dict[Path, list[np.ndarray]]) -> Tree:
+def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
     """The tree of HDF5 groups; every layer has one, also those without weights, as Keras writes it."""
     used = set()
 
@@ -79,6 +89,15 @@ def _groups(config: Tree, weights: dict[Path, list[np.ndarray]]) -> Tree:
             inside[places[name]] = group(child, (*path, name))
         if inside:
             made |= {"layers": inside} if is_model(entry) else inside
+        for below in {
+            other[: len(path) + 1] for other in weights if path and other[: len(path)] == path
+        } - used:
+            if not is_model(entry):  # layers inside one of the user's, which its configuration does not tell
+                *folders, last = below[-1].split("/")
+                place = made
+                for folder in folders:
+                    place = place.setdefault(folder, {})
+                place[last] = group({"config": {"name": last}}, below)
         return made
 
     tree = group(config, ())

@@ -112,7 +112,7 @@ class GroupFinder:
             above, entry = self.find(path[:-1])
             if entry is not None and above not in self._places:
                 self._places[above] = self._group_names(above, entry)
-            place = self._places.get(above, {}).get(path[-1], (path[-1],))
+            place = self._places.get(above, {}).get(path[-1], tuple(path[-1].split("/")))
             child = None if entry is None else self._layers.children(entry).get(path[-1])
             self._found[path] = (*above, *place), child
         return self._found[path]

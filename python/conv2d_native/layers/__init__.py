@@ -24,6 +24,7 @@ from . import (
     wrappers,
 )
 from .base import Layer
+from .function_layer import Lambda
 from .input_layer import Input, InputLayer
 from .merging import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from .registry import layer_class, layer_names, make_layer, register_layer
@@ -43,7 +44,7 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .wrappers import *
 
 _FUNCTIONS = ["Input", "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"]
-__all__ = [*_FUNCTIONS, "Layer"]
+__all__ = [*_FUNCTIONS, "Lambda", "Layer"]
 
 for _name in layer_names():
     globals()[_name] = layer_class(_name)

@@ -9,12 +9,12 @@ A subclass keeps its constructor's arguments in attributes of the same names; ge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from .. import arguments, constraints, initializers, regularizers
+from .. import arguments, regularizers
 from ..functional import Explanation
 from ..graph import Traced, is_exact
 from ..newest import Newest
@@ -29,8 +29,10 @@ from .configuration import (
     serialized,
     unique_name,
 )
+from .recorded_call import adapt_call
 from .symbolic import KerasTensor, call_symbolic
 from .variable import Variable, weights_epoch
+from .weights import WeightOwner
 
 __all__ = ["Layer", "unique_name", "weights_epoch"]
 
@@ -55,7 +57,7 @@ def _input_array(x: Any) -> np.ndarray:
     return made
 
 
-class Layer:
+class Layer(WeightOwner):
     """Base class of all layers, and of your own.
 
     name: default the class's name in snake case with a number. dtype: kept in the configuration; computation is
@@ -71,15 +73,20 @@ class Layer:
         ...         return f.multiply(x, 2.0)
         >>> Double()(np.ones((1, 2))).tolist()
         [[2.0, 2.0]]
+
+    One that was written for Keras, with call(self, x), computes with operators and conv2d_native.ops on symbolic
+    tensors instead; its output shape is then found by calling it.
     """
 
     rank: int | None = None  # number of axes of the input, where it is fixed
     built: bool = False
+    registered_name: str | None = None  # of a class of the user's, in the file that the layer comes from
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = built_once(cls.__dict__["build"])  # type: ignore[method-assign]
+        adapt_call(cls)
 
     def __init__(
         self,
@@ -111,116 +118,10 @@ class Layer:
         self._calls: Newest[Any, Callable[..., Any]] = Newest(_CALLS)
         self._epoch = weights_epoch()
 
-    # Weights.
-
-    def add_weight(
-        self,
-        shape: Sequence[int] = (),
-        initializer: Any = "glorot_uniform",
-        dtype: Any = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str = "variable",
-    ) -> Variable:
-        """Add and return a Variable. The initializer runs when the values are first asked for."""
-        made = Variable(
-            name,
-            tuple(arguments.integer("shape", size) for size in shape),
-            initializers.get(initializer) or initializers.Zeros(),
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-            trainable,
-        )
-        self._variables.append(made)
-        return made
-
-    @property
-    def sublayers(self) -> list[Layer]:
-        """Layers inside this one."""
-        return []
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All variables in Keras's order: those of this layer, then those of the layers inside."""
-        return [*self._variables, *(v for layer in self.sublayers for v in layer.weights)]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The variables that training would change."""
-        return [v for v in self.weights if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The other variables."""
-        kept = {id(v) for v in self.trainable_weights}
-        return [v for v in self.weights if id(v) not in kept]
-
-    variables = property(lambda self: self.weights, doc="Another name of `weights`.")
-    trainable_variables = property(
-        lambda self: self.trainable_weights, doc="Another name of trainable_weights."
-    )
-    non_trainable_variables = property(
-        lambda self: self.non_trainable_weights, doc="Another name of non_trainable_weights."
-    )
-
     @property
     def dtype(self) -> str:
         """The name of the dtype policy; computation is float32 in any case."""
         return self.dtype_policy
-
-    @property
-    def weight_names(self) -> list[str]:
-        """Names of `weights`."""
-        return [v.name for v in self.weights]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the weights as float32 arrays, in Keras's order; [] before the layer is built.
-
-        >>> [w.shape for w in Dense(3, input_shape=(2,)).get_weights()]
-        []
-        """
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any], copy: bool = True) -> None:
-        """Replace all weights. Without `copy` plain arrays are kept themselves (read-only mapped files, say).
-
-        Raises ValueError where the layer is not built, or for another number of weights or other shapes: nothing is
-        changed then. TypeError for arrays that are not real.
-
-            >>> layer = Dense(1)
-            >>> layer.build((None, 2))
-            >>> layer.set_weights([np.ones((2, 1)), np.zeros(1)])
-            >>> layer(np.array([[3.0, 4.0]])).tolist()
-            [[7.0]]
-        """
-        variables = self.weights
-        if not self.built:
-            raise ValueError(f"Layer '{self.name}' has no weights yet: call it or build(input_shape) first.")
-        made = [arguments.array("weights", weight) for weight in weights]
-        expected, got = [v.shape for v in variables], [w.shape for w in made]
-        if expected != got:
-            names = ", ".join(v.name for v in variables)
-            raise ValueError(
-                f"`weights` of layer '{self.name}' must be {len(expected)} arrays of the shapes "
-                f"{arguments.shown(expected)} ({names[:200]}). "
-                f"Received: {len(got)} of shapes {arguments.shown(got)}."
-            )
-        for v, w in zip(variables, made, strict=True):
-            v.assign(w, copy)
-
-    def count_params(self) -> int:
-        """Return the number of entries of all weights.
-
-        >>> Sequential([Dense(3, input_shape=(2,))]).count_params()
-        9
-        """
-        return sum(int(np.prod(v.shape, dtype=np.int64)) for v in self.weights)
-
-    @property
-    def losses(self) -> list[np.float32]:
-        """The penalties of the regularizers on the trainable weights, in the order of the weights."""
-        return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
 
     # What a subclass defines.
 
@@ -357,7 +258,8 @@ class Layer:
         }
         cls: Any = type(self)
         for word in constructor_words(cls):
-            if word not in config:
+            # A get_config of the user's adds what is kept under other names.
+            if word not in config and (hasattr(self, word) or cls.get_config is Layer.get_config):
                 config[word] = serialized(getattr(self, word))
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialized(self.activity_regularizer)

@@ -27,6 +27,12 @@ def unique_name(prefix: str) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
+def restart_names() -> None:
+    """Let automatic names begin anew."""
+    with _LOCK:
+        _counters.clear()
+
+
 def layer_name(name: Any, class_name: str) -> str:
     if name is None:
         return unique_name(to_snake_case(class_name))

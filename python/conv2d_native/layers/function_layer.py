@@ -1,13 +1,18 @@
-"""FunctionLayer: a NumPy function that the user gives for a layer which a file only names."""
+"""NumPy functions of the user's as layers: FunctionLayer for what a file only names, Lambda in programs.
+
+Neither is in the table of classes: a file's Lambda is refused, whatever it holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from .base import Layer
+from ..arguments import shown
+from .base import Layer, unique_name
 
 
 class FunctionLayer(Layer):
@@ -18,9 +23,13 @@ class FunctionLayer(Layer):
     """
 
     def __init__(
-        self, function: Callable[..., Any], class_name: str = "Lambda", name: str | None = None
+        self,
+        function: Callable[..., Any],
+        class_name: str = "Lambda",
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, **kwargs)
         self.function, self.class_name = function, class_name
 
     def call(self, f: Any, x: Any, **unused: Any) -> Any:
@@ -54,3 +63,28 @@ class FunctionLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the name; the function is not part of a configuration."""
         return {"name": self.name}
+
+
+class Lambda(FunctionLayer):
+    """Computes `function(x, **arguments)` by NumPy or conv2d_native.ops, on float32 arrays with the batch first.
+
+    It must treat images one by one. output_shape, mask: Keras's words, of no effect; the shape is found by trial.
+    Models with it can be pickled where the function can, and cannot be saved to files. Raises TypeError where
+    `function` is none.
+
+        >>> Lambda(lambda x: x / 4)(np.ones((1, 2))).tolist()
+        [[0.25, 0.25]]
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not callable(function):
+            raise TypeError(f"`function` must be a function. Received: function={shown(function)}.")
+        given = functools.partial(function, **arguments) if arguments else function
+        super().__init__(given, "Lambda", kwargs.pop("name", None) or unique_name("lambda"), **kwargs)

@@ -15,10 +15,12 @@ from .weighted import Weighted
 class GainAndOffset(Weighted):
     """A layer with weights gamma (where scale=True) and beta (where center=True)."""
 
-    def set_moments(self, epsilon: Any, center: Any, scale: Any) -> None:
-        """Check and keep the arguments in attributes of Keras's names."""
+    def set_pair(self, epsilon: Any, center: Any, scale: Any, beta: Any, gamma: Any) -> None:
+        """Keep the arguments in attributes of Keras's names; beta, gamma: (initializer, regularizer, constraint)."""
         self.epsilon = arguments.positive_number("epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
+        self.set_weight("beta", *beta)
+        self.set_weight("gamma", *gamma)
 
     def add_pair(self, shape: Any, center: bool | None = None) -> None:
         """Create gamma and beta, or None."""
@@ -39,6 +41,12 @@ class GainAndOffset(Weighted):
 def _axes(name: str, value: Any) -> list[int]:
     items = value if isinstance(value, (list, tuple)) else [value]
     return [arguments.integer(name, item, low=None) for item in items]
+
+
+def _axes_and_shape(axis: list[int], shape: Any) -> tuple[tuple[int, ...], list[int]]:
+    """The axes counted from 0, and the shape in which a gain along them multiplies arrays of `shape`."""
+    axes = tuple(arguments.axis("axis", number, len(shape)) for number in axis)
+    return axes, [size if i in axes else 1 for i, size in enumerate(shape)]
 
 
 @register_layer("SyncBatchNormalization")
@@ -81,16 +89,13 @@ class BatchNormalization(GainAndOffset):
             axis = axis[0]
         self.axis = arguments.integer("axis", axis, low=None)
         self.momentum = arguments.number("momentum", momentum)
-        self.set_moments(epsilon, center, scale)
-        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.set_pair(epsilon, center, scale, beta, gamma)
         self.set_weight("moving_mean", moving_mean_initializer)
         self.set_weight("moving_variance", moving_variance_initializer)
-        self.renorm, self.renorm_clipping, self.renorm_momentum = (
-            bool(renorm),
-            renorm_clipping,
-            renorm_momentum,
-        )
+        self.renorm, self.renorm_momentum = bool(renorm), renorm_momentum
+        self.renorm_clipping = renorm_clipping
         self.synchronized = bool(synchronized)
 
     def build(self, input_shape: Any) -> None:
@@ -136,9 +141,9 @@ class LayerNormalization(GainAndOffset):
         super().__init__(**kwargs)
         self.axis = _axes("axis", axis)
         self.rms_scaling = bool(rms_scaling)
-        self.set_moments(epsilon, center, scale)
-        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.set_pair(epsilon, center, scale, beta, gamma)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
@@ -151,8 +156,7 @@ class LayerNormalization(GainAndOffset):
         """One normalization."""
         if not self.rms_scaling:
             return f.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon)
-        axes = tuple(arguments.axis("axis", axis, len(x.shape)) for axis in self.axis)
-        shape = [x.shape[i] if i in axes else 1 for i in range(len(x.shape))]
+        axes, shape = _axes_and_shape(self.axis, x.shape)
         gain = 1.0 if self.gamma is None else self.gamma.value.reshape(shape)
 
         def scale(a: np.ndarray) -> np.ndarray:
@@ -190,9 +194,9 @@ class GroupNormalization(GainAndOffset):
         super().__init__(**kwargs)
         self.groups = -1 if groups == -1 else arguments.integer("groups", groups)
         self.axis = arguments.integer("axis", axis, low=None)
-        self.set_moments(epsilon, center, scale)
-        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        beta = (beta_initializer, beta_regularizer, beta_constraint)
+        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.set_pair(epsilon, center, scale, beta, gamma)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
@@ -269,9 +273,8 @@ class RMSNormalization(Layer):
 
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""
-        rank = len(x.shape)
-        axes = tuple(arguments.axis("axis", axis, rank) for axis in self.axis)
-        gain = self.scale.value.reshape([x.shape[i] if i in axes else 1 for i in range(rank)])
+        axes, shape = _axes_and_shape(self.axis, x.shape)
+        gain = self.scale.value.reshape(shape)
 
         def scale(a: np.ndarray) -> np.ndarray:
             return a / np.sqrt(np.square(a).mean(axis=axes, keepdims=True) + np.float32(self.epsilon)) * gain

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import activations
 from ..errors import UnsupportedLayerError
 from .array_operations import (
     axis_numbers,
@@ -87,7 +88,11 @@ def _unary(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _activation(name: str) -> Callable[..., Any]:
-    return lambda f, x, **settings: getattr(f, name)(x, **settings)
+    def lower(f: Any, *args: Any, **settings: Any) -> Any:
+        return getattr(f, name)(*args, **settings)
+
+    lower.__signature__ = activations.signature(name, "f", "x")  # type: ignore[attr-defined]
+    return lower
 
 
 def _round(f: Any, x: Any, decimals: int = 0) -> Any:

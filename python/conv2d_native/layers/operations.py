@@ -19,6 +19,7 @@ from .base import unique_name
 from .operation_table import OPERATIONS
 from .symbolic import KerasTensor, Node, Shape, is_symbolic, symbolic_leaves
 from .tensorflow_names import OPERANDS, keras_operation, keras_words
+from .variable import Variable
 
 _PROBES = ((96, 80), (160, 144))
 
@@ -68,7 +69,12 @@ class Operation:
             raise TypeError(
                 f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
             )
-        kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
+        args = map_structure(_constant, args)
+        kwargs = {
+            self.words.get(key, key): map_structure(_constant, value)
+            for key, value in kwargs.items()
+            if key != "name"
+        }
         if self.words:
             kwargs = self._settled(keras_words(self.class_name, kwargs))
         outputs = self.symbolic_result(args, kwargs)
@@ -130,6 +136,11 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<Operation {self.class_name} name={self.name}>"
+
+
+def _constant(value: Any) -> Any:
+    """The values of a variable as they are now; all else as it is."""
+    return value.value if isinstance(value, Variable) else value
 
 
 def is_operation(module: Any, class_name: str, config: Any) -> bool:

@@ -98,6 +98,11 @@ class ToSize(SpatialLayer):
     height: int
     width: int
 
+    def set_target(self, height: Any, width: Any, data_format: Any) -> None:
+        """Check and keep the arguments in attributes of Keras's names."""
+        self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
+        self.data_format = arguments.data_format(data_format)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, height, width, channels)."""
         shape = self.last(input_shape)
@@ -151,7 +156,7 @@ class Resizing(ToSize):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
+        self.set_target(height, width, data_format)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ValueError("Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.")
         self.interpolation = arguments.choice("interpolation", interpolation, resampling.INTERPOLATIONS)
@@ -159,7 +164,6 @@ class Resizing(ToSize):
         self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
         self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
         self.fill_value, self.antialias = arguments.number("fill_value", fill_value), bool(antialias)
-        self.data_format = arguments.data_format(data_format)
 
     def call(self, f: Any, x: Any) -> Any:
         """Crop or pad, then resize."""
@@ -184,8 +188,7 @@ class CenterCrop(ToSize):
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
-        self.data_format = arguments.data_format(data_format)
+        self.set_target(height, width, data_format)
 
     def call(self, f: Any, x: Any) -> Any:
         """Crop, or crop and resize."""
@@ -220,9 +223,8 @@ class RandomCrop(ToSize):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
+        self.set_target(height, width, data_format)
         self.seed, self.bounding_box_format = seed, bounding_box_format
-        self.data_format = arguments.data_format(data_format)
 
 
 @register_layer

@@ -104,6 +104,17 @@ def inbound_nodes(layer: Any) -> list[Node]:
     return nodes
 
 
+def compute_node(f: Any, node: Node, values: dict[int, Any]) -> Any:
+    """Compute a recorded call with the operations of `f`. `values`, by id of the symbolic tensor, gets the results."""
+
+    def value(leaf: Any) -> Any:
+        return values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
+
+    made = node.layer.call(f, *map_structure(value, node.args), **map_structure(value, node.kwargs))
+    values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+    return made
+
+
 def symbolic_leaves(structure: Any) -> list[KerasTensor]:
     """The symbolic tensors among the leaves of `structure`."""
     return [leaf for leaf in flatten(structure) if isinstance(leaf, KerasTensor)]

@@ -20,7 +20,8 @@ def weights_epoch() -> int:
 class Variable:
     """A float32 array of a fixed shape with Keras's attributes.
 
-    `value` is read-only, so that what is compiled from it stays true: assign() replaces it.
+    `value` is read-only, so that what is compiled from it stays true: assign() replaces it. `path` is the name with
+    that of its layer before it.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Variable:
         constraint: Callable[..., Any] | None = None,
         trainable: bool = True,
     ) -> None:
-        self.name, self.shape = name, tuple(shape)
+        self.name, self.path, self.shape = name, name, tuple(shape)
         self.initializer, self.regularizer, self.constraint = initializer, regularizer, constraint
         self.trainable = trainable
         self._value: np.ndarray | None = None

@@ -18,10 +18,9 @@ class Wrapper(Layer):
         super().__init__(**kwargs)
         self.layer: Layer = make_layer(layer)
 
-    @property
-    def sublayers(self) -> list[Layer]:
+    def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layer inside."""
-        return [self.layer]
+        return [(self.layer.name, self.layer)]
 
     def build(self, input_shape: Any) -> None:
         """Build the layer inside."""
@@ -51,10 +50,9 @@ class Pipeline(Layer):
             raise TypeError(f"`layers` must be a list of layers. Received: layers={arguments.shown(layers)}.")
         self.layers: list[Layer] = [make_layer(layer) for layer in layers]
 
-    @property
-    def sublayers(self) -> list[Layer]:
+    def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers inside."""
-        return self.layers
+        return [(layer.name, layer) for layer in self.layers]
 
     def build(self, input_shape: Any) -> None:
         """Build each layer for what the one before it returns."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import activations
+from ..activations import Activation
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..layers.base import Layer
@@ -27,6 +29,7 @@ _MODULES = {
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
 }
+CUSTOM_OBJECTS: dict[str, Any] = {}  # layer classes and functions that the user has entered for all files
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 
 
@@ -46,11 +49,18 @@ def serialize(layer: Any) -> dict[str, Any]:
     if isinstance(layer, Operation):
         module, registered = f"keras.src.ops.{layer.module}", name
     elif layer_class(name) is None:
-        module, registered = None, f"Custom>{name}"
+        module, registered = None, _registered_name(layer)
     else:
         module = _MODULES.get(name, "keras.layers")
         registered = name if module.startswith("keras.src") else None
     return {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
+
+
+def _registered_name(layer: Any) -> str:
+    """Under which name Keras looks for the class of a layer that is none of its own."""
+    cls = type(layer)
+    entered = [key for key, value in CUSTOM_OBJECTS.items() if value is cls and ">" in key]
+    return layer.registered_name or next(iter(entered), cls.__name__)
 
 
 def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -71,7 +81,7 @@ def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> 
         raise ModelFormatError(f"Layer of class {shown(class_name)} has no 'config'. Found: {shown(config)}.")
     name = str(config.get("name") or entry.get("name") or class_name)
     try:
-        return _made(entry, class_name, dict(config), name, custom_objects or {})
+        return _made(entry, class_name, dict(config), name, {**CUSTOM_OBJECTS, **(custom_objects or {})})
     except (UnsupportedLayerError, UnsafeModelError):
         raise
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
@@ -85,7 +95,9 @@ def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> 
 def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:
     chosen = _custom(entry, class_name, name, custom)
     if chosen is not None:
-        return _from_custom(chosen, class_name, config, name)
+        made = _from_custom(chosen, class_name, config, name)
+        made.registered_name = entry.get("registered_name")
+        return made
     if class_name in ("TFOpLambda", "SlicingOpLambda"):
         function = str(config.get("function") or "__operators__.getitem")
         if function in custom:
@@ -103,6 +115,10 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         return found.from_config(config, custom_objects=custom)
     if class_name == "Pipeline" and isinstance(config.get("layers"), list):
         config["layers"] = [deserialize(layer, custom) for layer in config["layers"]]
+    if isinstance(config.get("layer"), Mapping):
+        config["layer"] = deserialize(config["layer"], custom)
+    if config.get("activation") is not None:
+        config["activation"] = _activation(config["activation"], class_name, name, custom)
     if "custom_objects" in inspect.signature(found.from_config).parameters:
         return found.from_config(config, custom_objects=custom)
     return found.from_config(config)
@@ -115,6 +131,26 @@ def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -
         if key and key in custom and not (key == name and class_name not in ("Lambda", "TFOpLambda")):
             return custom[key]
     return None
+
+
+def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
+    """`given`, or the user's function where that names one: as text, or as Keras's serialized function."""
+    found = [given]
+    if isinstance(given, Mapping) and given.get("class_name") == "function":
+        found = [given.get("registered_name"), given.get("config")]
+    names = [word for word in found if isinstance(word, str)]
+    for word in names:
+        short = word.rpartition(">")[2]  # registered functions are called package>name
+        chosen = custom.get(word, custom.get(short))
+        if callable(chosen) and not inspect.isclass(chosen):
+            return Activation(word, (), chosen)
+    if names and names[-1] not in (*activations.TABLE, *activations.ALIASES):
+        short = names[-1].rpartition(">")[2][:100]
+        raise UnsupportedLayerError(
+            f"Layer '{name[:100]}' ({class_name[:100]}): its activation {short!r} is not computed here. "
+            f"Give a NumPy function for it: load_model(..., custom_objects={{{short!r}: function}})."
+        )
+    return given
 
 
 def _from_custom(chosen: Any, class_name: str, config: dict[str, Any], name: str) -> Any:
@@ -143,13 +179,16 @@ def _unsupported(class_name: str, name: str) -> str:
 def custom_objects_of(model: Any) -> dict[str, Any]:
     """The layer classes and functions in `model` that no table holds, by the names that `deserialize` asks for."""
     found: dict[str, Any] = {}
-    for layer in model.operations:
+    for layer in model.sublayers:
+        activation = getattr(layer, "activation", None)
+        if isinstance(activation, Activation) and activation.function is not None:
+            found[activation.name] = activation.function
         if isinstance(layer, FunctionLayer):
             found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
-        elif hasattr(layer, "operations"):
+        else:
             found |= custom_objects_of(layer)
-        elif isinstance(layer, Layer) and layer_class(type(layer).__name__) is not type(layer):
-            found[type(layer).__name__] = type(layer)
+            if layer_class(type(layer).__name__) is not type(layer):
+                found[type(layer).__name__] = type(layer)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
 from ..formats import DEFAULT_MAX_BYTES, read_model
-from .configuration import deserialize
+from .configuration import custom_objects_of, deserialize, serialize
 from .network import Model
 from .weights import assign_weights
 
@@ -82,6 +82,18 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
         raise ModelFormatError(f"`text` must be JSON, from `model.to_json()`. Received: text={shown(text)}.")
     spec = read_model(data)
     return deserialize(spec.config, custom_objects)
+
+
+def clone_model(model: Any) -> Any:
+    """Return a model of the same layers, with new weights. Raises TypeError where `model` is no model.
+
+    >>> model = Sequential([Dense(2, input_shape=(3,))])
+    >>> clone_model(model).count_params()
+    8
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"`model` must be a Model or Sequential. Received: model={shown(model)}.")
+    return deserialize(serialize(model), custom_objects_of(model))
 
 
 def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

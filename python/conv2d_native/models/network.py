@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from .. import arguments
 from ..graph import GraphBuilder, Traced, is_exact
 from ..layers.base import Layer, unique_name, weights_epoch
 from ..layers.registry import register_layer
-from ..layers.symbolic import KerasTensor, Node, Shape, is_shape, is_symbolic, map_shapes
+from ..layers.symbolic import KerasTensor, Node, Shape, compute_node, is_shape, is_symbolic, map_shapes
 from ..locks import fork_safe_lock
 from ..structure import flatten, map_structure, pack
 from .batches import (
@@ -126,6 +126,10 @@ class Model(Inspection, Storage, Layer):
         """Shape of the output, or the structure of shapes where there are several."""
         return map_structure(lambda tensor: tensor.shape, self._output_structure)
 
+    def named_sublayers(self) -> list[tuple[str, Any]]:
+        """The layers after their names."""
+        return [(layer.name, layer) for layer in self.layers]
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none.
 
@@ -159,10 +163,7 @@ class Model(Inspection, Storage, Layer):
         for node in self._nodes:
             if all(id(tensor) in values for tensor in node.outputs):
                 continue
-            fill = _filler(values)
-            made = node.layer.call(f, *map_structure(fill, node.args), **map_structure(fill, node.kwargs))
-            label_steps(f, made, node.layer.name)
-            values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+            label_steps(f, compute_node(f, node, values), node.layer.name)
         return pack(self._output_structure, [values[id(tensor)] for tensor in self.outputs])
 
     def build(self, input_shape: Any) -> None:
@@ -367,14 +368,10 @@ def label_steps(f: Any, made: Any, name: str) -> None:
         f.labelled = max(f.labelled, end)
 
 
-def _filler(values: dict[int, Any]) -> Callable[[Any], Any]:
-    return lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
-
-
 def _shapes_of_call(node: Node, values: dict[int, KerasTensor]) -> list[KerasTensor]:
     """What a node makes when its inputs have the shapes of `values`; nothing is recorded."""
-    args = map_structure(_filler(values), node.args)
-    kwargs = map_structure(_filler(values), node.kwargs)
+    fill = lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf  # noqa: E731
+    args, kwargs = map_structure(fill, node.args), map_structure(fill, node.kwargs)
     if not isinstance(node.layer, Layer):
         return flatten(node.layer.symbolic_result(args, kwargs))
     shapes = map_structure(lambda t: t.shape if isinstance(t, KerasTensor) else None, args[0])

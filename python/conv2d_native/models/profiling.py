@@ -41,14 +41,15 @@ class Profile:
         return len(self.rows)
 
     def __str__(self) -> str:
+        digits = 3 if self.total_ms >= 1 else 5
         cells = [
             [shortened(str(row[key])) for key in COLUMNS[:4]]
-            + [f"{row['ms']:.3f}", f"{row['share']:.1%}", f"{row['gflops']:.1f}", f"{row['gbs']:.1f}"]
+            + [f"{row['ms']:.{digits}f}", f"{row['share']:.1%}", f"{row['gflops']:.1f}", f"{row['gbs']:.1f}"]
             for row in self.rows
         ]
         widths = [max(len(line[i]) for line in [_HEADER, *cells]) for i in range(len(COLUMNS))]
         lines = ["  ".join(_aligned(line, widths)).rstrip() for line in [_HEADER, *cells]]
-        return "\n".join([self.title, *lines, f"total {self.total_ms:.3f} ms"])
+        return "\n".join([self.title, *lines, f"total {self.total_ms:.{digits}f} ms"])
 
     __repr__ = __str__
 

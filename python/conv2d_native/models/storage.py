@@ -11,11 +11,20 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras
+from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
 from ..layers.function_layer import FunctionLayer
 from .configuration import class_name_of, custom_objects_of, deserialize, serialize
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
+
+
+def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
+    if isinstance(filepath, (str, bytes, os.PathLike)):
+        name = os.fsdecode(filepath)
+        if not name.endswith(ending):
+            raise ValueError(f"`filepath` must end in {ending}. Received: filepath={arguments.shown(name)}.")
+        if not overwrite and os.path.exists(name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
 class Storage:
@@ -56,30 +65,44 @@ class Storage:
             >>> load_model("small.keras").input_shape
             (None, 3)
         """
-        if isinstance(filepath, (str, bytes, os.PathLike)):
-            name = os.fsdecode(filepath)
-            if not name.endswith(".keras"):
-                raise ValueError(
-                    f"`filepath` must end in .keras. Received: filepath={arguments.shown(name)}."
-                )
-            if not overwrite and os.path.exists(name):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-        if not self.built:
-            raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
+        _check_target(filepath, ".keras", overwrite)
+        weights = self._stored_weights()
         functions = [layer.name for layer in self.layers if isinstance(layer, FunctionLayer)]
         if functions:
             raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
-        weights = {
-            place: [variable.value for variable in layer._variables]
-            for place, layer in layers_with_weights(self)
-        }
         write_keras(filepath, serialize(self), weights)
 
-    def load_weights(self, filepath: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights alone, for load_weights of a model with these layers, here or in Keras 3.
+
+        filepath: a name that ends in .weights.h5, or a binary file object. overwrite: False keeps a file that is
+        there. Raises ValueError where the model is not built and for other endings, OSError where the file cannot
+        be written (FileExistsError with overwrite=False).
+
+            >>> model = Sequential([Dense(2, input_shape=(3,))])
+            >>> model.save_weights("small.weights.h5")
+            >>> model.load_weights("small.weights.h5")
+        """
+        _check_target(filepath, ".weights.h5", overwrite)
+        write_weights(filepath, serialize(self), self._stored_weights())
+
+    def _stored_weights(self) -> dict[tuple[str, ...], list[np.ndarray]]:
+        if not self.built:
+            raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
+        return {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(self)}
+
+    def load_weights(
+        self,
+        filepath: Any,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+    ) -> None:
         """Take the weights of `.weights.h5`, a legacy weights file or a whole model file, given as path or bytes.
 
-        max_bytes: what the weights may have at most (2 GiB).
-        Raises OSError and ModelFormatError, which names what is missing.
+        by_name: Keras 2's word, of no effect; legacy files are read by name always. skip_mismatch: must be False, as
+        every layer gets its weights. max_bytes: what the weights may have at most (2 GiB).
+        Raises OSError, ValueError and ModelFormatError, which names what is missing.
 
             >>> model = Sequential([Dense(2, input_shape=(3,))], name="small")
             >>> model.save("small.keras")
@@ -90,6 +113,8 @@ class Storage:
         """
         if not self.built:
             raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
+        if skip_mismatch:
+            raise ValueError("`skip_mismatch` must be False: layers without weights would answer at random.")
         assign_weights(self, read_weights(filepath, serialize(self), max_bytes))
 
     @classmethod
@@ -111,3 +136,11 @@ def rebuilt(
     model = deserialize({"class_name": class_name, "config": config}, custom)
     model.set_weights(weights)
     return model
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write `model` as a `.keras` file: model.save(filepath, overwrite).
+
+    >>> save_model(Sequential([Dense(2, input_shape=(3,))]), "small.keras")
+    """
+    model.save(filepath, overwrite)

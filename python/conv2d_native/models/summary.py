@@ -27,23 +27,31 @@ def summarize(
     """Print the table of `model`, or hand it to `print_fn` as one text."""
     linear = _is_linear(model)
     header = ["Layer (type)", "Output Shape", "Param #"] + ([] if linear else ["Connected to"])
-    shares = [0.45, 0.35, 0.2] if linear else [0.3, 0.26, 0.18, 0.26]
     if show_trainable:
-        header, shares = [*header, "Trainable"], [0.9 * share for share in shares] + [0.1]
-    length = line_length or min(88 if linear else 108, shutil.get_terminal_size().columns - 4)
+        header = [*header, "Trainable"]
+    length = line_length or max(40, min(120, shutil.get_terminal_size().columns - 1))
     if length < 40:
         raise ValueError(f"`line_length` must be at least 40. Received: line_length={length}.")
-    widths = [int(share * length) - 3 for share in shares]
     rows = [
         row
         for layer in _shown(model)
         for row in _rows(layer, model, linear, expand_nested, show_trainable, 0)
     ]
+    widths = _widths([header, *rows], length - 3 * len(header) - 1)
     box = _BOX if print_fn is not None or _can_print("┏└") else _PLAIN
     lines = [f'Model: "{model.name}"', *_table(header, rows, widths, box), *_totals(model)]
     if memory:
         lines.append(f" {memory}")
     (print_fn or print)("\n".join(lines))
+
+
+def _widths(rows: Sequence[Sequence[str]], total: int) -> list[int]:
+    """Widths of the columns, together at most `total`: narrow ones get what they need, wide ones share the rest."""
+    needed = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [0] * len(needed)
+    for rank, column in enumerate(sorted(range(len(needed)), key=needed.__getitem__)):
+        widths[column] = min(needed[column], (total - sum(widths)) // (len(needed) - rank))
+    return widths
 
 
 def _can_print(text: str) -> bool:
@@ -142,9 +150,11 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 def _totals(model: Any) -> list[str]:
-    trainable = [variable for variable in model.weights if variable.trainable]
-    frozen = [variable for variable in model.weights if not variable.trainable]
-    parts = (("Total", model.weights), ("Trainable", trainable), ("Non-trainable", frozen))
+    parts = (
+        ("Total", model.weights),
+        ("Trainable", model.trainable_weights),
+        ("Non-trainable", model.non_trainable_weights),
+    )
     counts = [(word, count_parameters(variables)) for word, variables in parts]
     return [f" {word} params: {count:,} ({readable_bytes(4 * count)})" for word, count in counts]
 

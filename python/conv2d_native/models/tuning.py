@@ -11,10 +11,13 @@ import re
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
+
 from .. import _core, arguments
 from ..functional import Explanation
 from .network import Model
 
+Times = dict[tuple[str, str], float]  # milliseconds of one node by (problem of one image, algorithm)
 _PASSES = 3
 _WORTHWHILE = 0.97  # a choice must take less than this share of the planner's time
 
@@ -39,22 +42,10 @@ def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
     if not len(arrays[0]):
         raise ValueError(f"`x` must hold at least one image. Received: x of shape {arrays[0].shape}.")
     program = model._new_program(tuple(array.shape[1:] for array in arrays), {})
-    outputs, n = program.outputs, len(arrays[0])
 
-    def timed(choices: dict[str, str]) -> dict[tuple[str, str], float]:
-        """Milliseconds of one node by (problem of one image, algorithm)."""
-        executable = program.builder.compile(outputs, n, choices=choices)
-        executable.profile(arrays, 1)
-        best: dict[tuple[str, str], float] = {}
-        for _ in range(_PASSES):
-            times = defaultdict(list)
-            for node in executable.profile(arrays, repeats):
-                if node["op"] == "conv":
-                    times[_of_one_image(node["problem"]), node["algorithm"]].append(node["ms"])
-            for key, ms in times.items():
-                mean = sum(ms) / len(ms)
-                best[key] = min(best.get(key, mean), mean)
-        return best
+    def timed(choices: dict[str, str]) -> Times:
+        executable = program.builder.compile(program.outputs, len(arrays[0]), choices=choices)
+        return _timed(executable, arrays, repeats)
 
     planned = timed({})
     able: dict[str, list[str]] = {problem: _algorithms(problem) for problem, _ in planned}
@@ -78,6 +69,21 @@ def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
     model._choices = choices
     model._forget()
     return Explanation(f"{model.name}: {len(choices)} of {len(rows)} convolutions changed", rows)
+
+
+def _timed(executable: Any, arrays: list[np.ndarray], repeats: int) -> Times:
+    """The fastest pass of each convolution; the mean over nodes of one problem."""
+    executable.profile(arrays, 1)
+    best: Times = {}
+    for _ in range(_PASSES):
+        times = defaultdict(list)
+        for node in executable.profile(arrays, repeats):
+            if node["op"] == "conv":
+                times[_of_one_image(node["problem"]), node["algorithm"]].append(node["ms"])
+        for key, ms in times.items():
+            mean = sum(ms) / len(ms)
+            best[key] = min(best.get(key, mean), mean)
+    return best
 
 
 def _of_one_image(problem: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..formats import WeightSource
-from ..layers.base import Layer
 
 
 def assign_weights(model: Any, source: WeightSource) -> None:
@@ -20,9 +19,8 @@ def assign_weights(model: Any, source: WeightSource) -> None:
 
 def layers_with_weights(model: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """(names from the model down, layer) for every layer that has weights of its own."""
-    for layer in model.layers if hasattr(model, "operations") else model.sublayers:
-        if isinstance(layer, Layer):
-            inside = (*path, layer.name)
-            if layer._variables:
-                yield inside, layer
-            yield from layers_with_weights(layer, inside)
+    for name, layer in model.named_sublayers():
+        inside = (*path, name)
+        if layer._variables:
+            yield inside, layer
+        yield from layers_with_weights(layer, inside)

@@ -1,0 +1,136 @@
+"""WeightOwner: the part of a layer that has variables, its own and those of the layers inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import arguments, constraints, initializers, regularizers
+from .variable import Variable
+
+
+class WeightOwner:
+    """Adds, lists, reads and replaces variables."""
+
+    name: str
+    trainable: bool
+    built: bool
+    _variables: list[Variable]
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "glorot_uniform",
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str = "variable",
+    ) -> Variable:
+        """Add and return a Variable. The initializer runs when the values are first asked for."""
+        made = Variable(
+            name,
+            tuple(arguments.integer("shape", size) for size in shape),
+            initializers.get(initializer) or initializers.Zeros(),
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+            trainable,
+        )
+        made.path = f"{self.name}/{name}"
+        self._variables.append(made)
+        return made
+
+    def named_sublayers(self) -> list[tuple[str, Any]]:
+        """Layers inside this one, after the names under which files have their weights."""
+        return []
+
+    @property
+    def sublayers(self) -> list[Any]:
+        """Layers inside this one."""
+        return [layer for _, layer in self.named_sublayers()]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables in Keras's order: those of this layer, then those of the layers inside."""
+        return [*self._variables, *(v for layer in self.sublayers for v in layer.weights)]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that training would change: those of layers with trainable=False are not among them."""
+        kept = {id(v) for v in self._trained()}
+        return [v for v in self.weights if id(v) in kept]
+
+    def _trained(self) -> Iterator[Variable]:
+        if self.trainable:
+            yield from (v for v in self._variables if v.trainable)
+            for layer in self.sublayers:
+                yield from layer._trained()
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The other variables."""
+        kept = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in kept]
+
+    variables = property(lambda self: self.weights, doc="Another name of `weights`.")
+    trainable_variables = property(
+        lambda self: self.trainable_weights, doc="Another name of trainable_weights."
+    )
+    non_trainable_variables = property(
+        lambda self: self.non_trainable_weights, doc="Another name of non_trainable_weights."
+    )
+
+    @property
+    def weight_names(self) -> list[str]:
+        """Names of `weights`."""
+        return [v.name for v in self.weights]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights as float32 arrays, in Keras's order; [] before the layer is built.
+
+        >>> [w.shape for w in Dense(3, input_shape=(2,)).get_weights()]
+        []
+        """
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any], copy: bool = True) -> None:
+        """Replace all weights. Without `copy` plain arrays are kept themselves (read-only mapped files, say).
+
+        Raises ValueError where the layer is not built, or for another number of weights or other shapes: nothing is
+        changed then. TypeError for arrays that are not real.
+
+            >>> layer = Dense(1)
+            >>> layer.build((None, 2))
+            >>> layer.set_weights([np.ones((2, 1)), np.zeros(1)])
+            >>> layer(np.array([[3.0, 4.0]])).tolist()
+            [[7.0]]
+        """
+        variables = self.weights
+        if not self.built:
+            raise ValueError(f"Layer '{self.name}' has no weights yet: call it or build(input_shape) first.")
+        made = [arguments.array("weights", weight) for weight in weights]
+        expected, got = [v.shape for v in variables], [w.shape for w in made]
+        if expected != got:
+            names = ", ".join(v.name for v in variables)
+            raise ValueError(
+                f"`weights` of layer '{self.name}' must be {len(expected)} arrays of the shapes "
+                f"{arguments.shown(expected)} ({names[:200]}). "
+                f"Received: {len(got)} of shapes {arguments.shown(got)}."
+            )
+        for v, w in zip(variables, made, strict=True):
+            v.assign(w, copy)
+
+    def count_params(self) -> int:
+        """Return the number of entries of all weights.
+
+        >>> Sequential([Dense(3, input_shape=(2,))]).count_params()
+        9
+        """
+        return sum(int(np.prod(v.shape, dtype=np.int64)) for v in self.weights)
+
+    @property
+    def losses(self) -> list[np.float32]:
+        """The penalties of the regularizers on the trainable weights, in the order of the weights."""
+        return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]

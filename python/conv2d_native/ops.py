@@ -1,0 +1,188 @@
+"""Keras's place for operations: `keras.ops`. On symbolic tensors they become nodes of a model, on arrays they compute.
+
+    y = ops.concatenate([ops.relu(x), x], axis=-1)       # x from Input(...)
+    best = ops.argmax(model.predict(images), axis=-1)
+
+Symbolic tensors are taken by what the table of operations has (docs/models.md); arguments have Keras's names.
+Arrays are computed by NumPy's function of the same name where there is one, with the batch an axis like any other, and
+by the table else, which keeps the images of a batch apart. `ops.nn`, `ops.image` and `ops.numpy` are this module.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import functional
+from .layers.operation_table import OPERATIONS
+from .layers.operations import Operation
+from .layers.symbolic import KerasTensor, is_symbolic
+from .layers.tensorflow_names import OPERANDS
+from .named_objects import to_snake_case
+from .structure import map_structure
+
+nn = image = numpy = sys.modules[__name__]
+_APART = ("Cast", "ConvertToTensor", "Einsum", "GetItem")  # functions of their own below, and x[key]
+_CLASS_NAMES = {to_snake_case(name): name for name in OPERATIONS if name not in _APART}
+_CLASS_NAMES |= {"rgb_to_grayscale": "RGBToGrayscale", "swish": "Silu", "hard_swish": "HardSilu"}
+_OWN = ("cast", "convert_to_numpy", "convert_to_tensor", "einsum", "is_tensor", "one_hot", "shape", "top_k")
+__all__ = sorted({*_CLASS_NAMES, *_OWN})
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """Return `x` as an array.
+
+    >>> convert_to_numpy([1, 2]).tolist()
+    [1, 2]
+    """
+    return np.asarray(x)
+
+
+def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
+    """Return `x` as an array of `dtype`; a symbolic tensor as it is.
+
+    >>> convert_to_tensor([1, 2], "float32").dtype.name
+    'float32'
+    """
+    return x if is_symbolic(x) else np.asarray(x, dtype)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """Return `x` as `dtype`.
+
+    >>> cast([1.5, 2.0], "int32").tolist()
+    [1, 2]
+    """
+    return Operation("Cast", {"dtype": str(dtype)})(x) if is_symbolic(x) else np.asarray(x).astype(dtype)
+
+
+def shape(x: Any) -> tuple[int | None, ...]:
+    """Return the shape of an array or a symbolic tensor.
+
+    >>> shape(Input((8, 8, 3)))
+    (None, 8, 8, 3)
+    """
+    return tuple(x.shape) if is_symbolic(x) else np.shape(x)
+
+
+def is_tensor(x: Any) -> bool:
+    """Return whether `x` is an array or a symbolic tensor.
+
+    >>> is_tensor(np.zeros(3)), is_tensor([0, 0, 0])
+    (True, False)
+    """
+    return isinstance(x, (np.ndarray, KerasTensor))
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> np.ndarray:
+    """Return arrays of `num_classes` zeros along a new axis, with a one where `x` says. For arrays alone.
+
+    >>> one_hot([1, 0], 3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    made = np.asarray(x)[..., np.newaxis] == np.arange(num_classes)
+    return np.moveaxis(made.astype(dtype or np.float32), -1, axis)
+
+
+def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `k` largest values along the last axis, largest first, and their places. For arrays alone.
+
+    >>> values, places = top_k(np.array([0.1, 0.7, 0.2]), 2)
+    >>> values.tolist(), places.tolist()
+    ([0.7, 0.2], [1, 2])
+    """
+    places = np.argsort(-np.asarray(x), axis=-1, kind="stable")[..., :k]
+    return np.take_along_axis(np.asarray(x), places, axis=-1), places
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Return NumPy's einsum of arrays or symbolic tensors.
+
+    >>> einsum("ij,jk->ik", np.ones((2, 3)), np.ones((3, 4))).shape
+    (2, 4)
+    """
+    if is_symbolic(*operands):
+        return Operation("Einsum", {"subscripts": subscripts})(*operands)
+    return np.einsum(subscripts, *operands)
+
+
+def _operation(name: str) -> Callable[..., Any]:
+    """The function for a row of the table: arguments by Keras's names, which the row's `lower` has after `f`."""
+    class_name = _CLASS_NAMES[name]
+    row = OPERATIONS[class_name]
+    words = inspect.signature(row.lower)
+    by_numpy = getattr(np, name, None) if row.module == "numpy" else None
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        try:
+            bound = words.bind(functional, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"ops.{name}() {error}") from None
+        if is_symbolic(*args, **kwargs):
+            return _node(class_name, list(words.parameters.values())[1:], bound.arguments)
+        if by_numpy is not None:
+            settings = bound.arguments | bound.arguments.pop("unused", {})
+            needed = [
+                p.name for p in words.parameters.values() if p.default is p.empty and p.name in settings
+            ]
+            operands = [settings.pop(name) for name in needed]
+            return by_numpy(*operands[1:], **{k: v for k, v in settings.items() if v is not None})
+        arrays = [map_structure(_as_array, value) for value in bound.args[1:]]
+        return row.lower(functional, *arrays, **bound.kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Keras's ops.{name}: a node of a model for symbolic tensors, a result for arrays."
+    return function
+
+
+def _as_array(value: Any) -> Any:
+    return np.asarray(value, np.float32) if isinstance(value, np.ndarray) else value
+
+
+def _node(class_name: str, parameters: list[inspect.Parameter], given: dict[str, Any]) -> Any:
+    """Record the operation: operands are arguments of the call, everything else its settings."""
+    operands: list[Any] = []
+    named: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    for parameter in parameters:
+        value = given.get(parameter.name, parameter.empty)
+        if value is parameter.empty:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            operands += value
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            settings |= value
+        elif parameter.name not in OPERANDS and not is_symbolic(value):
+            settings[parameter.name] = value
+        elif settings:
+            named[parameter.name] = value
+        else:
+            operands.append(value)
+    return Operation(class_name, settings)(*operands, **named)
+
+
+_FUNCTIONS = {_name: _operation(_name) for _name in _CLASS_NAMES}
+
+
+def __getattr__(name: str) -> Any:
+    """The operations of the table; and NumPy's functions, for arrays alone: arange, sort, zeros and others."""
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name]
+    found = getattr(np, name, None)
+    if name.startswith("_") or not callable(found) or inspect.isclass(found):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if is_symbolic(*args, **kwargs):
+            raise NotImplementedError(f"ops.{name} is computed on arrays only, not in a model.")
+        return found(*args, **kwargs)
+
+    return function
+
+
+def __dir__() -> list[str]:
+    return __all__

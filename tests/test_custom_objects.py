@@ -1,0 +1,144 @@
+"""custom_objects: the user's own layers and functions for what a file names and this package does not have."""
+
+import io
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+from conv2d_native.formats import write_keras
+
+RNG = np.random.default_rng(6)
+
+
+def with_layer(class_name, **config):
+    """A file of Input, a layer of `class_name`, Dense; and the weights of the Dense."""
+    entries = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}},
+        {"class_name": class_name, "config": {"name": "odd", **config}},
+        {"class_name": "Dense", "config": {"name": "dense", "units": 2}},
+    ]
+    kernel, bias = RNG.standard_normal((4, 2)).astype(np.float32), np.float32([1, 2])
+    held = io.BytesIO()
+    tree = {"class_name": "Sequential", "module": "keras", "config": {"name": "s", "layers": entries}}
+    write_keras(held, tree, {("dense",): [kernel, bias]})
+    return held.getvalue(), kernel, bias
+
+
+class Shift(cn.layers.Layer):
+    def __init__(self, by=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.by = by
+
+    def call(self, f, x):
+        return f.add(x, self.by)
+
+
+def test_custom_objects():
+    data, kernel, bias = with_layer("Shift", by=2.5)
+    x = RNG.random((3, 4), np.float32)
+    model = cn.load_model(data, custom_objects={"Shift": Shift})
+    np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
+    model = cn.load_model(data, custom_objects={"Shift": lambda x: np.sqrt(x)})
+    np.testing.assert_allclose(model(x), np.sqrt(x) @ kernel + bias, rtol=1e-5)
+    registered, kernel, bias = with_layer("own>Shift", by=2.5)  # as `.h5` files name registered classes
+    for name in ("Shift", "own>Shift"):
+        model = cn.load_model(registered, custom_objects={name: Shift})
+        np.testing.assert_allclose(model(x), (x + 2.5) @ kernel + bias, rtol=1e-5)
+    with pytest.raises(cn.UnsupportedLayerError, match=r"'odd' of class 'Shift'.*custom_objects"):
+        cn.load_model(data)
+    with pytest.raises(ValueError, match="layer classes and functions"):
+        cn.load_model(data, custom_objects={"Shift": 3})
+    with pytest.raises(ValueError, match="batch as its first axis"):
+        cn.load_model(data, custom_objects={"Shift": lambda x: x.sum()})
+
+
+def swish(x):
+    return x / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "swish_1",
+        {"class_name": "function", "config": "swish_1", "module": "builtins", "registered_name": "function"},
+        {"class_name": "function", "config": "swish_1", "module": "own", "registered_name": "own>swish_1"},
+    ],
+    ids=["keras 2", "keras 3", "registered"],
+)
+def test_functions_for_activations(stored, tmp_path):
+    entry = json.loads(cn.Sequential([L.Dense(2, activation="swish", input_shape=(3,), name="d")]).to_json())
+    entry["config"]["layers"][1]["config"]["activation"] = stored
+    model = cn.model_from_json(entry, {"swish_1": swish})
+    x = RNG.random((3, 3), np.float32)
+    expected = swish(x @ model.get_weights()[0])
+    model.save(tmp_path / "m.keras")
+    again = cn.load_model(tmp_path / "m.keras", {"swish_1": swish})
+    for made in (model, again, pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(made(x), expected, rtol=1e-5)
+    with pytest.raises(
+        cn.UnsupportedLayerError, match=r"'d' \(Dense\): its activation 'swish_1'.*custom_objects"
+    ):
+        cn.load_model(tmp_path / "m.keras")
+    report = cn.check_model(tmp_path / "m.keras")
+    assert (
+        not report and "swish_1" in str(report) and cn.check_model(tmp_path / "m.keras", {"swish_1": swish})
+    )
+
+
+def test_functions_for_activations_keep_shapes_and_give_numbers():
+    entry = json.loads(cn.Sequential([L.Dense(2, name="d", input_shape=(3,))]).to_json())
+    entry["config"]["layers"][1]["config"]["activation"] = "odd"
+    x = RNG.random((2, 3), np.float32)
+    for function, error, text in (
+        (lambda x: x.sum(), ValueError, r"'odd' must keep the shape \(2, 2\). It returned \(\)"),
+        (lambda x: x > 0, TypeError, "'odd' must return real numbers, not bool"),
+    ):
+        with pytest.raises(error, match=text):
+            cn.model_from_json(entry, {"odd": function})(x)
+    np.testing.assert_array_equal(cn.model_from_json(entry, {"odd": np.ones_like})(x), np.ones((2, 2)))
+    with pytest.raises(TypeError, match=r"must be a name, .* Put a layer of the function, Lambda, behind"):
+        L.Dense(2, activation=lambda x: x * x)
+
+
+def test_custom_layers_inside_wrappers():
+    inner = {"class_name": "Shift", "module": "own", "config": {"name": "inner", "by": 2.0}}
+    entry = json.loads(cn.Sequential([L.TimeDistributed(L.Dense(3), input_shape=(4, 2))]).to_json())
+    entry["config"]["layers"][1]["config"]["layer"] = inner
+    with pytest.raises(cn.UnsupportedLayerError, match="'inner' of class 'Shift'"):
+        cn.model_from_json(entry)
+    model = cn.model_from_json(entry, {"Shift": Shift})
+    x = RNG.random((2, 4, 2), np.float32)
+    for made in (model, pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(made(x), x + 2, rtol=1e-6)
+
+
+def test_lambda_layers_need_their_function_from_the_user():
+    data, kernel, bias = with_layer("Lambda", function=["4wEAAAA", None, None], function_type="lambda")
+    with pytest.raises(cn.UnsafeModelError, match="'odd' is a Lambda"):
+        cn.load_model(data)
+    x = RNG.random((3, 4), np.float32)
+    for name in ("Lambda", "odd"):
+        model = cn.load_model(data, custom_objects={name: lambda x: x / 255})
+        np.testing.assert_allclose(model(x), x / 255 @ kernel + bias, rtol=1e-5)
+    with pytest.raises(ValueError, match="Functions cannot be written"):
+        model.save(io.BytesIO())
+
+
+def test_lambda_layers_in_programs(tmp_path):
+    x = RNG.random((2, 4, 5, 3), np.float32)
+    source = cn.Input((None, None, 3))
+    halves = L.Lambda(lambda a, by: a[:, ::2] / by, arguments={"by": 2.0}, name="halves")
+    model = cn.Model(source, L.Lambda(lambda ab: ab, name="both")(halves(source)))
+    np.testing.assert_allclose(model(x), x[:, ::2] / 2, rtol=1e-6)
+    joined = L.Lambda(lambda a, b: np.concatenate([a, b], axis=-1))([cn.Input((3,)), cn.Input((2,))])
+    assert joined.shape == (None, 5) and L.Lambda(np.abs).name.startswith("lambda")
+    with pytest.raises(ValueError, match="Functions cannot be written to a file: layers halves, both"):
+        model.save(tmp_path / "m.keras")
+    pickled = pickle.loads(pickle.dumps(cn.Sequential([L.Lambda(np.abs, input_shape=(3,))])))
+    np.testing.assert_array_equal(pickled(-np.ones((1, 3))), np.ones((1, 3)))
+    with pytest.raises(TypeError, match="`function` must be a function"):
+        L.Lambda(3)

@@ -1,0 +1,113 @@
+"""Layers of the user's, written for Keras: call(self, x)."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+import own_layers
+from conv2d_native import layers as L
+from conv2d_native import ops
+
+RNG = np.random.default_rng(10)
+X = RNG.random((2, 6, 5, 3), np.float32)
+MADE = own_layers.make_layers(cn)
+Scale, Block = MADE["Scale"], MADE["Block"]
+globals().update({name: cls for name, cls in MADE.items()})
+for cls in MADE.values():  # as if they stood at the top of this module, for pickle
+    cls.__module__, cls.__qualname__ = __name__, cls.__name__
+
+
+def test_on_arrays():
+    np.testing.assert_allclose(Scale()(X), 2 * X + 1, rtol=1e-6)
+    np.testing.assert_allclose(Scale()(X[:1, :2]), 2 * X[:1, :2] + 1, rtol=1e-6)
+    layer = Scale()
+    layer(X)
+    layer.set_weights([np.array([0, 1, 2])])
+    np.testing.assert_allclose(layer(X), X * [0, 1, 2] + 1, rtol=1e-6)
+
+
+def test_layers_inside():
+    block = Block(4)
+    got = block(X)
+    assert [v.path.partition("/")[2] for v in block.weights][:2] == ["kernel", "bias"] and len(
+        block.weights
+    ) == 10
+    x = block.norm(block.conv(X))
+    for top in block.tops:
+        x = top(np.maximum(x, 0) if top is block.tops[0] else x)
+    np.testing.assert_allclose(got, x.mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
+    block.conv.set_weights([w * 0 for w in block.conv.get_weights()])
+    assert np.abs(block(X) - got).max() > 1e-3
+    assert not block.conv.__dict__["_inbound_nodes"]
+
+
+def test_in_networks(tmp_path):
+    model = own_layers.make_network(cn, MADE)
+    assert model.output_shape == {"top": (None, 2), "total": (None, 3)}
+    expected = model.predict(X)
+    np.testing.assert_allclose(expected["total"], (6 * X + 2 + X).max(axis=(1, 2)), rtol=1e-5)
+    model.save(tmp_path / "m.keras")
+    model.save_weights(tmp_path / "m.weights.h5")
+    again = own_layers.make_network(cn, MADE)
+    again.load_weights(tmp_path / "m.weights.h5")
+    opened = cn.load_model(tmp_path / "m.keras", custom_objects=MADE)
+    for made in (opened, again, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        for key, value in made.predict(X).items():
+            np.testing.assert_array_equal(value, expected[key])
+    with pytest.raises(cn.UnsupportedLayerError, match="'scaled' of class 'Scale'"):
+        cn.load_model(tmp_path / "m.keras")
+
+
+def test_unknown_sizes():
+    x = cn.Input((None, None, 3))
+    model = cn.Model(x, [Block(4)(x), Scale()(x)])
+    assert model.output_shape == [(None, 2), (None, None, None, 3)]
+    assert [y.shape for y in model(X[:, :4])] == [(2, 2), (2, 4, 5, 3)]
+
+
+def test_words_and_mistakes():
+    class Power(L.Layer):
+        def call(self, x, by=2.0):
+            return ops.power(x, by)
+
+    x = cn.Input((6, 5, 3))
+    np.testing.assert_allclose(cn.Model(x, Power()(x, by=3.0))(X), X**3, rtol=1e-5)
+
+    class Wrong(L.Layer):
+        def call(self, x):
+            return np.ones(3)
+
+    with pytest.raises(TypeError, match=r"call\(\) of layer 'wrong' must return .* It returned ndarray"):
+        Wrong(name="wrong")(X)
+
+    class Roots(L.Layer):
+        def call(self, x):
+            return np.sqrt(x)
+
+    with pytest.raises(TypeError, match=r"call\(\) of layer 'roots' gets symbolic tensors: .*ops"):
+        Roots(name="roots")(X)
+
+    class Inside(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.block = Block(4)
+
+        def call(self, x, training=None):
+            return {"same": x, "top": self.block(L.Dropout(0.5)(x, training=training))}
+
+    inside = Inside()
+    got = inside(X)
+    np.testing.assert_array_equal(got["same"], X)
+    np.testing.assert_allclose(got["top"], inside.block(X), rtol=1e-5)
+    assert len(inside.weights) == 10
+
+    class Lost(L.Layer):
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self._units = units
+
+    with pytest.raises(AttributeError, match="'units'"):
+        Lost(3).get_config()

@@ -1,0 +1,120 @@
+"""Functions in Keras's places give Keras's answers; models made of them are opened by Keras."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import conv2d_native as cn
+import own_layers
+from conv2d_native import applications, utils
+from test_keras_places import ON_BOTH, PIXELS, X
+
+
+@pytest.mark.parametrize("name", ON_BOTH)
+def test_operations(name, tmp_path):
+    expected = np.asarray(ON_BOTH[name](keras.ops, X))
+    np.testing.assert_allclose(ON_BOTH[name](cn.ops, X), expected, rtol=1e-5, atol=1e-6)
+    x = cn.Input((6, 5, 3))
+    model = cn.Model(x, ON_BOTH[name](cn.ops, x))
+    model.save(tmp_path / "m.keras")
+    opened = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(model(X), np.asarray(opened(X)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", sorted(set(applications.__all__) - {"decode_predictions", "preprocess"}))
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_preprocessing(family, order):
+    x = np.moveaxis(PIXELS, -1, 1) if order == "channels_first" else PIXELS
+    expected = getattr(keras.applications, family).preprocess_input(x.copy(), data_format=order)
+    got = getattr(applications, family).preprocess_input(x, data_format=order)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_image_files(tmp_path):
+    pytest.importorskip("PIL")
+    keras.utils.save_img(tmp_path / "a.png", PIXELS[0], scale=False)
+    for words in (
+        {},
+        {"color_mode": "grayscale", "target_size": (9, 4)},
+        {"target_size": (5, 8), "interpolation": "bicubic"},
+        {"target_size": (3, 8), "keep_aspect_ratio": True, "interpolation": "bilinear"},
+    ):
+        expected = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "a.png", **words))
+        np.testing.assert_array_equal(
+            utils.img_to_array(utils.load_img(tmp_path / "a.png", **words)), expected
+        )
+    for scale in (True, False):
+        expected = np.asarray(keras.utils.array_to_img(PIXELS[1], scale=scale))
+        np.testing.assert_array_equal(np.asarray(utils.array_to_img(PIXELS[1], scale=scale)), expected)
+    labels = [[2], [0], [1]]
+    np.testing.assert_array_equal(utils.to_categorical(labels), keras.utils.to_categorical(labels))
+    np.testing.assert_allclose(utils.normalize(X[0, 0]), keras.utils.normalize(X[0, 0]), rtol=1e-6)
+
+
+@keras.saving.register_keras_serializable("mine")
+def halved(x):
+    return x / 2
+
+
+def cubed(x):
+    return tf.math.pow(x, 3.0)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_activations_that_are_functions(ending, tmp_path):
+    stack = [
+        keras.Input((6, 5, 3)),
+        keras.layers.Conv2D(4, 3, activation=halved),
+        keras.layers.TimeDistributed(keras.layers.Dense(2, activation=cubed)),
+        keras.layers.Activation(cubed),
+    ]
+    theirs = keras.Sequential(stack)
+    path = tmp_path / f"m{ending}"
+    theirs.save(path)
+    with pytest.raises(cn.UnsupportedLayerError, match="its activation 'halved'"):
+        cn.load_model(path)
+    ours = cn.load_model(path, custom_objects={"halved": lambda x: x / 2, "cubed": lambda x: x**3})
+    np.testing.assert_allclose(ours(X), np.asarray(theirs(X)), rtol=1e-4, atol=1e-6)
+    ours.save(tmp_path / "again.keras")
+    again = keras.models.load_model(
+        tmp_path / "again.keras", custom_objects={"halved": halved, "cubed": cubed}
+    )
+    np.testing.assert_allclose(np.asarray(again(X)), np.asarray(theirs(X)), rtol=1e-4, atol=1e-6)
+
+
+def test_names_and_objects_are_keras_names():
+    for place in ("applications", "backend", "ops", "saving", "utils"):
+        for name in getattr(cn, place).__all__:
+            if (place, name) not in {("applications", "decode_predictions"), ("applications", "preprocess")}:
+                names = (
+                    getattr(keras, place),
+                    keras.ops.image,
+                    keras.ops.nn,
+                    keras.saving,
+                    keras.preprocessing,
+                )
+                assert any(hasattr(where, name) for where in names) or name == "Sequence", (place, name)
+
+
+def test_layers_of_the_users(tmp_path):
+    for_keras, for_here = own_layers.make_layers(keras), own_layers.make_layers(cn)
+    theirs = own_layers.make_network(keras, for_keras)
+    rng = np.random.default_rng(3)
+    theirs.set_weights([rng.uniform(0.1, 0.5, w.shape) for w in theirs.get_weights()])
+    expected = {key: np.asarray(value) for key, value in theirs(X).items()}
+    theirs.save(tmp_path / "m.keras")
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    ours = cn.load_model(tmp_path / "m.keras", custom_objects=for_here)
+    built = own_layers.make_network(cn, for_here)
+    built.load_weights(tmp_path / "m.weights.h5")
+    ours.save(tmp_path / "again.keras")
+    again = keras.models.load_model(tmp_path / "again.keras", custom_objects=for_keras)
+    for made in (ours.predict(X, verbose=0), built.predict(X, verbose=0), again(X)):
+        for key, value in expected.items():
+            np.testing.assert_allclose(np.asarray(made[key]), value, rtol=1e-4, atol=1e-5)
+    theirs.save(tmp_path / "m.h5")  # layers inside one of the user's have names of no meaning there
+    with pytest.raises(cn.ModelFormatError, match="'block/conv': 'kernel' is ambiguous"):
+        cn.load_model(tmp_path / "m.h5", custom_objects=for_here)
