@@ -18,6 +18,8 @@ docstrings assume
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 # Where each public name comes from; those of activations are that module's own list.
@@ -69,8 +71,8 @@ if TYPE_CHECKING:
         preprocessing,
         regularizers,
         saving,
-        utils,
     )
+    from . import data_preparation as utils
     from .errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
     from .functional import (
         average_pool2d,
@@ -96,6 +98,18 @@ if TYPE_CHECKING:
 
 def _module(name: str) -> Any:
     return importlib.import_module(f".{name}", __name__)
+
+
+def _place(name: str, home: str) -> None:
+    """Enter Keras's module `name`, which has what `home` has and loads it when first asked."""
+    place = ModuleType(f"{__name__}.{name}", f"Keras's place for {home}.")
+    place.__dict__.update(
+        __getattr__=lambda word: getattr(_module(home), word), __dir__=lambda: _module(home).__all__
+    )
+    sys.modules[place.__name__] = place
+
+
+_place("utils", "data_preparation")
 
 
 def __getattr__(name: str) -> Any:

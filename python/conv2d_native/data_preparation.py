@@ -1,4 +1,4 @@
-"""Keras's place for what stands around a network: `keras.utils`. Images, labels, batches, names of one's own."""
+"""Images, labels and batches before a network, and names of one's own: what programs look for in `keras.utils`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
-from ..backend import clear_session
-from ..picture_files import array_to_img, img_to_array, load_img, save_img
-from ..saving import (
+from . import arguments
+from .backend import clear_session
+from .picture_files import array_to_img, img_to_array, load_img, save_img
+from .saving import (
     CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
