@@ -50,6 +50,19 @@ def test_any_batch_gives_the_same_bits():
             np.testing.assert_array_equal(many[i : i + 1], single)
 
 
+def test_the_work_of_a_batch_that_runs_in_parts():
+    """Steps are planned for a part; what they report is the work of the whole call."""
+    g = _core.Graph()
+    y = g.conv2d(g.input((1, 112, 112, 64)), array(5, 5, 64, 64), padding=((2, 2), (2, 2)))
+    for n in 1, 16, 21:
+        executable = g.compile([y], n)
+        (step,) = executable.nodes
+        assert step["flops"] == pytest.approx(n * 2 * 112 * 112 * 64 * 64 * 25, rel=1e-12)
+        assert step["flops"] == pytest.approx(executable.flops, rel=1e-12)
+        assert step["bytes"] >= n * 2 * 4 * 112 * 112 * 64
+    assert f"n{n}h" not in step["problem"]
+
+
 def test_concatenations_are_written_in_place():
     kernel = array(1, 1, 8, 8)
     g = _core.Graph()

@@ -91,8 +91,8 @@ py::list describe(const Executable& e) {
     row["shape"] = py::tuple(py::cast(node.shape));
     row["problem"] = step.problem;
     row["algorithm"] = step.algorithm;
-    row["flops"] = step.flops;
-    row["bytes"] = step.bytes;
+    row["flops"] = step.flops * e.passes();
+    row["bytes"] = step.bytes * e.passes();
     rows.append(row);
   }
   return rows;

@@ -101,7 +101,7 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
 double Executable::flops() const {
   double sum = 0.0;
   for (const Step& step : steps_) sum += step.flops;
-  return part_ > 0 ? sum * static_cast<double>(n_) / static_cast<double>(part_) : sum;
+  return sum * passes();
 }
 
 std::unique_ptr<Executable::Memory> Executable::take_memory(int workers) const {

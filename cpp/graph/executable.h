@@ -31,6 +31,8 @@ class Executable {
   size_t arena_bytes() const { return static_cast<size_t>(memory_.arena_floats) * sizeof(float); }
   size_t worker_bytes() const { return worker_bytes_; }
   double flops() const;
+  // Passes over the steps that a call takes: their flops and bytes are those of one.
+  double passes() const { return part_ > 0 ? static_cast<double>(n_) / static_cast<double>(part_) : 1.0; }
 
   // Thread-safe. `seconds`, when not null, gets the time of every step. `poll` is called about every 0.1 s of
   // a long run, outside parallel regions, and may throw. Throws std::bad_alloc and what host steps and `poll`
