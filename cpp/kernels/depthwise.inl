@@ -13,9 +13,13 @@ constexpr int depthwise_rows_of(int64_t taps, int64_t step) {
   return kRegisters == 32 && (step == 1 || taps < 7) ? 2 : 1;
 }
 
-// sum[r][p] += x[q] * w_r[q - p * kStep] over the columns q of one input row. kFirst, kSecond: which output
-// rows use it. kBorder: columns outside [0, w) are skipped. `count` is the number of lanes.
-template <int kTaps, int kStep, bool kFirst, bool kSecond, bool kBorder, bool kFull, int kRows>
+// Columns of a tile that lie outside the image, at its left and right: two counts, or kSought where each
+// column must be looked at.
+constexpr int kSought = -1;
+
+// sum[r][p] += x[q] * w_r[q - p * kStep] over the columns q of one input row inside the image. kFirst,
+// kSecond: which output rows use it. `count` is the number of lanes.
+template <int kTaps, int kStep, bool kFirst, bool kSecond, int kLeft, int kRight, bool kFull, int kRows>
 CONV2D_INLINE void depthwise_row(const float* x, int64_t stride, int64_t column, int64_t w,
                                  const float* first, const float* second, int64_t tap_stride, int64_t count,
                                  Vec (&sum)[kRows][kDepthwisePixels]) {
@@ -25,9 +29,10 @@ CONV2D_INLINE void depthwise_row(const float* x, int64_t stride, int64_t column,
     if (kFirst) a[j] = load(first + j * tap_stride);
     if (kSecond) b[j] = load(second + j * tap_stride);
   }
+  constexpr int kColumns = (kDepthwisePixels - 1) * kStep + kTaps;
 #pragma GCC unroll 32
-  for (int q = 0; q < (kDepthwisePixels - 1) * kStep + kTaps; ++q) {
-    if (kBorder && (column + q < 0 || column + q >= w)) continue;
+  for (int q = kLeft == kSought ? 0 : kLeft; q < (kLeft == kSought ? kColumns : kColumns - kRight); ++q) {
+    if (kLeft == kSought && (column + q < 0 || column + q >= w)) continue;
     const float* from = x + (column + q) * stride;
     const Vec v = kFull ? load(from) : load_first(from, count);
 #pragma GCC unroll 8
@@ -56,7 +61,7 @@ CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int
   }
 }
 
-template <int kTaps, int kStep, int kRows, bool kBorder, bool kFull>
+template <int kTaps, int kStep, int kRows, int kLeft, int kRight, bool kFull>
 CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t done, int64_t c,
                                   int64_t count) {
   Vec sum[kRows][kDepthwisePixels];
@@ -70,27 +75,23 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
   const float* weights = t.weights + c;
   for (int64_t i = 0; i < t.kh + (kRows - 1) * t.sh; ++i) {
     if (t.rows[i] == nullptr) continue;
-    const float* x = t.rows[i] + c;
-    const float *a = weights + i * line, *b = weights + (i - t.sh) * line;
+    const float *x = t.rows[i] + c, *a = weights + i * line, *b = a - t.sh * line;
     if constexpr (kTaps == 0) {
-      depthwise_row_any<kBorder, kFull>(t, x, column, a, count, sum);
-    } else if constexpr (kRows == 1) {
-      depthwise_row<kTaps, kStep, true, false, kBorder, kFull>(x, t.pixel_stride, column, t.w, a, a,
-                                                               t.tap_stride, count, sum);
-    } else if (i < t.sh) {
-      depthwise_row<kTaps, kStep, true, false, kBorder, kFull>(x, t.pixel_stride, column, t.w, a, a,
-                                                               t.tap_stride, count, sum);
+      depthwise_row_any<kLeft == kSought, kFull>(t, x, column, a, count, sum);
+    } else if (kRows == 1 || i < t.sh) {
+      depthwise_row<kTaps, kStep, true, false, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, a,
+                                                                     t.tap_stride, count, sum);
     } else if (i < t.kh) {
-      depthwise_row<kTaps, kStep, true, true, kBorder, kFull>(x, t.pixel_stride, column, t.w, a, b,
-                                                              t.tap_stride, count, sum);
+      depthwise_row<kTaps, kStep, true, true, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, b,
+                                                                    t.tap_stride, count, sum);
     } else {
-      depthwise_row<kTaps, kStep, false, true, kBorder, kFull>(x, t.pixel_stride, column, t.w, b, b,
-                                                               t.tap_stride, count, sum);
+      depthwise_row<kTaps, kStep, false, true, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, b, b,
+                                                                     t.tap_stride, count, sum);
     }
   }
   // Read here, so that they take no register from the sums.
   const Vec low = set(t.activation->low()), high = set(t.activation->high());
-  if (kFull && !kBorder && t.residual[0] == nullptr && first >= done && first + kDepthwisePixels <= t.ow) {
+  if (kFull && t.residual[0] == nullptr && first + kDepthwisePixels <= t.ow) {
 #pragma GCC unroll 2
     for (int r = 0; r < kRows; ++r) {
       float* y = t.y[r] + first * t.y_stride + c;
@@ -116,33 +117,40 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
   }
 }
 
+// The channels that fill vectors.
+template <int kTaps, int kStep, int kRows, int kLeft, int kRight>
+void depthwise_channels(const DepthwiseRows& t, int64_t first, int64_t done) {
+  for (int64_t c = 0; c + kLanes <= t.channels; c += kLanes)
+    depthwise_tile<kTaps, kStep, kRows, kLeft, kRight, true>(t, first, done, c, kLanes);
+}
+
 template <int kTaps, int kStep, int kRows>
 void depthwise_tiles(const DepthwiseRows& t) {
-  const Activation& act = *t.activation;
   for (int64_t done = 0; done < t.ow;) {
     const int64_t last = t.ow - kDepthwisePixels;
     const int64_t first = done <= last || last < 0 ? done : last;
     const int64_t column = first * t.sw - t.pad_left;
     const int64_t reach = (kDepthwisePixels - 1) * t.sw + (t.kw - 1) * t.dw;
-    const bool border = column < 0 || column + reach >= t.w;
-    int64_t c = 0;
-    for (; c + kLanes <= t.channels; c += kLanes) {
-      if (border) {
-        depthwise_tile<kTaps, kStep, kRows, true, true>(t, first, done, c, kLanes);
-      } else {
-        depthwise_tile<kTaps, kStep, kRows, false, true>(t, first, done, c, kLanes);
-      }
+    constexpr int kHalf = kRows == 1 || kTaps * kStep < 10 ? kTaps / 2 : 0;  // beyond, registers are too few
+    const bool left = column < 0, right = column + reach >= t.w;
+    if ((left && column != -kHalf) || (right && column + reach != t.w - 1 + kHalf)) {
+      depthwise_channels<kTaps, kStep, kRows, kSought, kSought>(t, first, done);
+    } else if (left) {
+      right ? depthwise_channels<kTaps, kStep, kRows, kHalf, kHalf>(t, first, done)
+            : depthwise_channels<kTaps, kStep, kRows, kHalf, 0>(t, first, done);
+    } else {
+      right ? depthwise_channels<kTaps, kStep, kRows, 0, kHalf>(t, first, done)
+            : depthwise_channels<kTaps, kStep, kRows, 0, 0>(t, first, done);
     }
-    if (c < t.channels) {
-      depthwise_tile<kTaps, kStep, kRows, true, false>(t, first, done, c, t.channels - c);
-    }
+    if (const int64_t rest = t.channels % kLanes)
+      depthwise_tile<kTaps, kStep, kRows, kSought, kSought, false>(t, first, done, t.channels - rest, rest);
     done = first + kDepthwisePixels < t.ow ? first + kDepthwisePixels : t.ow;
   }
   const bool dense = t.y_stride == t.channels;
-  for (int r = 0; r < kRows && !act.is_clamp(); ++r) {
+  for (int r = 0; r < kRows && !t.activation->is_clamp(); ++r) {
     for (int64_t p = 0; p < (dense ? 1 : t.ow); ++p) {
       float* y = t.y[r] + p * t.y_stride;
-      activate(act, y, y, dense ? t.ow * t.channels : t.channels);
+      activate(*t.activation, y, y, dense ? t.ow * t.channels : t.channels);
     }
   }
 }
