@@ -18,8 +18,9 @@ namespace {
 // Floating-point operations and bytes of a problem: many small runs find more than few large ones. The
 // reference algorithm is instrumented to its innermost loop.
 constexpr double kMostWork = 4e5, kMostWorkOfMost = 6e4, kMostWorkOfReference = 1e4;
-constexpr double kMostElements = 1e5;  // of the kernel and of the image of a graph
+constexpr double kMostElements = 1e5;   // of the kernel and of the image of a graph
 constexpr int64_t kMostSamples = 1000;  // of no elements there could be 2^63
+constexpr int64_t kLongBatch = 512;     // rare enough that its run may take as long as it needs to be polled
 constexpr size_t kMostScratch = 16 << 20, kMostArena = 64 << 20;
 
 struct Bytes {
@@ -186,6 +187,7 @@ void graph_of(const ConvProblem& p, Bytes* bytes) {
   set_num_threads(bytes->workers(), true);
   const Executable e(g, {v}, n, std::make_shared<WeightStore>(), active_isa(), CompileOptions{});
   if (e.arena_bytes() > kMostArena || e.worker_bytes() > kMostScratch || n > kMostSamples) return;
+  if (n < kLongBatch && e.flops() > kMostWork) return;
   const Values x(n * p.h * p.w * p.c, bytes), y(n * element_count(g.at(v).shape), bytes);
   e.run({x.floats}, {y.floats});
 }
