@@ -111,6 +111,43 @@ def test_e8_set_weights_while_others_predict():
     assert not wrong
 
 
+def test_e10_other_threads_run_while_weights_are_packed():
+    run_case("""
+g = _core.Graph()
+kernel = np.ones((3, 3, 512, 512), np.float32)
+y = g.conv2d(g.input((1, 8, 8, 512)), kernel, padding=((1, 1), (1, 1)))
+ticks, stop = 0, threading.Event()
+def tick():
+    global ticks
+    while not stop.wait(0.0005): ticks += 1
+counter = threading.Thread(target=tick)
+counter.start()
+before = ticks
+g.compile([y], 1)
+during = ticks - before
+stop.set()
+counter.join()
+assert during >= 5, during
+""")
+
+
+def test_e10_threads_that_want_the_same_executable_share_it():
+    run_case("""
+import conv2d_native as cn
+model = cn.Sequential([cn.layers.Conv2D(256, 3, padding="same", input_shape=(8, 8, 256))])
+x = np.zeros((1, 8, 8, 256), np.float32)
+program = model._program([x])
+made, start = [], threading.Barrier(8)
+def want():
+    start.wait()
+    made.append(program.executable(1))
+threads = [threading.Thread(target=want) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(made) == 8 and len(set(map(id, made))) == 1
+""")
+
+
 def test_e10_thread_pools():
     model = make()
     want = model.predict(X, verbose=0)

@@ -258,8 +258,14 @@ void bind_graph(py::module_& m) {
             for (int output : outputs) g.at(output);
             if (n < 0)
               throw py::value_error("`n` must not be negative. Received: n=" + std::to_string(n) + ".");
-            construct(self, std::make_unique<Executable>(g, outputs, n, g.store, active_isa(),
-                                                         CompileOptions{exact, optimize, choices}));
+            Graph copy = g;  // other threads may add to g
+            std::unique_ptr<Executable> made;
+            {
+              const WithoutGil released;
+              made = std::make_unique<Executable>(std::move(copy), outputs, n, g.store, active_isa(),
+                                                  CompileOptions{exact, optimize, choices});
+            }
+            construct(self, std::move(made));
           },
           py::detail::is_new_style_constructor())
       .def(

@@ -15,12 +15,14 @@ import numpy as np
 
 from .. import _core, activations
 from .. import machine as machine
+from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack
 from .tensor import Tensor, exact, is_exact
 from .windows import WindowOperations
 
 _EXECUTABLES = 8  # batch sizes that a traced call keeps
+_LOCK = fork_safe_lock()
 
 __all__ = ["GraphBuilder", "Tensor", "Traced", "exact", "is_exact"]
 
@@ -92,11 +94,14 @@ class Traced:
         self.executables: Newest[tuple[int, bool], Any] = Newest(_EXECUTABLES)
 
     def executable(self, n: int, exact: bool = False) -> Any:
-        """The executable for batches of `n`."""
+        """The executable for batches of `n`. One thread compiles it, the others that want it wait."""
         made = self.executables.get((n, exact))
         if made is None:
-            made = self.builder.compile(self.outputs, n, exact, True, self.choices)
-            self.executables[n, exact] = made
+            with _LOCK:  # else each of them would pack the weights
+                made = self.executables.get((n, exact))
+                if made is None:
+                    made = self.builder.compile(self.outputs, n, exact, True, self.choices)
+                    self.executables[n, exact] = made
         return made
 
     @property
