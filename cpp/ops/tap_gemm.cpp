@@ -292,12 +292,12 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
         std::memset(to, 0, static_cast<size_t>(b.width * b.step) * sizeof(float));
         continue;
       }
-      const float* from = io.x + ((n * p_.h + y) * p_.w + x0) * io.x_stride + channel;
+      const float* from = io.x + (n * p_.h + y) * p_.w * io.x_stride + channel;
       std::memset(to, 0, static_cast<size_t>(lo * b.step) * sizeof(float));
       PreOp pre = io.pre.from(n, p_.c, channel);
       if (repeats) pre.scale = pattern[0], pre.shift = pattern[1];
       for (int64_t x = lo; x < hi; x += at_once) {
-        copy(pre, from + x * io.x_stride, to + x * b.step, std::min(at_once, hi - x) * count);
+        copy(pre, from + (x0 + x) * io.x_stride, to + x * b.step, std::min(at_once, hi - x) * count);
       }
       std::memset(to + hi * b.step, 0, static_cast<size_t>((b.width - hi) * b.step) * sizeof(float));
     }
