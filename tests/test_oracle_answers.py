@@ -62,7 +62,7 @@ def has_reference(case):
     return plain and class_name in {*CONVOLUTIONS, *POOLS, *OTHERS}
 
 
-@pytest.mark.parametrize("case", filter(has_reference, CASES), ids=lambda case: case_id(*case))
+@pytest.mark.parametrize("case", list(filter(has_reference, CASES)), ids=lambda case: case_id(*case))
 def test_reference(case):
     class_name, arguments, shapes = case
     key = case_id(*case)
