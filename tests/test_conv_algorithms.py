@@ -26,6 +26,10 @@ SHAPED = (
     same(2, 20, 33, 4, 5, 5, 5, stride=2),
     same(1, 6, 6, 300, 33, 3, 3, dilation=2),
     same(1, 19, 18, 3, 64, 7, 7, stride=2, activation="relu"),
+    same(2, 9, 11, 160, 40, 3, 3, dilation=4, activation="relu"),
+    same(1, 3, 45, 136, 17, 1, 3, dilation=20),
+    same(1, 6, 20, 1024, 24, 3, 3, dilation=5),
+    same(1, 9, 9, 320, 34, 3, 3, dilation=3, groups=2),
     *(
         same(1, 15, 17, c, c, k, k, stride=s, groups=c)
         for c, k, s in ((20, 7, 1), (130, 3, 2), (16, 7, 2), (3, 4, 3))
@@ -118,6 +122,20 @@ def test_threads_and_batch_change_no_bit(text, isa):
         np.testing.assert_array_equal(got, run(batch, algorithm, x, kernel, bias), algorithm)
         for i in range(0, len(x), max(1, len(x) // 3)):
             np.testing.assert_array_equal(got[i : i + 1], run(one, algorithm, x[i : i + 1], kernel, bias))
+
+
+@pytest.mark.parametrize("weight", [np.inf, np.nan])
+def test_weights_that_are_not_finite_meet_the_same_zeros_in_any_run(weight, isa):
+    """Pixels that see only zeros are left out, but for such weights: what is left out depends on the threads."""
+    text = same(3, 5, 45, 136, 17, 1, 3, dilation=20)
+    x, kernel, bias = ConvProblem.parse(text).data()
+    kernel[0, 0, -1, 3] = weight
+    _core.set_num_threads(1)
+    one = run(text, "gemm", x, kernel, bias)
+    assert np.isnan(one[:, :, :20, 3]).all() and np.isfinite(np.delete(one, 3, axis=3)).all()
+    for threads in (2, 3):
+        _core.set_num_threads(threads, True)
+        np.testing.assert_array_equal(run(text, "gemm", x, kernel, bias), one)
 
 
 @pytest.mark.parametrize("text", [t for t in PROBLEMS if ConvProblem.parse(t).activation in (None, "relu")])

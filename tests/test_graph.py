@@ -90,18 +90,20 @@ def test_zero_padding_moves_into_the_convolution():
     close(executable.run([v])[0], oracle.conv2d(v, kernel, padding=((2, 1), (0, 3))))
 
 
-def test_a_transformation_of_the_input_moves_into_the_convolution():
-    scale, shift, gate, kernel = array(8), array(8), array(2, 1, 1, 8), array(1, 1, 8, 6)
+@pytest.mark.parametrize(("channels", "k", "dilation"), [(8, 1, 1), (24, 3, 1), (160, 3, 1), (160, 3, 4)])
+def test_a_transformation_of_the_input_moves_into_the_convolution(channels, k, dilation):
+    scale, shift, gate = array(channels), array(channels), array(2, 1, 1, channels)
+    kernel, padding = array(k, k, channels, 6) / channels**0.5, ((k // 2 * dilation,) * 2,) * 2
     g = _core.Graph()
-    x, z = g.input((1, 5, 4, 8)), g.input((1, 1, 1, 8))
-    normed = g.conv2d(g.activation(g.scale_shift(x, scale, shift), "relu"), kernel)
-    gated = g.conv2d(g.binary("multiply", x, z), kernel)
-    executable = g.compile([normed, gated], 2)
+    x, z = g.input((1, 5, 4, channels)), g.input((1, 1, 1, channels))
+    transformed = g.activation(g.scale_shift(x, scale, shift), "relu"), g.binary("multiply", x, z)
+    outputs = [g.conv2d(t, kernel, padding=padding, dilation=(dilation,) * 2) for t in transformed]
+    executable = g.compile(outputs, 2)
     assert ops(executable) == ["conv", "conv"]
-    v = array(2, 5, 4, 8)
-    got = executable.run([v, gate])
-    close(got[0], oracle.conv2d(np.maximum(v * scale.astype(np.float64) + shift, 0), kernel))
-    close(got[1], oracle.conv2d(v * gate.astype(np.float64), kernel))
+    v = array(2, 5, 4, channels)
+    expected = np.maximum(v * scale.astype(np.float64) + shift, 0), v * gate.astype(np.float64)
+    for got, e in zip(executable.run([v, gate]), expected, strict=True):
+        close(got, oracle.conv2d(e, kernel, padding=padding, dilation_rate=dilation))
 
 
 def test_shapes_move_without_a_copy_or_with_one():

@@ -97,20 +97,12 @@ class DepthwisePlan : public ConvPlan {
     t.activation = &p.activation;
     t.rows = rows;
     t.pixel_stride = ring == nullptr ? io.x_stride : width;
-    t.w = p.w;
-    t.channels = channels;
-    t.kh = p.kh;
-    t.kw = p.kw;
-    t.sh = p.sh;
-    t.sw = p.sw;
-    t.dw = p.dw;
-    t.pad_left = p.pad.left;
+    t.w = p.w, t.ow = p.ow, t.channels = channels;
+    t.kh = p.kh, t.kw = p.kw, t.sh = p.sh, t.sw = p.sw, t.dw = p.dw, t.pad_left = p.pad.left;
     t.bias = packed_->floats() + c0;
     t.weights = t.bias + stride;
     t.tap_stride = stride;
-    t.ow = p.ow;
-    t.y_stride = io.y_stride;
-    t.residual_stride = io.residual_stride;
+    t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
     for (int64_t r = 0; r < t.out_rows; ++r) {
       const int64_t pixel = (n * p.oh + oy + r * p.dh) * p.ow;
       t.y[r] = io.y + pixel * io.y_stride + c0;

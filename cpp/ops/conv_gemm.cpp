@@ -1,8 +1,10 @@
 // Convolution as products of pixels and packed panels, tap by tap (ops/tap_gemm.h). Takes every problem;
 // strided, dilated and grouped ones at the same speed. Few channels a group leave vectors half empty; very
 // few outputs without groups are sums over vectors of channels instead.
+#include <algorithm>
 #include <cmath>
 
+#include "base/checked.h"
 #include "ops/conv_algorithms.h"
 #include "ops/tap_gemm.h"
 
@@ -19,6 +21,19 @@ TapProblem taps_of(const ConvProblem& p) {
   for (int64_t i = 0; i < p.kh; ++i) t.dy.push_back(i * p.dh - p.pad.top), t.ky.push_back(i);
   for (int64_t j = 0; j < p.kw; ++j) t.dx.push_back(j * p.dw - p.pad.left), t.kx.push_back(j);
   return t;
+}
+
+// Share of the (output, tap) pairs of one axis that tiles of outputs compute: those inside the image.
+double seen(int64_t outputs, int64_t size, int64_t taps, int64_t stride, int64_t dilation, int64_t pad,
+            int64_t tile) {
+  int64_t pairs = outputs * taps;
+  for (int64_t t = 0; t < taps; ++t) {
+    const int64_t at = t * dilation - pad;
+    const int64_t before = std::min(outputs, ceil_div(std::max<int64_t>(-at, 0), stride));
+    const int64_t after = outputs - std::min(outputs, ceil_div(std::max<int64_t>(size - at, 0), stride));
+    pairs -= std::max<int64_t>(before - tile + 1, 0) + std::max<int64_t>(after - tile + 1, 0);
+  }
+  return static_cast<double>(pairs) / static_cast<double>(outputs * taps);
 }
 
 class GemmPlan : public ConvPlan {
@@ -41,30 +56,34 @@ class GemmPlan : public ConvPlan {
 }  // namespace
 
 ConvAlgorithm conv_gemm() {
-  return {"gemm",
-          true,
-          true,
-          [](const ConvProblem&, const Kernels&) { return std::string(); },
-          [](const ConvProblem& p, const Machine& m) {
-            const double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
-            if (vectors_run_over_k(p.groups, p.oc, static_cast<int64_t>(m.lanes))) {
-              const double steps =
-                  static_cast<double>(p.kh * p.kw) * std::ceil(static_cast<double>(p.c) / m.lanes);
-              const double sums = static_cast<double>(p.n * p.oh * p.ow * p.oc);
-              const double step = (m.wide ? 2.6 : 5.6) * m.lanes / m.flops_per_cycle;
-              return sums * (steps * step + 4.0) + bytes / m.bytes_per_cycle;
-            }
-            const double vectors =
-                std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
-            const bool thin =
-                !m.wide && static_cast<double>(p.group_oc()) <= m.lanes;  // too few sums at once
-            const double slower = p.groups == 1 ? 1.0 : thin ? 2.4 : 1.2;
-            const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
-            const double stores = static_cast<double>(p.n * p.oh * p.ow) * vectors * 1.5;
-            const double share = m.wide ? 1.0 : 0.85;  // of the peak, with 16 registers
-            return p.flops() * padded / (share * m.flops_per_cycle) + stores + bytes / m.bytes_per_cycle;
-          },
-          make_plan<GemmPlan>};
+  return {
+      "gemm",
+      true,
+      true,
+      [](const ConvProblem&, const Kernels&) { return std::string(); },
+      [](const ConvProblem& p, const Machine& m) {
+        const double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
+        if (vectors_run_over_k(p.groups, p.oc, static_cast<int64_t>(m.lanes))) {
+          const double steps =
+              static_cast<double>(p.kh * p.kw) * std::ceil(static_cast<double>(p.c) / m.lanes);
+          const double sums = static_cast<double>(p.n * p.oh * p.ow * p.oc);
+          const double step = (m.wide ? 2.6 : 5.6) * m.lanes / m.flops_per_cycle;
+          return sums * (steps * step + 4.0) + bytes / m.bytes_per_cycle;
+        }
+        const double vectors =
+            std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
+        const bool thin = !m.wide && static_cast<double>(p.group_oc()) <= m.lanes;  // too few sums at once
+        const double slower = p.groups == 1 ? 1.0 : thin ? 2.4 : 1.2;
+        const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
+        const double stores = static_cast<double>(p.n * p.oh * p.ow) * vectors * 1.5;
+        const double share = m.wide ? 1.0 : 0.85;     // of the peak, with 16 registers
+        const bool skips = 2 * p.group_c() > kDepth;  // one tap a chunk
+        const double pairs = skips ? seen(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top, 1) *
+                                         seen(p.ow, p.w, p.kw, p.sw, p.dw, p.pad.left, m.wide ? 14 : 6)
+                                   : 1.0;
+        return p.flops() * pairs * padded / (share * m.flops_per_cycle) + stores + bytes / m.bytes_per_cycle;
+      },
+      make_plan<GemmPlan>};
 }
 
 }  // namespace conv2d

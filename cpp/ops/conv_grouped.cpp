@@ -75,16 +75,12 @@ class GroupedPlan : public ConvPlan {
     t.row_step = p.dh * row_floats;
     t.pixel_step = p.sw * channels_;
     t.tap_step = p.dw * channels_;
-    t.kh = p.kh;
-    t.kw = p.kw;
-    t.shared = shared_;
-    t.group = p.group_c();
+    t.kh = p.kh, t.kw = p.kw, t.ow = p.ow;
+    t.shared = shared_, t.group = p.group_c();
     t.count = std::min<int64_t>(kernels_.lanes, p.oc - o);
     t.bias = packed_->floats() + o;
     t.weights = packed_->floats() + (blocks_ + block * p.kh * p.kw * p.group_c()) * kernels_.lanes;
-    t.ow = p.ow;
-    t.y_stride = io.y_stride;
-    t.residual_stride = io.residual_stride;
+    t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
     for (int64_t oy = rows.begin; oy < rows.end; ++oy) {
       const int64_t pixel = (n * p.oh + oy) * p.ow;
       t.x = copied + (oy - rows.begin) * p.sh * row_floats;

@@ -94,10 +94,8 @@ class PlanarPlan : public ConvPlan {
     t.offsets = offsets_.data();
     t.taps = static_cast<int64_t>(offsets_.size());
     t.count = p.ow;
-    t.y_stride = io.y_stride;
-    t.residual_stride = io.residual_stride;
-    t.low = p.activation.low();
-    t.high = p.activation.high();
+    t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
+    t.low = p.activation.low(), t.high = p.activation.high();
     for (int64_t first = 0; first < p.oc; first += kOutputs) {
       t.outputs = std::min(kOutputs, p.oc - first);
       t.w = packed_->floats() + first * t.taps;

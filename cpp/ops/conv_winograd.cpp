@@ -206,17 +206,14 @@ class WinogradPlan : public ConvPlan {
     if (io.pre.empty() && y >= 0 && x >= 0 && y + (form_.rows - 1) * p.dh < p.h &&
         x + (form_.columns - 1) * p.dw < p.w) {
       t.x = io.x + ((tile.n * p.h + y) * p.w + x) * io.x_stride + g * p.group_c();
-      t.row = p.dh * p.w * io.x_stride;
-      t.column = p.dw * io.x_stride;
+      t.row = p.dh * p.w * io.x_stride, t.column = p.dw * io.x_stride;
     } else {
       gather(io, g, tile, pixels);
       t.x = pixels;
-      t.row = form_.columns * ld_pixel_;
-      t.column = ld_pixel_;
+      t.row = form_.columns * ld_pixel_, t.column = ld_pixel_;
     }
     t.channels = p.group_c();
-    t.v = v;
-    t.plane = plane_v_;
+    t.v = v, t.plane = plane_v_;
     return form_.input(t);
   }
 
@@ -249,26 +246,21 @@ class WinogradPlan : public ConvPlan {
     const int64_t pixel = (tile.n * p.oh + tile.row.first) * p.ow + tile.column.first;
     WinogradOutput t{};
     t.y = io.y + pixel * io.y_stride + oc;
-    t.row = p.dh * p.ow * io.y_stride;
-    t.column = p.dw * io.y_stride;
-    t.rows = tile.row.count;
-    t.columns = tile.column.count;
+    t.row = p.dh * p.ow * io.y_stride, t.column = p.dw * io.y_stride;
+    t.rows = tile.row.count, t.columns = tile.column.count;
     t.channels = std::min<int64_t>(2 * kernels_.lanes, p.group_oc() - first);
     t.bias = weights_->bias() != nullptr ? weights_->bias() + oc : nullptr;
     if (io.residual != nullptr) {
       t.residual = io.residual + pixel * io.residual_stride + oc;
-      t.residual_row = p.dh * p.ow * io.residual_stride;
-      t.residual_column = p.dw * io.residual_stride;
+      t.residual_row = p.dh * p.ow * io.residual_stride, t.residual_column = p.dw * io.residual_stride;
     }
-    t.low = p.activation.low();
-    t.high = p.activation.high();
+    t.low = p.activation.low(), t.high = p.activation.high();
     return t;
   }
 
   void finish(const ConvIo& io, int64_t g, int64_t panel, const Tile& tile, const float* m) const {
     WinogradOutput t = output_of(io, g, panel, tile);
-    t.m = m;
-    t.plane = plane_m_;
+    t.m = m, t.plane = plane_m_;
     form_.output(t);
     if (problem.activation.is_clamp()) return;
     for (int64_t i = 0; i < t.rows * t.columns; ++i) {

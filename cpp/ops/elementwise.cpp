@@ -149,8 +149,7 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
   BinaryRows rows{};
   rows.activation = &activation;
   rows.count = t.shape[t.rank - 1];
-  rows.a_step = t.a_strides[t.rank - 1];
-  rows.b_step = t.b_strides[t.rank - 1];
+  rows.a_step = t.a_strides[t.rank - 1], rows.b_step = t.b_strides[t.rank - 1];
   if (t.rank == 1) {
     rows.rows = 1;
     return each_element(worker, rows.count, [&](Range range) {
@@ -164,8 +163,7 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
   }
   // The last but one axis holds the rows; the axes before it are walked as digits of `outer`.
   const int64_t axis = t.rank - 2, inner = t.shape[axis];
-  rows.a_row = t.a_strides[axis];
-  rows.b_row = t.b_strides[axis];
+  rows.a_row = t.a_strides[axis], rows.b_row = t.b_strides[axis];
   rows.y_row = rows.count;
   const int64_t channels = rows.count;
   const bool periodic = rows.a_step == 1 && rows.b_step == 1 && rows.a_row == channels && rows.b_row == 0;

@@ -15,15 +15,9 @@ void run_pool(const Kernels& kernels, const PoolProblem& p, ConstView x, View y,
   PoolRow t{};
   t.max = p.kind == PoolKind::kMax;
   t.empty = t.max ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
-  t.row_stride = p.w * x.stride;
-  t.pixel_stride = x.stride;
-  t.w = p.w;
-  t.kw = p.kw;
-  t.sw = p.sw;
-  t.pad_left = p.pad.left;
-  t.y_stride = y.stride;
-  t.ow = p.ow;
-  t.channels = p.c;
+  t.row_stride = p.w * x.stride, t.pixel_stride = x.stride, t.y_stride = y.stride;
+  t.w = p.w, t.ow = p.ow, t.channels = p.c;
+  t.kw = p.kw, t.sw = p.sw, t.pad_left = p.pad.left;
   worker.each_unit(p.n * p.oh, [&](int64_t row) {
     const int64_t at = row % p.oh * p.sh - p.pad.top;
     const int64_t first = std::max<int64_t>(at, 0), last = std::min(at + p.kh, p.h);

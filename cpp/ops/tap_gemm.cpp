@@ -1,8 +1,9 @@
 // Blocks of pixels times panels of columns, chunk after chunk of k. k runs over (channels, taps, channels of
 // the chunk): chunks of at most kDepth keep a tile of pixels in the first-level cache and bound the rounding
-// error, because their sums are added as partial sums. Pixels are read in place where no tap leaves the
-// image; else the rows that a block needs are copied once, with zeros around them. Goto and van de Geijn,
-// 2008; indirect rows after Dukhan, "The Indirect Convolution Algorithm", 2019.
+// error, because their sums are added as partial sums. Pixels are read in place where no tap leaves the image
+// or chunks have one tap, which tiles that see zeros alone leave out; else the rows that a block needs are
+// copied once, with zeros around them, or tap by tap where taps lie far apart. Goto and van de Geijn, 2008;
+// indirect rows after Dukhan, "The Indirect Convolution Algorithm", 2019.
 #include "ops/tap_gemm.h"
 
 #include <algorithm>
@@ -13,7 +14,6 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kDepth = 256;  // longest chain of one partial sum
 constexpr int64_t kBlockPixels = 112;
 constexpr double kBlockShare = 0.25;   // of the second-level cache, for a block's pixels and outputs
 constexpr double kPanelShare = 0.375;  // and for the panels that it meets
@@ -34,6 +34,7 @@ bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
 struct TapGemm::Block {
   Range pixels;
   Source source;
+  bool in_place;
   float* copied;
   int64_t step, width;             // floats between copied pixels, pixels of a copied row
   int64_t row_lo, col_lo, col_hi;  // of all rows n * gh + gy and columns gx that the block touches
@@ -59,74 +60,18 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   const int64_t rows = std::clamp<int64_t>(block_pixels_ / p_.gw, 1, std::max<int64_t>(1, p_.n * p_.gh)),
                 images = std::min(p_.n, (rows - 1) / p_.gh + 2);
   const int64_t columns = (std::min(p_.gw, block_pixels_) - 1) * p_.sw + extent_w();
-  copy_floats_ = taps() == 1
-                     ? block_pixels_ * step
-                     : checked_multiply({rows * p_.sh + images * extent_h(), columns, step}, "scratch");
+  const int64_t by_rows = checked_multiply({rows * p_.sh + images * extent_h(), columns, step}, "scratch");
+  by_taps_ = single_ && (taps() == 1 || block_pixels_ * taps() * step <= 2 * by_rows);
+  copy_floats_ = by_taps_ ? (block_pixels_ + 1) * step : by_rows;
   worker_bytes_ = static_cast<size_t>(checked_multiply({4, ceil_div(copy_floats_, 16) * 16}, "scratch") +
                                       ceil_div((3 * block_pixels_ + kDepth) * 8, 64) * 64);
   packed_ = weights_->packed(key, [&] { return pack(); });
 }
 
-void TapGemm::make_chunks() {
-  const int64_t parts = ceil_div(p_.group_c(), kDepth);
-  const int64_t channels = parts == 1 ? p_.group_c() : ceil_div(ceil_div(p_.group_c(), parts), 16) * 16;
-  const int64_t across = static_cast<int64_t>(p_.dx.size());
-  for (int64_t c0 = 0; c0 < p_.group_c(); c0 += channels) {
-    const int64_t count = std::min(channels, p_.group_c() - c0);
-    const int64_t unit = across * count <= kDepth ? across : 1;  // whole rows of taps where they fit
-    const int64_t units = taps() / unit, most = std::max<int64_t>(1, kDepth / (unit * count));
-    const int64_t pieces = std::max<int64_t>(1, ceil_div(units, most));
-    for (int64_t i = 0; i < pieces; ++i) {
-      const Range r = part({0, units}, i, pieces);
-      chunks_.push_back({r.begin * unit, (r.end - r.begin) * unit, c0, count, group_floats_});
-      const int64_t left = p_.group_oc() - (panels_ - 1) * kernels_.gemm_columns;
-      const int64_t last = few_ ? p_.oc : left <= kernels_.lanes ? kernels_.lanes : kernels_.gemm_columns;
-      const int64_t width = (panels_ - 1) * kernels_.gemm_columns + last;
-      group_floats_ += chunks_.back().taps * count * width;
-    }
-  }
-}
-
-Buffer TapGemm::pack() const {
-  const int64_t columns = kernels_.gemm_columns, across = static_cast<int64_t>(p_.dx.size());
-  const bool plain = p_.kernel_o_step == 1 && weights_->scales().empty();
-  Buffer buffer(static_cast<size_t>(checked_multiply({4, p_.groups, group_floats_}, "the packed kernel")));
-  for (int64_t g = 0; g < p_.groups; ++g) {
-    for (const Chunk& chunk : chunks_) {
-      float* to = buffer.floats() + g * group_floats_ + chunk.b_begin;
-      const int64_t panel_floats = columns * chunk.taps * chunk.channels;
-      for (int64_t t = chunk.first, k = 0; t < chunk.first + chunk.taps; ++t) {
-        const int64_t tap =
-            p_.ky[static_cast<size_t>(t / across)] * p_.kernel_w + p_.kx[static_cast<size_t>(t % across)];
-        for (int64_t c = chunk.c0; c < chunk.c0 + chunk.channels; ++c, ++k) {
-          const float* from = weights_->kernel() + tap * p_.group_c() * p_.oc + c * p_.kernel_c_step;
-          for (int64_t o = 0; few_ && o < p_.oc; ++o) {
-            to[o * chunk.taps * chunk.channels + k] = from[o * p_.kernel_o_step] * weights_->scale(o);
-          }
-          if (few_) continue;
-          for (int64_t panel = 0; panel < panels_; ++panel) {
-            const int64_t o = g * p_.group_oc() + panel * columns,
-                          left = std::min(columns, p_.group_oc() - panel * columns);
-            const int64_t width = left <= kernels_.lanes ? kernels_.lanes : columns;
-            float* row = to + panel * panel_floats + k * width;
-            for (int64_t j = 0; plain && j < left / 16; ++j) std::memcpy(row + 16 * j, from + o + 16 * j, 64);
-            for (int64_t j = plain ? left / 16 * 16 : 0; j < left; ++j) {
-              row[j] = from[(o + j) * p_.kernel_o_step] * weights_->scale(o + j);
-            }
-            std::fill(row + left, row + width, 0.0f);
-          }
-        }
-      }
-    }
-  }
-  return buffer;
-}
-
-TapGemm::Source TapGemm::source_of(const ConvIo& io) const {
+// Whether kernels may read pixels where they lie.
+bool TapGemm::readable(const ConvIo& io) const {
   const int64_t next = p_.gw > 1 ? p_.sw * io.x_stride : (p_.gh > 1 ? p_.sh : p_.h) * p_.w * io.x_stride;
-  const bool several = p_.n * p_.gh * p_.gw >= 8;
-  if (inside_ && io.pre.empty() && !(several && collides(next))) return Source::kInPlace;
-  return taps() == 1 ? Source::kPixels : Source::kRows;
+  return io.pre.empty() && (p_.n * p_.gh * p_.gw < 8 || !collides(next));
 }
 
 // How many parts of the columns workers take: cores that write parts of the same rows of y disturb each
@@ -151,7 +96,10 @@ int64_t TapGemm::shares_of_columns(int workers) const {
 // Units are blocks of pixels times parts of the panels of all groups.
 void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
   Block b{};
-  b.source = source_of(io);
+  b.in_place = readable(io);
+  b.source = b.in_place && inside_                 ? Source::kInPlace
+             : single_ && (b.in_place || by_taps_) ? Source::kTaps
+                                                   : Source::kRows;
   b.copied = reinterpret_cast<float*>(scratch);
   b.a = reinterpret_cast<const float**>(scratch + ceil_div(copy_floats_, 16) * 64);
   b.residual = b.a + block_pixels_;
@@ -165,7 +113,7 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   const int64_t across = ceil_div(line, grain), grains = by_rows ? p_.n * p_.gh * across : across;
   const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
   const int64_t least_pixels = large ? kLeastPixelsOfLargeKernel : kLeastPixels;
-  const int64_t least_columns = b.source == Source::kInPlace ? kLeastColumns : kLeastColumnsOfCopies;
+  const int64_t least_columns = b.in_place && !by_rows ? kLeastColumns : kLeastColumnsOfCopies;
   const int64_t wanted = worker.count > 1 ? kUnitsPerWorker * worker.count : 1;
   int64_t parts = shares_of_columns(worker.count);
   const int64_t blocks =
@@ -183,17 +131,17 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
 
 void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
   const int64_t most = chunks_.empty() ? 0 : chunks_[0].channels;
-  b->step = b->source == Source::kInPlace                            ? io.x_stride
-            : b->source == Source::kPixels || collides(p_.sw * most) ? ceil_div(most, 16) * 16 + kPadFloats
-                                                                     : most;
-  if (b->source == Source::kPixels && most <= 16) b->step = most;
+  b->step = b->source == Source::kInPlace                           ? io.x_stride
+            : b->source == Source::kRows && !collides(p_.sw * most) ? most
+            : b->source == Source::kTaps && most <= 16              ? most
+                                                                    : ceil_div(most, 16) * 16 + kPadFloats;
   locate(io, b);
   for (int64_t g = units.begin / panels_; g <= (units.end - 1) / panels_; ++g) {
     const Range panels{std::max(units.begin - g * panels_, int64_t{0}),
                        std::min(units.end - g * panels_, panels_)};
     for (const Chunk& chunk : chunks_) {
       const int64_t channel = g * p_.group_c() + chunk.c0;
-      if (chunk.first == 0 && b->source == Source::kPixels) copy_pixels(io, *b, channel, chunk.channels);
+      if (b->source == Source::kTaps) locate_tap(io, *b, chunk, channel);
       if (chunk.first == 0 && b->source == Source::kRows) copy_rows(io, *b, channel, chunk.channels);
       GemmTile t{};
       t.runs = find_runs(chunk, *b, &t.depth);
@@ -204,8 +152,7 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
       t.accumulate = &chunk != &chunks_.front();
       t.finish = &chunk == &chunks_.back();
       t.bias = weights_->bias();
-      t.low = p_.activation.low();
-      t.high = p_.activation.high();
+      t.low = p_.activation.low(), t.high = p_.activation.high();
       few_ ? multiply_few(chunk, *b, io.residual != nullptr, t)
            : multiply(chunk, *b, g, panels, io.residual != nullptr, t);
     }
@@ -221,17 +168,18 @@ void TapGemm::locate(const ConvIo& io, Block* b) const {
   b->col_hi = b->row_lo == row_hi ? (px.end - 1) % p_.gw : p_.gw - 1;
   b->width = b->source == Source::kRows ? (b->col_hi - b->col_lo) * p_.sw + extent_w() : p_.w;
   const int64_t dy = p_.dy.front(), dx = p_.dx.front();
-  const int64_t a_step = b->source == Source::kPixels ? b->step : p_.sw * b->step,
-                c_step = p_.yw_step * io.y_stride, residual_step = p_.yw_step * io.residual_stride;
+  const int64_t a_step = b->source == Source::kTaps ? 0 : p_.sw * b->step, c_step = p_.yw_step * io.y_stride,
+                residual_step = p_.yw_step * io.residual_stride;
   int64_t copied_row = 0, i = 0;
   for (int64_t row = b->row_lo; row <= row_hi; ++row) {
     const int64_t n = row / p_.gh, gy = row % p_.gh, gx = i == 0 ? px.begin % p_.gw : 0;
     const int64_t to = (n * p_.yh + gy * p_.yh_step + p_.yh_first) * p_.yw + gx * p_.yw_step + p_.yw_first;
-    const float* a = b->source == Source::kInPlace
-                         ? io.x + ((n * p_.h + gy * p_.sh + dy) * p_.w + gx * p_.sw + dx) * io.x_stride
-                     : b->source == Source::kPixels
-                         ? b->copied + i * b->step
-                         : b->copied + (copied_row * b->width + (gx - b->col_lo) * p_.sw) * b->step;
+    const float* a = b->copied;
+    if (b->source == Source::kInPlace) {
+      a = io.x + ((n * p_.h + gy * p_.sh + dy) * p_.w + gx * p_.sw + dx) * io.x_stride;
+    } else if (b->source == Source::kRows) {
+      a += (copied_row * b->width + (gx - b->col_lo) * p_.sw) * b->step;
+    }
     float* c = io.y + to * io.y_stride;
     const float* residual = io.residual != nullptr ? io.residual + to * io.residual_stride : nullptr;
     const int64_t end = std::min(i + p_.gw - gx, px.end - px.begin);
@@ -250,20 +198,20 @@ void TapGemm::copy(const PreOp& pre, const float* from, float* to, int64_t count
   if (k < count) std::memcpy(to + k, from + k, static_cast<size_t>(count - k) * sizeof(float));
 }
 
-void TapGemm::copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const {
-  int64_t n = b.row_lo / p_.gh, gy = b.row_lo % p_.gh, gx = b.pixels.begin % p_.gw;
-  for (int64_t i = 0; i < b.pixels.end - b.pixels.begin; ++i) {
-    const int64_t y = gy * p_.sh + p_.dy.front(), x = gx * p_.sw + p_.dx.front();
-    float* to = b.copied + i * b.step;
-    if (y < 0 || y >= p_.h || x < 0 || x >= p_.w) {
-      std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
-    } else {
-      copy(io.pre.from(n, p_.c, channel), io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel, to,
-           count);
-    }
-    if (++gx == p_.gw) {
-      gx = 0;
-      if (++gy == p_.gh) gy = 0, ++n;
+// Where the pixels of the block find the one tap of the chunk. The first copied pixel is zeros.
+void TapGemm::locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const {
+  const int64_t across = static_cast<int64_t>(p_.dx.size()), count = b.pixels.end - b.pixels.begin;
+  const int64_t dy = p_.dy[static_cast<size_t>(chunk.first / across)],
+                dx = p_.dx[static_cast<size_t>(chunk.first % across)];
+  std::memset(b.copied, 0, static_cast<size_t>(chunk.channels) * sizeof(float));
+  for (int64_t i = 0, row = b.row_lo, gx = b.pixels.begin % p_.gw; i < count; ++row, gx = 0) {
+    const int64_t n = row / p_.gh, y = row % p_.gh * p_.sh + dy, end = std::min(i + p_.gw - gx, count);
+    for (int64_t x = gx * p_.sw + dx; i < end; ++i, x += p_.sw) {
+      const bool seen = y >= 0 && y < p_.h && x >= 0 && x < p_.w;
+      const float* from = seen ? io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel : b.copied;
+      b.a[i] = b.in_place || !seen ? from : b.copied + (i + 1) * b.step;
+      if (seen && !b.in_place)
+        copy(io.pre.from(n, p_.c, channel), from, b.copied + (i + 1) * b.step, chunk.channels);
     }
   }
 }
@@ -318,7 +266,7 @@ int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t* depth) c
   for (int64_t t = chunk.first; t < chunk.first + chunk.taps; t += length) {
     const int64_t y = p_.dy[static_cast<size_t>(t / across)] - p_.dy.front();
     const int64_t x = p_.dx[static_cast<size_t>(t % across)] - p_.dx.front();
-    b.offsets[runs++] = (y * b.width + x) * b.step;
+    b.offsets[runs++] = b.source == Source::kTaps ? 0 : (y * b.width + x) * b.step;
   }
   return runs;
 }
@@ -342,6 +290,8 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
   const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
   const bool far = 4 * group_floats_ > kFarBytes;
   t.b_step = columns * depth;
+  const bool skips = b.source == Source::kTaps && packed_->floats()[p_.groups * group_floats_] > 0.0f;
+  const int64_t runs = t.runs;
   for (int64_t from = panels.begin; from < panels.end; from += fit) {
     const int64_t to = std::min(from + fit, panels.end), first_column = g * p_.group_oc() + from * columns;
     const float* next = far ? next_panels(chunk, g, panels, to) : nullptr;
@@ -356,6 +306,7 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
       t.a = b.a + rows.begin;
       t.c = b.c + rows.begin;
       t.residual = residual ? b.residual + rows.begin : nullptr;
+      t.runs = skips && std::count(t.a, t.a + height, b.copied) == height ? 0 : runs;  // zeros add nothing
       for (int64_t panel = from; panel < to;) {
         t.column = g * p_.group_oc() + panel * columns;
         const int64_t left = last - t.column;

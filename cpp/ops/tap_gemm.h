@@ -11,6 +11,8 @@
 
 namespace conv2d {
 
+constexpr int64_t kDepth = 256;  // longest chain of one partial sum
+
 struct TapProblem {
   int64_t n, h, w, c, oc, groups;
   int64_t gh, gw, sh, sw;
@@ -42,20 +44,17 @@ class TapGemm {
   struct Chunk {
     int64_t first, taps, c0, channels, b_begin;
   };
-  enum class Source {
-    kInPlace,
-    kPixels,
-    kRows
-  };  // where a tile's rows of a lie: x, copied pixels, copied rows
+  // Where rows of a lie: in x; tap by tap in x, copied pixels or zeros; in copied rows.
+  enum class Source { kInPlace, kTaps, kRows };
   struct Block;
 
   void make_chunks();
   Buffer pack() const;
-  Source source_of(const ConvIo& io) const;
+  bool readable(const ConvIo& io) const;
   int64_t shares_of_columns(int workers) const;
   void block(const ConvIo& io, Block* b, Range units) const;
   void locate(const ConvIo& io, Block* b) const;
-  void copy_pixels(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
+  void locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const;
   void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
   void copy(const PreOp& pre, const float* from, float* to, int64_t count) const;
   int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
@@ -73,8 +72,10 @@ class TapGemm {
   const std::shared_ptr<const ConvWeights> weights_;
   std::vector<Chunk> chunks_;
   int64_t panels_ = 0, group_floats_ = 0;
-  bool few_ = false;     // vectors run over k
-  bool inside_ = false;  // no tap leaves the image
+  bool few_ = false;      // vectors run over k
+  bool inside_ = false;   // no tap leaves the image
+  bool single_ = true;    // every chunk has one tap
+  bool by_taps_ = false;  // pixels that cannot be read in place are copied tap by tap
   int64_t block_pixels_ = 0, copy_floats_ = 0;
   size_t worker_bytes_ = 0;
   std::shared_ptr<const Buffer> packed_;
