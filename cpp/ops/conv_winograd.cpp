@@ -20,8 +20,7 @@ constexpr int64_t kDepth = 256;
 constexpr double kBlockShare = 0.57;  // of the second-level cache
 constexpr int64_t kMaxRuns = 8, kFarBytes = 1 << 20, kFarKernelBytes = 4 << 20;
 constexpr int64_t kAheadSteps = 128;
-// Where U outgrows the third-level cache, larger blocks read it less often.
-constexpr int64_t kLargeKernelBytes = 16 << 20, kLargeBlockBytes = 4500000;
+constexpr int64_t kLargeKernelBytes = 16 << 20;
 
 // Where the outputs of one tile lie along an axis: first, first + dilation, ...
 struct Span {

@@ -5,6 +5,9 @@
 
 namespace conv2d {
 
+// Where U outgrows the third-level cache, larger blocks of V read it less often.
+constexpr int64_t kLargeBlockBytes = 4500000;
+
 // F(out_rows x out_columns, kh x kw) at strides `stride`.
 struct WinogradSpec {
   WinogradForm form;
@@ -18,7 +21,8 @@ Buffer pack_winograd(const ConvProblem& p, const ConvWeights& weights, const Win
                      int64_t lanes);
 bool winograd_unfit(const Buffer& packed);
 
-// Products and transforms in steps of 16 floats; the transformed kernel is read from memory meanwhile.
+// Products and transforms in steps of 16 floats; the transformed kernel is read from memory meanwhile,
+// for every block anew where it outgrows the third-level cache.
 double winograd_cost(const ConvProblem& p, const Machine& machine, const WinogradSpec& spec);
 
 }  // namespace conv2d

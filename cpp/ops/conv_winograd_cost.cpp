@@ -32,8 +32,8 @@ double inverse_steps(int64_t points, int64_t outputs) {
 }
 
 int64_t tiles_along(int64_t size, int64_t dilation, int64_t outputs) {
-  const int64_t phases = std::min(size, dilation);
-  return phases * ceil_div(ceil_div(size, dilation), outputs);
+  const int64_t each = size / dilation, longer = size % dilation;
+  return longer * ceil_div(each + 1, outputs) + (dilation - longer) * ceil_div(each, outputs);
 }
 
 }  // namespace
@@ -61,7 +61,8 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
        rates.output * oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
-  const double read = bytes / (machine.bytes_per_cycle * (bytes < machine.l3_bytes ? kStream : 1.0));
+  const double blocks = std::max(1.0, 4.0 * tiles * points * depth / kLargeBlockBytes);
+  const double read = bytes / machine.bytes_per_cycle * (bytes < machine.l3_bytes ? 1.0 / kStream : blocks);
   return std::max(cycles, read) + rates.apart * std::min(cycles, read) +
          (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
 }
