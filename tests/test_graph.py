@@ -231,6 +231,16 @@ def test_views_of_one_array_are_kernels_of_their_own():
     close(got[1], oracle.conv2d(b, kernel.reshape(1, 1, 8, 36)))
 
 
+@pytest.mark.parametrize(("weight", "exact"), [(0.5, False), (np.inf, True), (1e30, True)])
+def test_a_node_names_the_algorithm_that_runs(weight, exact):
+    """Weights that transforms would spoil leave the problem to the exact algorithms."""
+    kernel = array(3, 3, 32, 32)
+    kernel[1, 1, 3, 5] = weight
+    g = _core.Graph()
+    (node,) = g.compile([g.conv2d(g.input((1, 16, 16, 32)), kernel)], 1).nodes
+    assert node["algorithm"] == ("gemm" if exact else "winograd4")
+
+
 @pytest.mark.parametrize("algorithm", ["gemm", "planar"])
 def test_scratch_of_all_workers_is_refused_where_its_size_passes_64_bits(algorithm):
     rows, columns = 2**27 - 449, 2**28 - 1  # gemm: 2^62 bytes for each worker

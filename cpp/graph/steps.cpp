@@ -58,10 +58,10 @@ class StepMaker {
     options.exact = c_.exact;
     options.needs_pre = params.gate >= 0 || params.pre_relu || !params.pre_scale.empty();
     options.algorithm = tuned_algorithm(p, options);
-    step_.algorithm = choose_conv(p, c_.kernels, options).name;
     const std::shared_ptr<const ConvPlan> plan =
         plan_conv(p, c_.store.get(params.kernel, params.scale, params.bias), c_.kernels, options);
     step_.problem = to_string(p);
+    step_.algorithm = plan->algorithm;
     step_.flops = p.flops();
     step_.bytes += p.kernel_bytes();
     step_.worker_bytes = plan->worker_bytes();

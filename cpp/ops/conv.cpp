@@ -71,24 +71,22 @@ std::vector<ConvChoice> explain_conv(const ConvProblem& problem, const Kernels& 
   return rows;
 }
 
-const ConvAlgorithm& choose_conv(const ConvProblem& problem, const Kernels& kernels,
-                                 const ConvOptions& options) {
+std::unique_ptr<ConvPlan> plan_conv(const ConvProblem& problem, std::shared_ptr<const ConvWeights> weights,
+                                    const Kernels& kernels, const ConvOptions& options) {
   const std::vector<ConvChoice> rows = explain_conv(problem, kernels, options);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].chosen) return conv_algorithms()[i];
-  }
   std::string reasons;
-  for (const ConvChoice& row : rows) {
-    if (options.algorithm.empty() || row.name == options.algorithm)
-      reasons += ' ' + row.name + ": " + row.reason + '.';
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].chosen) {
+      std::unique_ptr<ConvPlan> plan = conv_algorithms()[i].make(problem, weights, kernels);
+      if (plan == nullptr) return plan_conv(problem, weights, kernels, {"", true, options.needs_pre});
+      plan->algorithm = conv_algorithms()[i].name;
+      return plan;
+    }
+    if (options.algorithm.empty() || rows[i].name == options.algorithm)
+      reasons += ' ' + rows[i].name + ": " + rows[i].reason + '.';
   }
   throw std::invalid_argument("no convolution algorithm '" + options.algorithm + "' for " +
                               to_string(problem) + ':' + reasons);
-}
-
-std::unique_ptr<ConvPlan> plan_conv(const ConvProblem& problem, std::shared_ptr<const ConvWeights> weights,
-                                    const Kernels& kernels, const ConvOptions& options) {
-  return choose_conv(problem, kernels, options).make(problem, std::move(weights), kernels);
 }
 
 }  // namespace conv2d

@@ -76,6 +76,7 @@ class ConvPlan {
   virtual void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept = 0;
 
   const ConvProblem problem;
+  const char* algorithm = "";  // its row of the table
 };
 
 // The machine as the cost model sees it, per core. Nominal, so that the choice is the same in every run.
@@ -96,6 +97,7 @@ struct ConvAlgorithm {
   bool takes_pre;  // applies ConvIo::pre
   std::string (*why_not)(const ConvProblem& problem, const Kernels& kernels);  // empty: it can
   double (*cost)(const ConvProblem& problem, const Machine& machine);          // cycles of one core for n = 1
+  // Null where the weights do not suit it.
   std::unique_ptr<ConvPlan> (*make)(const ConvProblem& problem, std::shared_ptr<const ConvWeights> weights,
                                     const Kernels& kernels);
 };
@@ -108,10 +110,8 @@ struct ConvOptions {
   bool needs_pre = false;
 };
 
-// Never depends on n: a sample's result is the same in any batch. Throws std::invalid_argument,
-// std::bad_alloc.
-const ConvAlgorithm& choose_conv(const ConvProblem& problem, const Kernels& kernels,
-                                 const ConvOptions& options);
+// The choice never depends on n: a sample's result is the same in any batch. Weights that do not suit it
+// leave the problem to the exact algorithms. Throws std::invalid_argument, std::bad_alloc.
 std::unique_ptr<ConvPlan> plan_conv(const ConvProblem& problem, std::shared_ptr<const ConvWeights> weights,
                                     const Kernels& kernels, const ConvOptions& options = {});
 

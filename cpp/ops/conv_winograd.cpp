@@ -4,7 +4,7 @@
 // 2016; the fusion after Gelashvili et al., "L3 Fusion: Fast Transformed Convolutions on CPUs", 2019. A
 // dilated convolution is one on every phase grid; with strides of 2, even and odd samples meet the taps of
 // their own parity. Tiles with huge or non-finite inputs are computed directly from the kernel, so that no
-// value spreads beyond its windows; weights of that kind leave the problem to gemm.
+// value spreads beyond its windows; weights of that kind do not suit it.
 #include "ops/conv_winograd.h"
 
 #include <algorithm>
@@ -337,7 +337,7 @@ std::unique_ptr<ConvPlan> make(const WinogradSpec& spec, const ConvProblem& p,
                           std::to_string(p.groups);
   std::shared_ptr<const Buffer> u =
       weights->packed(key, [&] { return pack_winograd(p, *weights, form, kernels.lanes); });
-  if (winograd_unfit(*u)) return conv_gemm().make(p, std::move(weights), kernels);
+  if (winograd_unfit(*u)) return nullptr;
   return std::unique_ptr<ConvPlan>(new WinogradPlan(p, std::move(weights), kernels, form, std::move(u)));
 }
 
