@@ -6,7 +6,6 @@
 #include <pybind11/pybind11.h>
 
 #if defined(__GLIBCXX__) && defined(__unix__)
-#include <cxxabi.h>
 #include <unistd.h>
 #endif
 
@@ -17,7 +16,7 @@ auto ask_for_gil(Ask ask) noexcept -> decltype(ask()) {
 #if defined(__GLIBCXX__) && defined(__unix__)
   try {
     return ask();
-  } catch (const abi::__forced_unwind&) {
+  } catch (...) {  // C functions: it is the unwinding
     while (true) pause();
   }
 #else

@@ -25,13 +25,15 @@ CONV2D_INLINE __m256i first(int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), index);
 }
 // The first n lanes, 0 <= n <= kLanes; other lanes are zero, their memory is not touched.
-// Whole vectors go without a mask: stores under one are slow.
 CONV2D_INLINE Vec load_first(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : _mm256_maskload_ps(p, first(n));
 }
 CONV2D_INLINE void store_first(float* p, Vec v, int64_t n) {
   if (n >= kLanes) return store(p, v);
-  _mm256_maskstore_ps(p, first(n), v);
+  __m128 rest = _mm256_castps256_ps128(v);  // stores under a mask take many cycles on some CPUs
+  if (n & 4) _mm_storeu_ps(p, rest), rest = _mm256_extractf128_ps(v, 1), p += 4;
+  if (n & 2) _mm_storel_pi(reinterpret_cast<__m64*>(p), rest), rest = _mm_movehl_ps(rest, rest), p += 2;
+  if (n & 1) _mm_store_ss(p, rest);
 }
 CONV2D_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 CONV2D_INLINE Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }

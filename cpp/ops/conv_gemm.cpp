@@ -73,9 +73,12 @@ ConvAlgorithm conv_gemm() {
         const double vectors =
             std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
         const bool thin = !m.wide && static_cast<double>(p.group_oc()) <= m.lanes;  // too few sums at once
-        const double slower = p.groups == 1 ? 1.0 : thin ? 2.4 : 1.2;
+        const double slower = p.groups == 1 ? (thin ? 1.4 : 1.0) : thin ? 2.4 : 1.2;
         const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
-        const double stores = static_cast<double>(p.n * p.oh * p.ow) * vectors * 1.5;
+        const int64_t row = p.dw == 1 && p.kw * p.group_c() <= kDepth ? p.kw * p.group_c() : p.group_c();
+        const double start = row < 16 ? (m.wide ? 1.7 : 4.0) : 0.0;  // of a short loop
+        const double starts = start * static_cast<double>(p.kh * p.kw * p.c / row);
+        const double stores = static_cast<double>(p.n * p.oh * p.ow) * (vectors * 1.5 + starts);
         const double share = m.wide ? 1.0 : 0.85;     // of the peak, with 16 registers
         const bool skips = 2 * p.group_c() > kDepth;  // one tap a chunk
         const double pairs = skips ? seen(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top, 1) *

@@ -44,8 +44,9 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const double tiles = static_cast<double>(tiles_along(p.oh, p.dh, spec.out_rows)) *
                        static_cast<double>(tiles_along(p.ow, p.dw, spec.out_columns));
   const double groups = static_cast<double>(p.groups), depth = static_cast<double>(p.group_c());
-  const double c_vectors = static_cast<double>(ceil_div(p.group_c(), 16));
-  const double oc_vectors = static_cast<double>(ceil_div(p.group_oc(), 16));
+  const double share = machine.lanes / kVector;  // of 16 floats
+  const double c_vectors = std::ceil(depth / machine.lanes) * share,
+               oc_vectors = std::ceil(static_cast<double>(p.group_oc()) / machine.lanes) * share;
   const double calls = std::ceil(oc_vectors / 2.0) * points * std::max(1.0, tiles / kTileRows);
   const Rates& rates = machine.wide ? kWide : kNarrow;
   const double products =

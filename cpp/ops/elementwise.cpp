@@ -154,8 +154,7 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
     rows.rows = 1;
     return each_element(worker, rows.count, [&](Range range) {
       BinaryRows part = rows;
-      part.a = a + range.begin * rows.a_step;
-      part.b = b + range.begin * rows.b_step;
+      part.a = a + range.begin * rows.a_step, part.b = b + range.begin * rows.b_step;
       part.y = y + range.begin;
       part.count = range.end - range.begin;
       kernels.binary(kind, part);
@@ -174,8 +173,7 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
   worker.each(all, [&](Range range) {
     for (int64_t r = range.begin; r < range.end;) {
       const int64_t within = r % inner, count = std::min(inner - within, range.end - r);
-      rows.a = a + within * rows.a_row;
-      rows.b = b + within * rows.b_row;
+      rows.a = a + within * rows.a_row, rows.b = b + within * rows.b_row;
       for (int64_t i = axis - 1, outer = r / inner; i >= 0; outer /= t.shape[i], --i) {
         rows.a += outer % t.shape[i] * t.a_strides[i];
         rows.b += outer % t.shape[i] * t.b_strides[i];
@@ -186,8 +184,7 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
         repeat(rows.b, channels, times, wide);
         BinaryRows whole = rows;
         whole.b = wide;
-        whole.rows = count / times;
-        whole.count = channels * times;
+        whole.rows = count / times, whole.count = channels * times;
         whole.a_row = whole.y_row = whole.count;
         kernels.binary(kind, whole);
         const int64_t done = whole.rows * times;

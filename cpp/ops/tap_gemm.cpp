@@ -283,8 +283,10 @@ const float* TapGemm::next_panels(const Chunk& chunk, int64_t g, Range panels, i
 void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual,
                        GemmTile t) const {
   const int64_t columns = kernels_.gemm_columns, count = b.pixels.end - b.pixels.begin;
-  const int64_t depth = chunk.taps * chunk.channels, last = g * p_.group_oc() + p_.group_oc();
+  const int64_t depth = chunk.taps * chunk.channels;
   const int64_t tiles = ceil_div(count, kernels_.gemm_rows);
+  const int64_t share = 4 * columns / std::max<int64_t>(1, tiles - 1);
+  const int64_t wide = panels_ - (p_.group_oc() - (panels_ - 1) * columns <= kernels_.lanes ? 1 : 0);
   const int64_t panel_bytes = static_cast<int64_t>(kPanelShare * machine_of(kernels_).l2_bytes);
   const int64_t fit = std::max<int64_t>(2, panel_bytes / std::max<int64_t>(1, columns * depth * 4));
   const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
@@ -295,24 +297,21 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
   for (int64_t from = panels.begin; from < panels.end; from += fit) {
     const int64_t to = std::min(from + fit, panels.end), first_column = g * p_.group_oc() + from * columns;
     const float* next = far ? next_panels(chunk, g, panels, to) : nullptr;
-    for (int64_t tile = 0; tile < tiles; ++tile) {
+    for (int64_t tile = 0, first = 0, height = 0; tile < tiles; ++tile, first += height) {
       // The first tile asks for what it is about to read, each of the others for its part of what comes next.
       const bool next_too = far && tile > 0;
       const float* wanted = next_too ? next : packed + from * t.b_step + kAheadSteps * columns;
-      t.ahead_step = next_too ? 4 * columns / (tiles - 1) : 4 * columns;
+      t.ahead_step = next_too ? share : 4 * columns;
       const int64_t asked = next_too ? (tile - 1) * depth * t.ahead_step : 0;
-      const Range rows = part({0, count}, tile, tiles);
-      const int64_t height = rows.end - rows.begin;
-      t.a = b.a + rows.begin;
-      t.c = b.c + rows.begin;
-      t.residual = residual ? b.residual + rows.begin : nullptr;
+      height = count * (tile + 1) / tiles - first;
+      t.a = b.a + first, t.c = b.c + first;
+      t.residual = residual ? b.residual + first : nullptr;
       t.runs = skips && std::count(t.a, t.a + height, b.copied) == height ? 0 : runs;  // zeros add nothing
       for (int64_t panel = from; panel < to;) {
         t.column = g * p_.group_oc() + panel * columns;
-        const int64_t left = last - t.column;
+        const int64_t left = p_.group_oc() - panel * columns;
         const bool flat = height <= kernels_.flat_rows && panel + 1 < to && left - columns > kernels_.lanes;
-        const int64_t whole = std::min((left + columns - kernels_.lanes - 1) / columns, to - panel);
-        const int64_t taken = flat ? 2 : std::max<int64_t>(1, whole);  // panels of the same kernel
+        const int64_t taken = flat ? 2 : std::max<int64_t>(1, std::min(wide, to) - panel);
         t.columns = std::min(left <= kernels_.lanes ? kernels_.lanes : taken * columns, left);
         t.b = packed + panel * t.b_step;
         t.ahead = reinterpret_cast<const char*>(wanted + (panel - from) * t.b_step) + asked;
@@ -330,8 +329,7 @@ void TapGemm::multiply_few(const Chunk& chunk, const Block& b, bool residual, Ge
   t.b_step = chunk.taps * chunk.channels;
   for (int64_t first = 0; first < count; first += most) {
     const int64_t height = std::min(most, count - first);
-    t.a = b.a + first;
-    t.c = b.c + first;
+    t.a = b.a + first, t.c = b.c + first;
     t.residual = residual ? b.residual + first : nullptr;
     kernels_.gemm_few[p_.oc](t, height);
     activate(t, height, 0, p_.oc);
