@@ -60,7 +60,8 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   const int64_t rows = std::clamp<int64_t>(block_pixels_ / p_.gw, 1, std::max<int64_t>(1, p_.n * p_.gh)),
                 images = std::min(p_.n, (rows - 1) / p_.gh + 2);
   const int64_t columns = (std::min(p_.gw, block_pixels_) - 1) * p_.sw + extent_w();
-  const int64_t by_rows = checked_multiply({rows * p_.sh + images * extent_h(), columns, step}, "scratch");
+  const int64_t by_rows =
+      taps() == 1 ? 0 : checked_multiply({rows * p_.sh + images * extent_h(), columns, step}, "scratch");
   by_taps_ = single_ && (taps() == 1 || block_pixels_ * taps() * step <= 2 * by_rows);
   copy_floats_ = by_taps_ ? (block_pixels_ + 1) * step : by_rows;
   worker_bytes_ = static_cast<size_t>(checked_multiply({4, ceil_div(copy_floats_, 16) * 16}, "scratch") +
