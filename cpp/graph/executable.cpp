@@ -4,7 +4,6 @@
 #include <chrono>
 #include <iterator>
 
-#include "base/checked.h"
 #include "graph/passes.h"
 
 namespace conv2d {
@@ -41,7 +40,7 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
   if (static_cast<double>(n) <= most) return n;
   const int64_t largest = static_cast<int64_t>(most), least = std::max(largest / 2, largest - kMostParts);
   int64_t best = largest;
-  const auto waste = [n](int64_t part) { return ceil_div(n, part) * part - n; };
+  const auto waste = [n](int64_t part) { return (part - n % part) % part; };
   for (int64_t part = largest; part > least; --part) {
     if (waste(part) < waste(best)) best = part;
   }
