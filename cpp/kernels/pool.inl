@@ -6,8 +6,6 @@ namespace {
 
 constexpr int64_t kPoolColumns = 48, kPoolChannels = 64;  // of a block
 
-CONV2D_INLINE int64_t lanes(int64_t left) { return left < kLanes ? left : kLanes; }
-
 // The maximum or the sum of the cells x, x + stride, ..., n lanes of each.
 template <bool kMax>
 CONV2D_INLINE Vec join_cells(const float* x, int64_t stride, int64_t count, int64_t n) {
@@ -27,7 +25,7 @@ void pool_block(const PoolRow& t, int64_t q0, int64_t q1, int64_t c, int64_t cou
     const float* x = t.x + q * t.pixel_stride + c;
     float* to = columns + (q - q0) * kPoolChannels;
     for (int64_t i = 0; i < count; i += kLanes)
-      store(to + i, join_cells<kMax>(x + i, t.row_stride, t.rows, lanes(count - i)));
+      store(to + i, join_cells<kMax>(x + i, t.row_stride, t.rows, lanes_of(count - i, 0)));
   }
   const int64_t before = q0 + t.pad_left - t.kw, end = (q1 - 1 + t.pad_left) / t.sw + 1;
   for (int64_t p = before < 0 ? 0 : before / t.sw + 1; p < end && p < t.ow; ++p) {
@@ -40,10 +38,10 @@ void pool_block(const PoolRow& t, int64_t q0, int64_t q1, int64_t c, int64_t cou
       const float* cells = columns + (from - q0) * kPoolChannels + i;
       Vec v = join_cells<kMax>(cells, kPoolChannels, to - from, kLanes);
       if (from > x0) {
-        const Vec so_far = load_first(y + i, lanes(count - i));
+        const Vec so_far = load_first(y + i, lanes_of(count - i, 0));
         v = kMax ? max_or_nan(so_far, v) : add(so_far, v);
       }
-      store_first(y + i, kMax ? v : mul(v, factor), lanes(count - i));
+      store_first(y + i, kMax ? v : mul(v, factor), lanes_of(count - i, 0));
     }
   }
 }
