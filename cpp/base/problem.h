@@ -42,6 +42,7 @@ struct ConvProblem {
   double x_bytes() const { return 4.0 * n * h * w * c; }
   double y_bytes() const { return 4.0 * n * oh * ow * oc; }
   double kernel_bytes() const { return 4.0 * kh * kw * group_c() * oc; }
+  double bytes() const { return x_bytes() + y_bytes() + kernel_bytes(); }
 
   bool operator==(const ConvProblem& o) const;
 };

@@ -135,9 +135,9 @@ struct DepthwiseRows {
   int64_t residual_stride;
 };
 
-// y[i * y_stride + o] = clamp(bias[o] + sum_t x[offsets[t] + i] * w[t * outputs + o] + residual[i *
-// residual_stride + o]), i < count, o < outputs <= 4. x is readable up to 4 vectors past the last pixel. bias
-// and residual may be null.
+// y[i * y_stride + o] = clamp(bias[o] + sum_t x[offsets[t] + i] * w[t * 4 + o] + residual[i * residual_stride
+// + o]), i < count, o < outputs <= 4. x is readable up to 4 vectors past the last pixel. residual may be
+// null.
 struct PlanarTile {
   const float* x;
   const int64_t* offsets;
@@ -152,12 +152,14 @@ struct PlanarTile {
   float low, high;
 };
 
+constexpr int kPlanarOutputs = 4;
+
 constexpr int kBurnChains = 12;
 
 // y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < group of x[i * row_step + p * pixel_step +
 // j * tap_step + c(l,k)] * weights[((i * kw + j) * group + k) * lanes + l] + residual[p * residual_stride +
-// l]), p < ow, l < count <= lanes. x is readable up to whole vectors and, along p, whole multiples of
-// kGroupedPixels; weights and bias up to a whole vector.
+// l]), p < ow, l < count <= lanes. x is readable up to whole vectors and, along p, to a multiple of 4, at
+// least 8; weights and bias up to a whole vector.
 struct GroupedRow {
   const Activation* activation;
   const float* x;
@@ -173,8 +175,6 @@ struct GroupedRow {
   const float* residual;
   int64_t residual_stride;
 };
-
-constexpr int kGroupedPixels = 8;
 
 struct Kernels {
   const char* name;

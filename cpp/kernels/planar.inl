@@ -39,11 +39,11 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
 #pragma GCC unroll 4
   for (int o = 0; o < kOutputs; ++o) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) acc[o][v] = set(t.bias != nullptr ? t.bias[o] : 0.0f);
+    for (int v = 0; v < kVecs; ++v) acc[o][v] = set(t.bias[o]);
   }
   const float* x = t.x + at;
   const float* w = t.w;
-  for (int64_t tap = 0; tap < t.taps; ++tap, w += kOutputs) {
+  for (int64_t tap = 0; tap < t.taps; ++tap, w += kPlanarOutputs) {
     Vec pixels[kVecs];
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) pixels[v] = load(x + t.offsets[tap] + v * kLanes);

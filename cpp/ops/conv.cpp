@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "base/checked.h"
 #include "ops/conv_algorithms.h"
 
 namespace conv2d {
@@ -22,6 +23,22 @@ std::shared_ptr<const Buffer> ConvWeights::packed(const std::string& key,
   const auto made = std::make_shared<const Buffer>(pack());
   const std::lock_guard<std::mutex> lock(core_mutex());
   return packed_.emplace(key, made).first->second;
+}
+
+std::shared_ptr<const Buffer> ConvWeights::blocks(int64_t terms, int64_t outputs, int64_t width) const {
+  return packed("blocks" + std::to_string(width), [&] {
+    const int64_t count = ceil_div(outputs, width);
+    Buffer buffer(static_cast<size_t>(checked_multiply({4, count, terms + 1, width}, "the packed kernel")));
+    std::fill_n(buffer.floats(), count * (terms + 1) * width, 0.0f);
+    if (bias() != nullptr) std::copy_n(bias(), outputs, buffer.floats());
+    float* to = buffer.floats() + count * width;
+    for (int64_t o = 0; o < outputs; ++o) {
+      for (int64_t k = 0; k < terms; ++k) {
+        to[(o / width * terms + k) * width + o % width] = kernel_[k * outputs + o] * scale(o);
+      }
+    }
+    return buffer;
+  });
 }
 
 size_t ConvWeights::packed_bytes() const {

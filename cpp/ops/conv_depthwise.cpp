@@ -2,7 +2,7 @@
 // times rows of outputs (two together where the kernel shares their input rows). Dilated columns are computed
 // phase by phase, as plain ones on a coarser grid. The kernel reads the image in place; where an input
 // channel feeds several outputs or is transformed first, rows are written to a ring in scratch as they are
-// needed. Weights are packed as bias, then taps, each padded to whole vectors.
+// needed. Weights are packed as one block.
 #include <algorithm>
 #include <cstring>
 
@@ -19,25 +19,12 @@ constexpr int64_t kConflict = 256;  // pixels so many floats apart compete for t
 constexpr int64_t kMaxTapRows = 64;
 constexpr int64_t kChain = 256;  // products of one sum: bounds its rounding error
 
-Buffer pack_taps(const ConvProblem& p, const ConvWeights& weights) {
-  const int64_t stride = round_up(p.oc, kPad), taps = p.kh * p.kw;
-  Buffer buffer(static_cast<size_t>(checked_multiply({4, taps + 1, stride}, "the packed kernel")));
-  std::fill_n(buffer.floats(), (taps + 1) * stride, 0.0f);
-  if (weights.bias() != nullptr) std::copy_n(weights.bias(), p.oc, buffer.floats());
-  for (int64_t tap = 0; tap < taps; ++tap) {
-    for (int64_t o = 0; o < p.oc; ++o) {
-      buffer.floats()[(tap + 1) * stride + o] = weights.kernel()[tap * p.oc + o] * weights.scale(o);
-    }
-  }
-  return buffer;
-}
-
 class DepthwisePlan : public ConvPlan {
  public:
   DepthwisePlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
       : ConvPlan(p),
         kernels_(kernels),
-        packed_(weights->packed("depthwise", [&] { return pack_taps(p, *weights); })),
+        packed_(weights->blocks(p.kh * p.kw, p.oc, round_up(p.oc, kPad))),
         phases_(p.sw == 1 ? std::min(p.dw, p.ow) : 1),
         rows_((p.dh == 1 && p.sh <= p.kh) || p.sh == 1
                   ? kernels.depthwise_rows(p.kw, p.sw, phases_ == p.dw ? 1 : p.dw)
@@ -99,9 +86,7 @@ class DepthwisePlan : public ConvPlan {
     t.pixel_stride = ring == nullptr ? io.x_stride : width;
     t.w = p.w, t.ow = p.ow, t.channels = channels;
     t.kh = p.kh, t.kw = p.kw, t.sh = p.sh, t.sw = p.sw, t.dw = p.dw, t.pad_left = p.pad.left;
-    t.bias = packed_->floats() + c0;
-    t.weights = t.bias + stride;
-    t.tap_stride = stride;
+    t.bias = packed_->floats() + c0, t.weights = t.bias + stride, t.tap_stride = stride;
     t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
     for (int64_t r = 0; r < t.out_rows; ++r) {
       const int64_t pixel = (n * p.oh + oy + r * p.dh) * p.ow;
@@ -127,10 +112,7 @@ class DepthwisePlan : public ConvPlan {
     t.w = first < t.w ? ceil_div(t.w - first, dw) : 0;
     t.pad_left = (first - start) / dw;
     t.ow = ceil_div(t.ow - phase, dw);
-    t.pixel_stride *= dw;
-    t.y_stride *= dw;
-    t.residual_stride *= dw;
-    t.dw = 1;
+    t.pixel_stride *= dw, t.y_stride *= dw, t.residual_stride *= dw, t.dw = 1;
     kernels_.depthwise(t);
   }
 
@@ -174,9 +156,8 @@ ConvAlgorithm conv_depthwise() {
             return "";
           },
           [](const ConvProblem& p, const Machine& m) {
-            const double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
             const double share = std::min(0.6 + 0.01 * static_cast<double>(p.kh * p.kw), 0.95);
-            return std::max(p.flops() / (share * m.flops_per_cycle), bytes / m.bytes_per_cycle);
+            return std::max(p.flops() / (share * m.flops_per_cycle), p.bytes() / m.bytes_per_cycle);
           },
           make_plan<DepthwisePlan>};
 }

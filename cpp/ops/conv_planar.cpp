@@ -11,12 +11,12 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kMostChannels = 32, kMostOutputs = 8, kMostTerms = 192, kBlockRows = 16, kOutputs = 4;
+constexpr int64_t kMostChannels = 32, kMostOutputs = 8, kMostTerms = 192, kBlockRows = 16;
 
 class PlanarPlan : public ConvPlan {
  public:
   PlanarPlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
-      : ConvPlan(p), kernels_(kernels), weights_(std::move(weights)) {
+      : ConvPlan(p), kernels_(kernels), packed_(weights->blocks(p.kh * p.kw * p.c, p.oc, kPlanarOutputs)) {
     const int64_t extent = (p.ow - 1) * p.sw + (p.kw - 1) * p.dw + 1;
     plane_ = round_up(ceil_div(extent, p.sw) + 4 * kernels_.lanes, 16);
     row_ = checked_multiply({plane_, p.sw, p.c}, "scratch");
@@ -29,7 +29,6 @@ class PlanarPlan : public ConvPlan {
         }
       }
     }
-    packed_ = weights_->packed("planar", [&] { return pack(); });
   }
 
   size_t worker_bytes() const override { return worker_bytes_; }
@@ -49,21 +48,6 @@ class PlanarPlan : public ConvPlan {
   }
 
  private:
-  // Groups of up to kOutputs outputs: [kh, kw, c][outputs]
-  Buffer pack() const {
-    const int64_t terms = problem.kh * problem.kw * problem.c;
-    Buffer buffer(static_cast<size_t>(4 * terms * problem.oc));
-    float* to = buffer.floats();
-    for (int64_t first = 0; first < problem.oc; first += kOutputs) {
-      for (int64_t k = 0; k < terms; ++k) {
-        for (int64_t o = first; o < std::min(first + kOutputs, problem.oc); ++o) {
-          *to++ = weights_->kernel()[k * problem.oc + o] * weights_->scale(o);
-        }
-      }
-    }
-    return buffer;
-  }
-
   // The planes of `count` input rows from row y on.
   void fill(const ConvIo& io, int64_t n, int64_t y, int64_t count, float* to) const {
     const ConvProblem& p = problem;
@@ -90,16 +74,15 @@ class PlanarPlan : public ConvPlan {
   void output_row(const ConvIo& io, int64_t pixel, const float* rows) const {
     const ConvProblem& p = problem;
     PlanarTile t{};
-    t.x = rows;
-    t.offsets = offsets_.data();
-    t.taps = static_cast<int64_t>(offsets_.size());
-    t.count = p.ow;
+    t.x = rows, t.count = p.ow;
+    t.offsets = offsets_.data(), t.taps = static_cast<int64_t>(offsets_.size());
     t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
     t.low = p.activation.low(), t.high = p.activation.high();
-    for (int64_t first = 0; first < p.oc; first += kOutputs) {
-      t.outputs = std::min(kOutputs, p.oc - first);
-      t.w = packed_->floats() + first * t.taps;
-      t.bias = weights_->bias() != nullptr ? weights_->bias() + first : nullptr;
+    const float* weights = packed_->floats() + round_up(p.oc, kPlanarOutputs);
+    for (int64_t first = 0; first < p.oc; first += kPlanarOutputs) {
+      t.outputs = std::min<int64_t>(kPlanarOutputs, p.oc - first);
+      t.w = weights + first * t.taps;
+      t.bias = packed_->floats() + first;
       t.y = io.y + pixel * io.y_stride + first;
       t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + first : nullptr;
       kernels_.planar(t);
@@ -112,11 +95,10 @@ class PlanarPlan : public ConvPlan {
   }
 
   const Kernels& kernels_;
-  std::shared_ptr<const ConvWeights> weights_;
+  const std::shared_ptr<const Buffer> packed_;
   int64_t plane_ = 0, row_ = 0, rows_ = 0;  // floats of a plane, of a row of planes; rows of a block
   size_t worker_bytes_ = 0;
   std::vector<int64_t> offsets_;
-  std::shared_ptr<const Buffer> packed_;
 };
 
 }  // namespace
@@ -136,8 +118,7 @@ ConvAlgorithm conv_planar() {
         const double row = std::ceil(static_cast<double>(p.ow) / m.lanes) * 2.0 * m.lanes / m.flops_per_cycle;
         const double moved = static_cast<double>(p.n * p.h * p.w * p.c) * (p.c > 4 || p.sw > 1 ? 1.5 : 0.5);
         return static_cast<double>(p.n * p.oh * p.oc * p.kh * p.kw * p.c) * row + moved +
-               static_cast<double>(p.n * p.oh * p.ow * p.oc) +
-               (p.x_bytes() + p.y_bytes() + p.kernel_bytes()) / m.bytes_per_cycle;
+               static_cast<double>(p.n * p.oh * p.ow * p.oc) + p.bytes() / m.bytes_per_cycle;
       },
       make_plan<PlanarPlan>};
 }
