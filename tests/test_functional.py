@@ -291,6 +291,7 @@ def test_the_interpreters_agree(name):
         lambda f, x: f.transpose(x, (0, 1, 2)),
         lambda f, x: f.pad(x, [(1, 0), (0, 0), (0, 0), (0, 0)]),
         lambda f, x: f.crop(x, [(0, 0), (9, 0), (0, 0), (0, 0)]),
+        lambda f, x: f.pad(x, [(0, 0), (10, -10), (0, 0), (0, 0)]),
         lambda f, x: f.concatenate([x, x], 0),
         lambda f, x: f.concatenate([]),
         lambda f, x: f.reduce(x, "mean", (0,)),
@@ -308,3 +309,13 @@ def test_the_builder_refuses(call):
     builder = GraphBuilder()
     with pytest.raises(ValueError):
         call(builder, builder.input(IMAGE.shape))
+
+
+@pytest.mark.parametrize("widths", [(10, 0), (5, 5), (0, 10), (-1, 2)])
+def test_functions_crop_no_more_than_there_is(widths):
+    with pytest.raises(ValueError, match="`widths` must be pairs of sizes within"):
+        functional.crop(IMAGE, [(0, 0), widths, (0, 0), (0, 0)])
+    assert (
+        functional.pad(IMAGE, [(0, 0), (10, -9), (0, 0), (0, 0)]).tolist()
+        == np.zeros((2, 10, 11, 6)).tolist()
+    )

@@ -293,6 +293,7 @@ LIES = {
     "shapes that do not meet": lambda g: g.binary("add", 0, g.constant(array(1, 3, 3, 3))),
     "pads of fewer axes": lambda g: g.pad(0, [(1, 1)]),
     "pads below nothing": lambda g: g.pad(0, [(0, 0), (-9, 0), (0, 0), (0, 0)]),
+    "pads before, crops more than there is after": lambda g: g.pad(0, [(0, 0), (9, -9), (0, 0), (0, 0)]),
     "crops beyond 64 bits": lambda g: g.pad(0, [(0, 0), (-(2**62), -(2**63)), (0, 0), (0, 0)]),
     "another number of elements": lambda g: g.reshape(0, (1, 7)),
     "a product beyond 64 bits": lambda g: g.reshape(0, (1, 2**33, 2**33)),

@@ -212,8 +212,8 @@ int Graph::add_pad(int x, Shape before, Shape after, float value) {
       output.size() > kMaxRank)
     fail("`widths` must have one pair for each axis, (0, 0) for the first.");
   for (size_t i = 0; i < output.size(); ++i) {
-    const int64_t kept = output[i] + std::clamp<int64_t>(before[i], -output[i], 0) +
-                         std::clamp<int64_t>(after[i], -output[i], 0);
+    const int64_t kept = output[i] + std::clamp<int64_t>(before[i], -output[i] - 1, 0) +
+                         std::clamp<int64_t>(after[i], -output[i] - 1, 0);
     output[i] = checked_add(checked_add(output[i], before[i], "padding"), after[i], "padding");
     if (output[i] < 0 || kept < 0) fail("cropping must leave something of " + to_string(at(x).shape) + ".");
   }

@@ -142,12 +142,16 @@ def pad(x: Any, widths: Sequence[Sequence[int]], value: float = 0.0) -> np.ndarr
 
 
 def crop(x: Any, widths: Sequence[Sequence[int]]) -> np.ndarray:
-    """Cut (before, after) cells off each axis.
+    """Cut (before, after) cells off each axis; ValueError where there are fewer.
 
     >>> crop(np.array([[1.0, 2.0, 3.0]]), [(0, 0), (1, 0)]).tolist()
     [[2.0, 3.0]]
     """
     x = arguments.array("x", x)
+    if any(min(pair) < 0 or sum(pair) > size for size, pair in zip(x.shape, widths, strict=True)):
+        raise ValueError(
+            f"`widths` must be pairs of sizes within {x.shape}. Received: widths={tuple(map(tuple, widths))}."
+        )
     cut = tuple(slice(before, size - after) for size, (before, after) in zip(x.shape, widths, strict=True))
     return np.ascontiguousarray(x[cut])
 
