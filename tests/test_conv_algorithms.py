@@ -29,6 +29,7 @@ SHAPED = (
     same(2, 9, 11, 160, 40, 3, 3, dilation=4, activation="relu"),
     same(1, 3, 45, 136, 17, 1, 3, dilation=20),
     same(1, 6, 20, 1024, 24, 3, 3, dilation=5),
+    same(1, 5, 6, 260, 20, 3, 3, dilation=4),
     same(1, 9, 9, 320, 34, 3, 3, dilation=3, groups=2),
     *(
         same(1, 15, 17, c, c, k, k, stride=s, groups=c)

@@ -14,8 +14,8 @@ void TapGemm::make_chunks() {
   const int64_t across = static_cast<int64_t>(p_.dx.size());
   for (int64_t c0 = 0; c0 < p_.group_c(); c0 += channels) {
     const int64_t count = std::min(channels, p_.group_c() - c0);
-    const int64_t unit = across * count <= kDepth ? across : 1;  // whole rows of taps where they fit
-    const int64_t units = taps() / unit, most = std::max<int64_t>(1, kDepth / (unit * count));
+    const int64_t unit = across * channels <= kDepth ? across : 1;  // whole rows of taps where they fit
+    const int64_t units = taps() / unit, most = std::max<int64_t>(1, kDepth / (unit * channels));
     const int64_t pieces = std::max<int64_t>(1, ceil_div(units, most));
     for (int64_t i = 0; i < pieces; ++i) {
       const Range r = part({0, units}, i, pieces);
