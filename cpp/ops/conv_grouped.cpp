@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kStripBytes = 128 << 10;  // of copied inputs
 constexpr int64_t kRunFloats = 64;          // of a pixel, copied at once to several parts
-constexpr int64_t kUnitsPerWorker = 16;
+constexpr int64_t kUnitsPerWorker = 6;
 constexpr int64_t kMostChannels = 64;  // of a group
 constexpr int64_t kChain = 256;        // products of one sum: bounds its rounding error
 
