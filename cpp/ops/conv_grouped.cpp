@@ -28,13 +28,16 @@ class GroupedPlan : public ConvPlan {
         shared_(p.group_oc() < kernels.lanes),
         parts_(shared_ ? blocks_ : p.groups),
         channels_(shared_ ? kernels.lanes : p.group_c()),
-        columns_((std::max<int64_t>(round_up(p.ow, 4), 8) - 1) * p.sw + (p.kw - 1) * p.dw + 1) {
+        columns_(checked_add(checked_multiply({std::max<int64_t>(round_up(p.ow, 4), 8) - 1, p.sw}, "scratch"),
+                             (p.kw - 1) * p.dw + 1, "scratch")) {
     at_once_ = std::clamp<int64_t>(kRunFloats / channels_, 1, parts_);
     const int64_t row_bytes = checked_multiply({4, at_once_, p.sh, columns_, channels_}, "scratch");
     height_ = std::clamp<int64_t>(kStripBytes / row_bytes, 1, p.oh);
   }
 
-  size_t worker_bytes() const override { return static_cast<size_t>(4 * at_once_ * part_floats(height_)); }
+  size_t worker_bytes() const override {
+    return static_cast<size_t>(checked_multiply({4, at_once_, part_floats(height_)}, "scratch"));
+  }
 
   // Units are strips of rows times parts.
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
@@ -54,7 +57,7 @@ class GroupedPlan : public ConvPlan {
     return (rows - 1) * problem.sh + (problem.kh - 1) * problem.dh + 1;
   }
 
-  // of the inputs of so many rows of outputs
+  // Of the inputs of so many rows of outputs.
   int64_t part_floats(int64_t rows) const {
     return checked_multiply({input_rows(rows), columns_, channels_}, "scratch");
   }
