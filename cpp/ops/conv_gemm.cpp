@@ -76,7 +76,7 @@ ConvAlgorithm conv_gemm() {
         const double slower = p.groups == 1 ? (thin ? 1.4 : 1.0) : thin ? 2.4 : 1.2;
         const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
         const int64_t row = p.dw == 1 && p.kw * p.group_c() <= kDepth ? p.kw * p.group_c() : p.group_c();
-        const double start = row < 16 ? (m.wide ? 1.7 : 4.0) : 0.0;  // of a short loop
+        const double start = row < 16 && !m.wide ? 4.0 : 0.0;  // of a short loop, measured with 16 registers
         const double starts = start * static_cast<double>(p.kh * p.kw * p.c / row);
         const double stores = static_cast<double>(p.n * p.oh * p.ow) * (vectors * 1.5 + starts);
         const double share = m.wide ? 1.0 : 0.85;     // of the peak, with 16 registers
