@@ -248,6 +248,35 @@ print(max(late))
     assert "ended" not in out and float(out.split()[-1]) < 0.2, out
 
 
+def test_e15_interrupted_first_call():
+    """KeyboardInterrupt within 200 ms of Ctrl-C while the first call packs weights; the next call is right."""
+    out = run_case(
+        """
+import signal
+import conv2d_native as cn
+signal.signal(signal.SIGINT, signal.default_int_handler)
+model = cn.Sequential([cn.Input((8, 8, 256))] + [
+    cn.layers.Conv2D(256, 3, padding="same", kernel_initializer="ones", use_bias=False) for _ in range(120)])
+model.set_weights([np.full(weight.shape, 1 / 2304, np.float32) for weight in model.weights])
+x, late = np.ones((1, 8, 8, 256), np.float32), []
+cn.set_num_threads(1)
+def press():
+    time.sleep(0.2); late.append(time.perf_counter()); os.kill(os.getpid(), signal.SIGINT)
+thread = threading.Thread(target=press); thread.start()
+try:
+    model(x); print("ended")
+except KeyboardInterrupt:
+    late[-1] = time.perf_counter() - late[-1]
+thread.join()
+y = model(x)
+with cn.exact():
+    assert np.allclose(y, model(x), rtol=1e-3)
+print(max(late))
+"""
+    )
+    assert "ended" not in out and float(out.split()[-1]) < 0.2, out
+
+
 def test_e13_no_pickle_in_the_package():
     """Pickle runs code: the package never reads one. (R15 gates the loaders as a whole.)"""
     import ast

@@ -55,6 +55,11 @@ struct SharedGraph : Graph {
   std::shared_ptr<WeightStore> store = std::make_shared<WeightStore>();
 };
 
+void check_signals() {
+  const WithGil held;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 py::list run_executable(const Executable& e, const std::vector<py::array>& inputs,
                         const std::optional<std::vector<py::array>>& outs,
                         std::vector<double>* seconds = nullptr) {
@@ -72,10 +77,7 @@ py::list run_executable(const Executable& e, const std::vector<py::array>& input
     results.append(y);
   }
   const WithoutGil released;
-  e.run(xs, ys, seconds != nullptr ? seconds->data() : nullptr, [] {
-    const WithGil held;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  });
+  e.run(xs, ys, seconds != nullptr ? seconds->data() : nullptr, check_signals);
   return results;
 }
 
@@ -263,7 +265,7 @@ void bind_graph(py::module_& m) {
             {
               const WithoutGil released;
               made = std::make_unique<Executable>(std::move(copy), outputs, n, g.store, active_isa(),
-                                                  CompileOptions{exact, optimize, choices});
+                                                  CompileOptions{exact, optimize, choices}, check_signals);
             }
             construct(self, std::move(made));
           },

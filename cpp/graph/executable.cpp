@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kCyclesPerWorker = 15000.0;  // less work than this is not worth waking a thread
 constexpr double kCyclesPerPoll = 2.5e8;      // of every worker: less than 0.1 s
+constexpr double kSecondsPerPoll = 0.05;      // of compiling
 constexpr size_t kSpareFrames = 4;
 constexpr size_t kNodesPerTeam = 16;     // smaller graphs have little to pack
 constexpr int64_t kMostParts = 1 << 12;  // sizes of a part that are compared
@@ -50,7 +51,8 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
 }  // namespace
 
 Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::shared_ptr<WeightStore> store,
-                       const Kernels& kernels, const CompileOptions& options)
+                       const Kernels& kernels, const CompileOptions& options,
+                       const std::function<void()>& poll)
     : graph_(options.optimize ? optimize(std::move(graph), outputs, kernels, options.exact)
                               : std::move(graph)),
       outputs_(std::move(outputs)),
@@ -82,9 +84,17 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
   }
   std::vector<std::vector<Step>> made(memory_.order.size());
   std::atomic<size_t> next{0};
-  parallel_run(made.size() < kNodesPerTeam ? 1 : num_threads(), [&](const Worker&) {
-    for (size_t i = next++; i < made.size(); i = next++) made[i] = make_steps(context, memory_.order[i]);
-  });
+  while (next < made.size()) {
+    const double start = seconds_now();
+    parallel_run(made.size() < kNodesPerTeam ? 1 : num_threads(), [&](const Worker&) {
+      while (seconds_now() - start < kSecondsPerPoll) {
+        const size_t i = next++;
+        if (i >= made.size()) return;
+        made[i] = make_steps(context, memory_.order[i]);
+      }
+    });
+    if (poll) poll();
+  }
   for (std::vector<Step>& steps : made) std::move(steps.begin(), steps.end(), std::back_inserter(steps_));
   for (size_t i = 0; i < memory_.copied_outputs.size(); ++i) {
     const int output = outputs_[static_cast<size_t>(memory_.copied_outputs[i])];

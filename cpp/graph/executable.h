@@ -20,9 +20,10 @@ struct CompileOptions {
 
 class Executable {
  public:
-  // Throws std::invalid_argument, std::bad_alloc.
+  // `poll` is called about every 0.05 s, outside parallel regions, and may throw. Throws
+  // std::invalid_argument, std::bad_alloc and what `poll` throws.
   Executable(Graph graph, std::vector<int> outputs, int64_t n, std::shared_ptr<WeightStore> store,
-             const Kernels& kernels, const CompileOptions& options);
+             const Kernels& kernels, const CompileOptions& options, const std::function<void()>& poll = {});
 
   const std::vector<Shape>& input_shapes() const { return input_shapes_; }
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }

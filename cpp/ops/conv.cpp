@@ -13,6 +13,13 @@ ConvWeights::ConvWeights(std::shared_ptr<const void> owner, const float* kernel,
                          std::vector<float> bias)
     : owner_(std::move(owner)), kernel_(kernel), scale_(std::move(scale)), bias_(std::move(bias)) {}
 
+int32_t ConvWeights::scale_row(const float* from, int64_t step, int64_t first, int64_t count, float* to,
+                               int32_t largest) const {
+  for (int64_t o = 0; o < count; ++o) to[o] = from[o * step] * scale(first + o);
+  for (int64_t o = 0; o < count; ++o) largest = std::max(largest, float_bits(to[o]));
+  return largest;
+}
+
 std::shared_ptr<const Buffer> ConvWeights::packed(const std::string& key,
                                                   const std::function<Buffer()>& pack) const {
   {

@@ -2,6 +2,7 @@
 // Packed weights depend on the kernel alone: plans for other image sizes and batches share them.
 #pragma once
 
+#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +16,13 @@
 
 namespace conv2d {
 
+// Of a float without its sign: infinity is above all numbers, NaN above infinity.
+inline int32_t float_bits(float value) {
+  int32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits & INT32_MAX;
+}
+
 // kernel[kh,kw,c/groups,oc] times scale[oc] (empty: 1), bias[oc] (empty: none). `owner` keeps `kernel` alive.
 class ConvWeights {
  public:
@@ -24,7 +32,10 @@ class ConvWeights {
   const float* kernel() const { return kernel_; }
   float scale(int64_t oc) const { return scale_.empty() ? 1.0f : scale_[static_cast<size_t>(oc)]; }
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
-  const std::vector<float>& scales() const { return scale_; }
+  // to[o] = from[o * step] * scale(first + o), o < count. Returns the largest of their magnitudes and
+  // `largest`, as float_bits.
+  int32_t scale_row(const float* from, int64_t step, int64_t first, int64_t count, float* to,
+                    int32_t largest) const;
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
   // The packed form that goes by `key`, made by `pack` the first time. Thread-safe.

@@ -288,13 +288,10 @@ class WinogradPlan : public ConvPlan {
       }
       float* y = t.y + row * t.row + column * t.column;
       for (int64_t o = 0; o < t.channels; ++o) {
-        float value = sums[o] * weights_->scale(oc + o);
-        if (t.bias != nullptr) value += t.bias[o];
-        if (t.residual != nullptr) value += t.residual[row * t.residual_row + column * t.residual_column + o];
-        value = value < t.low ? t.low : value;
-        y[o] = value > t.high ? t.high : value;
+        y[o] = sums[o] * weights_->scale(oc + o) + (t.bias != nullptr ? t.bias[o] : 0.0f);
+        if (t.residual != nullptr) y[o] += t.residual[row * t.residual_row + column * t.residual_column + o];
       }
-      if (!p.activation.is_clamp()) kernels_.activate(p.activation, y, y, t.channels);
+      kernels_.activate(p.activation, y, y, t.channels);
     }
   }
 
@@ -337,7 +334,7 @@ std::unique_ptr<ConvPlan> make(const WinogradSpec& spec, const ConvProblem& p,
                           std::to_string(p.groups);
   std::shared_ptr<const Buffer> u =
       weights->packed(key, [&] { return pack_winograd(p, *weights, form, kernels.lanes); });
-  if (winograd_unfit(*u)) return nullptr;
+  if (u->floats()[u->bytes() / sizeof(float) - 1] > 0.0f) return nullptr;  // unfit
   return std::unique_ptr<ConvPlan>(new WinogradPlan(p, std::move(weights), kernels, form, std::move(u)));
 }
 

@@ -19,7 +19,6 @@ struct WinogradSpec {
 // could spoil (not finite, or huge).
 Buffer pack_winograd(const ConvProblem& p, const ConvWeights& weights, const WinogradTransform& form,
                      int64_t lanes);
-bool winograd_unfit(const Buffer& packed);
 
 // Products and transforms in steps of 16 floats; the transformed kernel is read from memory meanwhile,
 // for every block anew where it outgrows the third-level cache.

@@ -1,6 +1,7 @@
 // Weights of a Winograd convolution: U = G g GT, transformed in double precision and rounded once.
 // G after Toom and Cook: row j holds the powers of point j over prod_k (p_j - p_k); the last row, infinity,
 // picks the highest coefficient.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -10,7 +11,7 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kMaxColumns = 64, kMaxPoints = 10;
+constexpr int64_t kMaxColumns = 64, kMaxPoints = 10, kUnroll = 8;
 constexpr float kHugeWeight = 1e10f;
 
 using Row = double[kMaxColumns];
@@ -43,22 +44,18 @@ struct Matrix {
   }
 };
 
-// to[j] = sum_i g[j,i] from[i * step], whole rows of columns.
+// to[j] = sum_i g[j,i] from[i * step], rows of columns; what follows them, up to kUnroll, may be anything.
 void multiply(const Matrix& g, int64_t points, int64_t taps, const Row* from, int64_t step, int64_t columns,
               Row* to, int64_t to_step) {
   for (int64_t j = 0; j < points; ++j) {
-    double* y = to[j * to_step];
-    bool first = true;
-    for (int64_t i = 0; i < taps; ++i) {
-      const double factor = g.at[j][i];
-      const double* x = from[i * step];
-      if (factor == 0.0) continue;
-      if (first) {
-        for (int64_t o = 0; o < columns; ++o) y[o] = factor * x[o];
-      } else {
-        for (int64_t o = 0; o < columns; ++o) y[o] += factor * x[o];
+    for (int64_t o0 = 0; o0 < columns; o0 += kUnroll) {
+      double sum[kUnroll] = {};
+      for (int64_t i = 0; i < taps; ++i) {
+        const double factor = g.at[j][i];
+        if (factor == 0.0) continue;
+        for (int64_t o = 0; o < kUnroll; ++o) sum[o] += factor * from[i * step][o0 + o];
       }
-      first = false;
+      for (int64_t o = 0; o < kUnroll; ++o) to[j * to_step][o0 + o] = sum[o];
     }
   }
 }
@@ -70,52 +67,46 @@ Buffer pack_winograd(const ConvProblem& p, const ConvWeights& weights, const Win
   const int64_t panels = ceil_div(p.group_oc(), 2 * lanes), cg = p.group_c();
   const int64_t points = int64_t{form.rows} * form.columns;
   const int64_t floats =
-      checked_multiply({p.groups, panels, points, cg, 2 * lanes}, "the transformed kernel");
-  Buffer buffer(static_cast<size_t>(
-      checked_multiply({4, checked_add(floats, 1, "the transformed kernel")}, "the transformed kernel")));
+      checked_multiply({4, p.groups, panels, points, cg, 2 * lanes}, "the transformed kernel") / 4;
+  Buffer buffer(static_cast<size_t>(floats + 1) * 4);
   const Matrix left = Matrix::of(form.rows, static_cast<int>(p.kh)),
                right = Matrix::of(form.columns, static_cast<int>(p.kw));
   constexpr int64_t kMaxArea = kMaxPoints * kMaxPoints;
   const Buffer scratch(sizeof(Row) * (2 * kMaxArea + kMaxPoints));
-  Row* const kernel = reinterpret_cast<Row*>(scratch.data());
-  Row* const half = kernel + kMaxArea;
+  Row *const kernel = reinterpret_cast<Row*>(scratch.data()), *const half = kernel + kMaxArea;
   Row* const whole = half + kMaxArea;
-  float largest = 0.0f;
-  bool finite = true;
-  for (int64_t block = 0; block < p.groups * panels; ++block) {
-    const int64_t first = block % panels * 2 * lanes, oc = block / panels * p.group_oc() + first;
-    const int64_t count = std::min(2 * lanes, p.group_oc() - first),
-                  columns = count > lanes ? 2 * lanes : lanes;
-    float* to = buffer.floats() + block * points * cg * 2 * lanes;
-    for (int64_t c = 0; c < cg; ++c) {
+  const int64_t together = kMaxColumns / (2 * lanes);  // channels
+  float row[kMaxColumns];
+  int32_t largest = 0;
+  for (int64_t c0 = 0; c0 < cg; c0 += together) {
+    const int64_t channels = std::min(together, cg - c0);
+    for (int64_t block = 0; block < p.groups * panels; ++block) {
+      const int64_t first = block % panels * 2 * lanes, oc = block / panels * p.group_oc() + first;
+      const int64_t count = std::min(2 * lanes, p.group_oc() - first),
+                    columns = count > lanes ? 2 * lanes : lanes, width = channels * columns;
       for (int64_t tap = 0; tap < p.kh * p.kw; ++tap) {
-        const float* from = weights.kernel() + (tap * cg + c) * p.oc + oc;
-        for (int64_t o = 0; o < count; ++o) {
-          const float w = from[o] * weights.scale(oc + o);
-          kernel[tap][o] = w;
-          largest = std::max(largest, std::fabs(w));
-          finite = finite && w - w == 0.0f;
+        for (int64_t c = 0; c < channels; ++c) {
+          const float* from = weights.kernel() + (tap * cg + c0 + c) * p.oc + oc;
+          largest = weights.scale_row(from, 1, oc, count, row, largest);
+          double* to = std::copy_n(row, count, kernel[tap] + c * columns);
+          std::fill_n(to, columns - count, 0.0);
         }
-        for (int64_t o = count; o < columns; ++o) kernel[tap][o] = 0.0;
       }
       for (int64_t l = 0; l < p.kw; ++l) {
-        multiply(left, form.rows, p.kh, kernel + l, p.kw, columns, half + l, p.kw);
+        multiply(left, form.rows, p.kh, kernel + l, p.kw, width, half + l, p.kw);
       }
+      float* to = buffer.floats() + block * points * cg * 2 * lanes + c0 * columns;
       for (int64_t i = 0; i < form.rows; ++i) {
-        multiply(right, form.columns, p.kw, half + i * p.kw, 1, columns, whole, 1);
+        multiply(right, form.columns, p.kw, half + i * p.kw, 1, width, whole, 1);
         for (int64_t j = 0; j < form.columns; ++j) {
-          float* u = to + ((i * form.columns + j) * cg + c) * columns;
-          for (int64_t o = 0; o < columns; ++o) u[o] = static_cast<float>(whole[j][o]);
+          float* u = to + (i * form.columns + j) * cg * columns;
+          for (int64_t o = 0; o < width; ++o) u[o] = static_cast<float>(whole[j][o]);
         }
       }
     }
   }
-  buffer.floats()[floats] = finite && largest <= kHugeWeight ? 0.0f : 1.0f;
+  buffer.floats()[floats] = largest <= float_bits(kHugeWeight) ? 0.0f : 1.0f;
   return buffer;
-}
-
-bool winograd_unfit(const Buffer& packed) {
-  return packed.floats()[packed.bytes() / sizeof(float) - 1] != 0.0f;
 }
 
 }  // namespace conv2d

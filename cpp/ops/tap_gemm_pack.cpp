@@ -1,12 +1,14 @@
 // How TapGemm cuts k into chunks, and the kernel packed in their order: panels of columns, one float behind
 // them that says whether all weights are finite.
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 
 #include "base/checked.h"
 #include "ops/tap_gemm.h"
 
 namespace conv2d {
+
+constexpr int64_t kRows = 8;  // of the source, read side by side
 
 void TapGemm::make_chunks() {
   const int64_t parts = ceil_div(p_.group_c(), kDepth);
@@ -31,40 +33,40 @@ void TapGemm::make_chunks() {
 
 Buffer TapGemm::pack() const {
   const int64_t columns = kernels_.gemm_columns, across = static_cast<int64_t>(p_.dx.size());
-  const bool plain = p_.kernel_o_step == 1 && weights_->scales().empty();
   const int64_t floats = checked_multiply({4, p_.groups, group_floats_}, "the packed kernel") / 4;
   Buffer buffer(static_cast<size_t>(floats + 1) * 4);
-  bool finite = true;
+  int32_t largest = 0;
   for (int64_t g = 0; g < p_.groups; ++g) {
     for (const Chunk& chunk : chunks_) {
       float* to = buffer.floats() + g * group_floats_ + chunk.b_begin;
-      const int64_t panel_floats = columns * chunk.taps * chunk.channels;
-      for (int64_t t = chunk.first, k = 0; t < chunk.first + chunk.taps; ++t) {
+      const int64_t depth = chunk.taps * chunk.channels;
+      const auto source = [&](int64_t k) {
+        const int64_t t = chunk.first + k / chunk.channels, c = chunk.c0 + k % chunk.channels;
         const int64_t tap =
             p_.ky[static_cast<size_t>(t / across)] * p_.kernel_w + p_.kx[static_cast<size_t>(t % across)];
-        for (int64_t c = chunk.c0; c < chunk.c0 + chunk.channels; ++c, ++k) {
-          const float* from = weights_->kernel() + tap * p_.group_c() * p_.oc + c * p_.kernel_c_step;
-          for (int64_t o = 0; few_ && o < p_.oc; ++o) {
-            to[o * chunk.taps * chunk.channels + k] = from[o * p_.kernel_o_step] * weights_->scale(o);
-          }
-          if (few_) continue;
-          for (int64_t panel = 0; panel < panels_; ++panel) {
-            const int64_t o = g * p_.group_oc() + panel * columns,
-                          left = std::min(columns, p_.group_oc() - panel * columns);
-            const int64_t width = left <= kernels_.lanes ? kernels_.lanes : columns;
-            float* row = to + panel * panel_floats + k * width;
-            for (int64_t j = 0; plain && j < left / 16; ++j) std::memcpy(row + 16 * j, from + o + 16 * j, 64);
-            for (int64_t j = plain ? left / 16 * 16 : 0; j < left; ++j) {
-              row[j] = from[(o + j) * p_.kernel_o_step] * weights_->scale(o + j);
-            }
-            for (int64_t j = 0; j < left; ++j) finite &= row[j] - row[j] == 0.0f;
+        return weights_->kernel() + tap * p_.group_c() * p_.oc + c * p_.kernel_c_step;
+      };
+      for (int64_t k = 0; few_ && k < depth; ++k) {
+        for (int64_t o = 0; o < p_.oc; ++o) {
+          to[o * depth + k] = source(k)[o * p_.kernel_o_step] * weights_->scale(o);
+        }
+      }
+      for (int64_t k0 = 0; !few_ && k0 < depth; k0 += kRows) {
+        for (int64_t panel = 0; panel < panels_; ++panel) {
+          const int64_t o = g * p_.group_oc() + panel * columns,
+                        left = std::min(columns, p_.group_oc() - panel * columns);
+          const int64_t width = left <= kernels_.lanes ? kernels_.lanes : columns;
+          for (int64_t k = k0; k < std::min(k0 + kRows, depth); ++k) {
+            float* row = to + panel * columns * depth + k * width;
+            const float* from = source(k) + o * p_.kernel_o_step;
+            largest = weights_->scale_row(from, p_.kernel_o_step, o, left, row, largest);
             std::fill(row + left, row + width, 0.0f);
           }
         }
       }
     }
   }
-  buffer.floats()[floats] = finite ? 1.0f : 0.0f;
+  buffer.floats()[floats] = largest < float_bits(INFINITY) ? 1.0f : 0.0f;
   return buffer;
 }
 
