@@ -62,7 +62,10 @@ ConvAlgorithm conv_gemm() {
       true,
       [](const ConvProblem&, const Kernels&) { return std::string(); },
       [](const ConvProblem& p, const Machine& m) {
-        const double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
+        double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
+        // Lines of 16 floats come from memory for every group that shares them, measured with 16 registers.
+        if (!m.wide && p.groups > 1 && p.group_c() < 16 && 4.0 * bytes > m.l3_bytes)
+          bytes += p.x_bytes() * 16.0 / static_cast<double>(p.group_c());
         if (vectors_run_over_k(p.groups, p.oc, static_cast<int64_t>(m.lanes))) {
           const double steps =
               static_cast<double>(p.kh * p.kw) * std::ceil(static_cast<double>(p.c) / m.lanes);
@@ -76,8 +79,8 @@ ConvAlgorithm conv_gemm() {
         const double slower = p.groups == 1 ? (thin ? 1.4 : 1.0) : thin ? 2.4 : 1.2;
         const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
         const int64_t row = p.dw == 1 && p.kw * p.group_c() <= kDepth ? p.kw * p.group_c() : p.group_c();
-        const double start = row < 16 && !m.wide ? 4.0 : 0.0;  // of a short loop, measured with 16 registers
-        const double starts = start * static_cast<double>(p.kh * p.kw * p.c / row);
+        // Starts of short loops, measured with 16 registers.
+        const double starts = row < 16 && !m.wide ? 4.0 * static_cast<double>(p.kh * p.kw * p.c / row) : 0.0;
         const double stores = static_cast<double>(p.n * p.oh * p.ow) * (vectors * 1.5 + starts);
         const double share = m.wide ? 1.0 : 0.85;     // of the peak, with 16 registers
         const bool skips = 2 * p.group_c() > kDepth;  // one tap a chunk

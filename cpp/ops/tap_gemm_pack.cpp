@@ -47,9 +47,8 @@ Buffer TapGemm::pack() const {
         return weights_->kernel() + tap * p_.group_c() * p_.oc + c * p_.kernel_c_step;
       };
       for (int64_t k = 0; few_ && k < depth; ++k) {
-        for (int64_t o = 0; o < p_.oc; ++o) {
+        for (int64_t o = 0; o < p_.oc; ++o)
           to[o * depth + k] = source(k)[o * p_.kernel_o_step] * weights_->scale(o);
-        }
       }
       for (int64_t k0 = 0; !few_ && k0 < depth; k0 += kRows) {
         for (int64_t panel = 0; panel < panels_; ++panel) {
