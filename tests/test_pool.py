@@ -33,6 +33,11 @@ CASES = (
     (12, 40, 64, (3, 3), (1, 1), ((0, 0), (0, 0))),
     (12, 41, 65, (3, 3), (2, 2), ((0, 0), (0, 0))),
     (5, 9, 20, (1, 3), (1, 1), ((0, 0), (1, 1))),
+    # wider than a block of columns
+    (4, 100, 7, (3, 3), (1, 1), ((1, 1), (1, 1))),
+    (3, 97, 70, (2, 5), (1, 2), ((0, 1), (2, 2))),
+    (2, 150, 5, (2, 101), (1, 3), ((0, 0), (50, 50))),
+    (2, 50, 65, (2, 49), (1, 1), ((0, 0), (0, 0))),
 )
 
 
@@ -50,6 +55,17 @@ def test_windows(case, kind, isa):
     x[RNG.random(x.shape) < 0.01] = np.nan
     got, expected = pool(x, kind, size, strides, padding), ORACLE[kind](x, size, strides, padding)
     np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+
+
+def test_windows_of_padding_alone(isa):
+    """The maximum of nothing is minus infinity, its average NaN, whatever lies beside it."""
+    x = RNG.standard_normal((1, 4, 5, 19)).astype(np.float32)
+    outside = ((3, 3), (3, 4))
+    for kind, empty in (("max", -np.inf), ("average", np.nan)):
+        got = pool(x, kind, (2, 2), (1, 1), outside)
+        expected = np.full((1, 9, 11, 19), empty)
+        expected[:, 2:7, 2:8] = ORACLE[kind](x, (2, 2), (1, 1), ((1, 1), (1, 1)))
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 3)])
