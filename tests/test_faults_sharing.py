@@ -277,6 +277,33 @@ print(max(late))
     assert "ended" not in out and float(out.split()[-1]) < 0.2, out
 
 
+def test_e15_interrupted_transposed_convolutions():
+    out = run_case(
+        """
+import signal
+from conv2d_native import _core
+signal.signal(signal.SIGINT, signal.default_int_handler)
+_core.set_num_threads(2)
+g = _core.Graph()
+kernel = np.ones((8, 8, 64, 32), np.float32)
+y = g.conv2d_transpose(g.input((1, 64, 64, 32)), kernel, None, (2, 2), (3, 3), (1, 1), (128, 128))
+e = g.compile([g.reduce(y, "mean", [1, 2])], 200)
+x = np.ones((200, 64, 64, 32), np.float32)
+def press():
+    time.sleep(0.1); late.append(time.perf_counter()); os.kill(os.getpid(), signal.SIGINT)
+late = []
+thread = threading.Thread(target=press); thread.start()
+try:
+    e.run([x]); print("ended")
+except KeyboardInterrupt:
+    late[-1] = time.perf_counter() - late[-1]
+thread.join()
+print(late[-1])
+"""
+    )
+    assert "ended" not in out and float(out.split()[-1]) < 0.2, out
+
+
 def test_e13_no_pickle_in_the_package():
     """Pickle runs code: the package never reads one. (R15 gates the loaders as a whole.)"""
     import ast

@@ -179,6 +179,24 @@ def test_large_working_memory_is_not_kept():
     assert len(functional.eager._prepared) == 1
 
 
+def test_activation_layers_are_told_apart_by_what_they_compute():
+    x, kernel = -np.ones((1, 1, 1, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    for slope in (0.1, 0.5, 0.7):
+        layer = cn.layers.LeakyReLU(negative_slope=slope, name="same_name")
+        assert cn.conv2d(x, kernel, activation=layer).item() == np.float32(-slope)
+    layer.activation = activations.get("relu")
+    assert cn.conv2d(x, kernel, activation=layer).item() == 0
+
+
+def test_the_calls_that_are_kept_are_bounded_together(monkeypatch):
+    functional.eager._prepared.clear()
+    monkeypatch.setattr(functional.eager, "_ALL_BYTES", 3 * 4 * 64 * 64)
+    kernel = array(64, 64)
+    for n in range(1, 9):
+        cn.dense(np.ones((1, n, 64), np.float32), kernel)
+    assert len(functional.eager._prepared) == 2
+
+
 def test_one_and_true_are_told_apart():
     cn.conv2d(IMAGE, array(3, 3, 6, 4), strides=1)
     for bad in (True, 1.0, "1"):

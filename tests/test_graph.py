@@ -220,6 +220,15 @@ def test_packed_weights_are_shared_between_image_sizes():
     assert before > 0 and g.packed_bytes() == before
 
 
+def test_packed_weights_go_with_the_last_executable():
+    g = _core.Graph()
+    for channels in (8, 16):
+        executable = g.compile([g.conv2d(g.input((1, 5, 5, 8)), array(3, 3, 8, channels))], 1)
+        assert g.packed_bytes() == array(3, 3, 8, channels).nbytes + 4
+    del executable
+    assert g.packed_bytes() == 0
+
+
 def test_views_of_one_array_are_kernels_of_their_own():
     kernel = array(1, 1, 36, 8)
     g = _core.Graph()

@@ -45,6 +45,18 @@ def test_a_depthwise_convolution_and_its_neighbours_are_streamed(stride, expands
         np.testing.assert_array_equal(one.run([v[i : i + 1]])[0], got[i : i + 1])
 
 
+@pytest.mark.parametrize(
+    "padding", [((16, 16), (0, 0)), ((0, 16), (1, 1)), ((20, 0), (0, 0)), ((2, 2), (1, 1))]
+)
+def test_windows_of_padding_alone_are_not_streamed_apart(padding):
+    k1, k2 = array(3, 3, 1, 64) / 3, array(1, 1, 64, 32) / 8
+    g = _core.Graph()
+    y = g.conv2d(g.conv2d(g.input((1, 112, 112, 64)), k1, padding=padding, groups=64), k2)
+    v = array(1, 112, 112, 64)
+    padded = np.pad(v, ((0, 0), *padding, (0, 0)))
+    close(g.compile([y], 1).run([v])[0], oracle.conv2d(oracle.conv2d(padded, k1, groups=64), k2))
+
+
 def test_a_stream_adds_the_residual():
     k1, k2, k3 = array(1, 1, 16, 160) / 4, array(3, 3, 1, 160) / 3, array(1, 1, 160, 16) / 12
     g = _core.Graph()

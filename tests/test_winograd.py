@@ -120,6 +120,20 @@ def test_a_bad_value_stays_in_its_windows(size, form, kh, kw, bad, isa):
 
 
 @pytest.mark.parametrize("form", ["winograd4", "winograd2", "winograd_strided"])
+def test_long_direct_sums_keep_the_gate(form, isa):
+    """Data of one sign, outputs that do not see the huge pixel of their tile."""
+    text = same(1, 8, 8, 1024, 4, 3, 3, stride=stride_of(form))
+    problem = ConvProblem.parse(text)
+    x, kernel, bias = (np.abs(array) for array in problem.data())
+    x[0, 1, 1, 5] = 1e25
+    got = plan(text, kernel, bias, form)(x)
+    y, scale = problem.reference(x, kernel, bias)
+    row = 3 if stride_of(form) == 1 else 2
+    assert scale[0, row, :row].max() < 1e10 < scale[0, 0, 0].max()
+    assert oracle.error_ratio(got[0, row, :row], y[0, row, :row], scale[0, row, :row]) <= 2
+
+
+@pytest.mark.parametrize("form", ["winograd4", "winograd2", "winograd_strided"])
 @pytest.mark.parametrize("weight", [np.inf, np.nan, 1e30])
 def test_spoilt_weights_are_left_to_gemm(form, weight):
     text = same(1, 8, 8, 16, 16, 3, 3, stride=stride_of(form))

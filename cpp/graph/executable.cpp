@@ -31,6 +31,8 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
     if (!node.batched) continue;
     if (const ConvParams* conv = node.get<ConvParams>())
       cycles += conv->problem.flops() / machine.flops_per_cycle;
+    if (const ConvTransposeParams* transpose = node.get<ConvTransposeParams>())
+      cycles += transpose->problem.flops() / machine.flops_per_cycle;
     if (const StreamParams* stream = node.get<StreamParams>()) {
       for (const ConvParams& stage : stream->stages)
         cycles += stage.problem.flops() / machine.flops_per_cycle;

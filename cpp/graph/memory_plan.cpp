@@ -17,7 +17,7 @@ bool is_any(const Node& node) {
 // Operations that take a pixel stride, where they read and where they write.
 bool is_strided(const Node& node) {
   return is_any<ConvParams, StreamParams, ConvTransposeParams, PoolParams, AffineParams, SoftmaxParams,
-                NormalizeParams, PreluParams, ConcatParams, PadParams>(node);
+                NormalizeParams, ConcatParams, PadParams>(node);
 }
 bool joins_channels(const Node& node) {
   const ConcatParams* concat = node.get<ConcatParams>();

@@ -58,8 +58,9 @@ class StepMaker {
     options.exact = c_.exact;
     options.needs_pre = params.gate >= 0 || params.pre_relu || !params.pre_scale.empty();
     options.algorithm = tuned_algorithm(p, options);
-    const std::shared_ptr<const ConvPlan> plan =
-        plan_conv(p, c_.store.get(params.kernel, params.scale, params.bias), c_.kernels, options);
+    const auto weights = c_.store.get(params.kernel, params.scale, params.bias);
+    const std::shared_ptr<const ConvPlan> plan = plan_conv(p, weights, c_.kernels, options);
+    step_.weights = weights;
     step_.problem = to_string(p);
     step_.algorithm = plan->algorithm;
     step_.flops = p.flops();
@@ -161,10 +162,13 @@ class StepMaker {
 
   std::vector<Step> operator()(const PreluParams& params) {
     const auto p = std::make_shared<PreluParams>(params);
-    return by_rows(
-        [p](const Kernels& k, ConstView x, View y, int64_t rows, int64_t channels, const Worker& worker) {
-          run_prelu(k, p->alpha.data(), x, y, rows, channels, worker);
-        });
+    const int64_t channels = node_.shape.back(),
+                  rows = channels == 0 ? 0 : full_count(node_, c_.n) / channels;
+    const Broadcast b{2, {rows, channels}, {channels, 1}, {0, 1}};
+    const Place x = place(input(0)), y = y_;
+    return made([=, &kernels = c_.kernels](const Frame& f, const Worker& worker) {
+      run_binary(kernels, BinaryKind::kPrelu, Activation(), b, f.at(x), p->alpha.data(), f.at(y), worker);
+    });
   }
 
   std::vector<Step> operator()(const BinaryParams& params) {
@@ -335,7 +339,11 @@ std::shared_ptr<const ConvWeights> WeightStore::get(const Array& kernel, const s
   }
   const auto made = std::make_shared<const ConvWeights>(kernel.owner, kernel.data, scale, bias);
   const std::lock_guard<std::mutex> lock(core_mutex());
-  return weights_.emplace(std::move(key), made).first->second;
+  for (auto i = weights_.begin(); i != weights_.end();) {
+    i = i->second.expired() ? weights_.erase(i) : std::next(i);
+  }
+  const auto known = weights_.emplace(std::move(key), made).first->second.lock();
+  return known != nullptr ? known : made;
 }
 
 size_t WeightStore::packed_bytes() const {
@@ -343,7 +351,9 @@ size_t WeightStore::packed_bytes() const {
   const auto all = weights_;
   lock.unlock();
   size_t bytes = 0;
-  for (const auto& entry : all) bytes += entry.second->packed_bytes();
+  for (const auto& entry : all) {
+    if (const auto weights = entry.second.lock()) bytes += weights->packed_bytes();
+  }
   return bytes;
 }
 

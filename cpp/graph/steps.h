@@ -14,8 +14,8 @@
 
 namespace conv2d {
 
-// Scaled weights by kernel (array and shape), scale and bias, shared by all executables and image sizes.
-// Thread-safe.
+// Scaled weights by kernel (array and shape), scale and bias, shared by all executables and image sizes that
+// are alive. Thread-safe.
 class WeightStore {
  public:
   std::shared_ptr<const ConvWeights> get(const Array& kernel, const std::vector<float>& scale,
@@ -23,7 +23,7 @@ class WeightStore {
   size_t packed_bytes() const;
 
  private:
-  std::map<std::string, std::shared_ptr<const ConvWeights>> weights_;  // under core_mutex()
+  std::map<std::string, std::weak_ptr<const ConvWeights>> weights_;  // under core_mutex()
 };
 
 // The memory of one call: the base of every slot, and scratch of the workers.
@@ -38,6 +38,7 @@ struct Step {
   std::string problem, algorithm;
   double flops = 0.0, bytes = 0.0, cycles = 0.0;                      // cycles of one core, estimated
   size_t worker_bytes = 0;                                            // scratch of each worker
+  std::shared_ptr<const ConvWeights> weights;                         // shared with other executables
   std::function<void(const Frame& frame, const Worker& worker)> run;  // must not throw
   std::function<void(const Frame& frame)> run_on_host;                // instead of run; may throw
 };

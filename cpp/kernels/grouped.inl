@@ -79,7 +79,7 @@ CONV2D_INLINE void grouped_tile(const GroupedRow& t, int64_t first) {
   grouped_store(t, first, sum);
 }
 
-// Tiles of 12 pixels, where their addresses are constants, and of 8: whole fours.
+// Tiles of 12 pixels, where their addresses are constants, and of 8: nothing is read beyond whole eights.
 template <int kGroup, int kStep>
 void grouped_tiles(const GroupedRow& t) {
   for (int64_t first = 0; first < t.ow;) {

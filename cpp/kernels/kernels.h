@@ -158,8 +158,8 @@ constexpr int kBurnChains = 12;
 
 // y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < group of x[i * row_step + p * pixel_step +
 // j * tap_step + c(l,k)] * weights[((i * kw + j) * group + k) * lanes + l] + residual[p * residual_stride +
-// l]), p < ow, l < count <= lanes. x is readable up to whole vectors and, along p, to a multiple of 4, at
-// least 8; weights and bias up to a whole vector.
+// l]), p < ow, l < count <= lanes. x is readable up to whole vectors and, along p, to a multiple of 8;
+// weights and bias up to a whole vector.
 struct GroupedRow {
   const Activation* activation;
   const float* x;

@@ -48,7 +48,6 @@ CONV2D_INLINE Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 CONV2D_INLINE Mask is_nan(Vec a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 CONV2D_INLINE bool any(Mask m) { return _mm256_movemask_ps(m) != 0; }
-CONV2D_INLINE Mask either(Mask a, Mask b) { return _mm256_or_ps(a, b); }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }
 CONV2D_INLINE Vec round_even(Vec a) {
   return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

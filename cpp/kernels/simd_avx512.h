@@ -40,7 +40,6 @@ CONV2D_INLINE Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 CONV2D_INLINE Mask is_nan(Vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 CONV2D_INLINE bool any(Mask m) { return m != 0; }
-CONV2D_INLINE Mask either(Mask a, Mask b) { return static_cast<Mask>(a | b); }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm512_mask_blend_ps(m, b, a); }
 CONV2D_INLINE Vec round_even(Vec a) {
   return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

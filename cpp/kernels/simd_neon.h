@@ -41,7 +41,6 @@ CONV2D_INLINE Vec product_error(Vec a, Vec b, Vec p) { return vfmaq_f32(vnegq_f3
 CONV2D_INLINE Mask less(Vec a, Vec b) { return vcltq_f32(a, b); }
 CONV2D_INLINE Mask is_nan(Vec a) { return vmvnq_u32(vceqq_f32(a, a)); }
 CONV2D_INLINE bool any(Mask m) { return vmaxvq_u32(m) != 0; }
-CONV2D_INLINE Mask either(Mask a, Mask b) { return vorrq_u32(a, b); }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return vbslq_f32(m, a, b); }
 // b where either is NaN: max(bound, v) and min(bound, v) keep the NaN of v.
 CONV2D_INLINE Vec max(Vec a, Vec b) { return select(vcgtq_f32(a, b), a, b); }

@@ -39,7 +39,6 @@ CONV2D_INLINE Vec min(Vec a, Vec b) { return a < b ? a : b; }
 CONV2D_INLINE Mask less(Vec a, Vec b) { return a < b; }
 CONV2D_INLINE Mask is_nan(Vec a) { return a != a; }
 CONV2D_INLINE bool any(Mask m) { return m; }
-CONV2D_INLINE Mask either(Mask a, Mask b) { return a || b; }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return m ? a : b; }
 CONV2D_INLINE Vec round_even(Vec a) { return __builtin_rintf(a); }
 // 2^n for integral n, -126 <= n <= 127.

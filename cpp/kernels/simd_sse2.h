@@ -60,7 +60,6 @@ CONV2D_INLINE Vec min(Vec a, Vec b) { return _mm_min_ps(a, b); }
 CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm_cmplt_ps(a, b); }
 CONV2D_INLINE Mask is_nan(Vec a) { return _mm_cmpunord_ps(a, a); }
 CONV2D_INLINE bool any(Mask m) { return _mm_movemask_ps(m) != 0; }
-CONV2D_INLINE Mask either(Mask a, Mask b) { return _mm_or_ps(a, b); }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b)); }
 // For |a| < 2^31.
 CONV2D_INLINE Vec round_even(Vec a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }

@@ -16,6 +16,8 @@
 
 namespace conv2d {
 
+constexpr int64_t kDepth = 256;  // products of one partial sum at most: bounds its rounding error
+
 // Of a float without its sign: infinity is above all numbers, NaN above infinity.
 inline int32_t float_bits(float value) {
   int32_t bits;

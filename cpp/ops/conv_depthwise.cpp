@@ -17,7 +17,6 @@ constexpr int64_t kUnitsPerWorker = 12;
 constexpr int64_t kPad = 16;
 constexpr int64_t kConflict = 256;  // pixels so many floats apart compete for the same few sets of a cache
 constexpr int64_t kMaxTapRows = 64;
-constexpr int64_t kChain = 256;  // products of one sum: bounds its rounding error
 
 class DepthwisePlan : public ConvPlan {
  public:
@@ -151,7 +150,7 @@ ConvAlgorithm conv_depthwise() {
           true,
           [](const ConvProblem& p, const Kernels&) -> std::string {
             if (!p.is_depthwise()) return "each output channel must read one input channel of its own";
-            if (p.kh * p.kw > kChain) return "its sums are too long for one chain";
+            if (p.kh * p.kw > kDepth) return "its sums are too long for one chain";
             if (p.kh * 2 > kMaxTapRows) return "the kernel has too many rows";
             return "";
           },

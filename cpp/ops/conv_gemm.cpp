@@ -62,7 +62,7 @@ ConvAlgorithm conv_gemm() {
       true,
       [](const ConvProblem&, const Kernels&) { return std::string(); },
       [](const ConvProblem& p, const Machine& m) {
-        double bytes = p.x_bytes() + p.y_bytes() + p.kernel_bytes();
+        double bytes = p.bytes();
         // Lines of 16 floats come from memory for every group that shares them, measured with 16 registers.
         if (!m.wide && p.groups > 1 && p.group_c() < 16 && 4.0 * bytes > m.l3_bytes)
           bytes += p.x_bytes() * 16.0 / static_cast<double>(p.group_c());

@@ -16,7 +16,6 @@ constexpr int64_t kStripBytes = 128 << 10;  // of copied inputs
 constexpr int64_t kRunFloats = 64;          // of a pixel, copied at once to several parts
 constexpr int64_t kUnitsPerWorker = 6;
 constexpr int64_t kMostChannels = 64;  // of a group
-constexpr int64_t kChain = 256;        // products of one sum: bounds its rounding error
 
 class GroupedPlan : public ConvPlan {
  public:
@@ -28,7 +27,7 @@ class GroupedPlan : public ConvPlan {
         shared_(p.group_oc() < kernels.lanes),
         parts_(shared_ ? blocks_ : p.groups),
         channels_(shared_ ? kernels.lanes : p.group_c()),
-        columns_(checked_add(checked_multiply({std::max<int64_t>(round_up(p.ow, 4), 8) - 1, p.sw}, "scratch"),
+        columns_(checked_add(checked_multiply({round_up(p.ow, 8) - 1, p.sw}, "scratch"),
                              (p.kw - 1) * p.dw + 1, "scratch")) {
     at_once_ = std::clamp<int64_t>(kRunFloats / channels_, 1, parts_);
     const int64_t row_bytes = checked_multiply({4, at_once_, p.sh, columns_, channels_}, "scratch");
@@ -138,7 +137,7 @@ ConvAlgorithm conv_grouped() {
             if (p.groups == 1) return "there is one group";
             if (!whole && !shared) return "its groups do not fill vectors";
             if (p.group_oc() > 2 * k.lanes) return "its groups are wide enough for the matrix product";
-            if (p.kh * p.kw * p.group_c() > kChain) return "its sums are too long for one chain";
+            if (p.kh * p.kw * p.group_c() > kDepth) return "its sums are too long for one chain";
             return "";
           },
           [](const ConvProblem& p, const Machine& m) {

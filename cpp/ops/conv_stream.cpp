@@ -50,6 +50,8 @@ bool StreamPlan::pays(const std::vector<ConvProblem>& stages) {
   const int64_t rows = band_rows(stages), bands = ceil_div(stages.back().oh, rows);
   double between = 0.0, weights = 0.0, extra = 0.0;
   for (size_t i = 0; i < stages.size(); ++i) {
+    const Padding& pad = stages[i].pad;  // no window may lie in it alone: bands would have no input
+    if (std::max(pad.top, pad.bottom) > (stages[i].kh - 1) * stages[i].dh) return false;
     weights += stages[i].kernel_bytes();
     if (i + 1 == stages.size()) break;
     const ConvProblem& next = stages[i + 1];

@@ -9,6 +9,8 @@
 
 namespace conv2d {
 
+constexpr size_t kPhasesApart = 1 << 14;  // of workers at most: they number what they share in 16 bits
+
 void TransposeProblem::check() const {
   for (int64_t size : {h, w, c, kh, kw, sh, sw, dh, dw, oh, ow, oc}) {
     if (size < 1 || size >= int64_t{1} << 31)
@@ -92,7 +94,10 @@ void TransposePlan::run(const ConvIo& io, char* scratch, const Worker& worker) c
     });
     worker.barrier();
   }
-  for (const auto& phase : phases_) phase->run(io, scratch, worker);
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    phases_[i]->run(io, scratch, worker);
+    if (i % kPhasesApart == kPhasesApart - 1) worker.barrier();
+  }
 }
 
 }  // namespace conv2d

@@ -16,9 +16,8 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kDepth = 256;
 constexpr double kBlockShare = 0.57;  // of the second-level cache
-constexpr int64_t kMaxRuns = 8, kFarBytes = 1 << 20, kFarKernelBytes = 4 << 20;
+constexpr int64_t kMostLanes = 16, kMaxRuns = 8, kFarBytes = 1 << 20, kFarKernelBytes = 4 << 20;
 constexpr int64_t kAheadSteps = 128;
 constexpr int64_t kLargeKernelBytes = 16 << 20;
 
@@ -166,7 +165,7 @@ class WinogradPlan : public ConvPlan {
         }
       }
       for (int64_t i = 0; !all_fit && i < count; ++i) {
-        if (!at[i].fit) direct(io, g, panel, at[i], m, pixels);
+        if (!at[i].fit) direct(io, g, panel, at[i], pixels);
       }
     }
   }
@@ -269,26 +268,26 @@ class WinogradPlan : public ConvPlan {
   }
 
   // The tile without a transform: y = sum over taps inside the image.
-  void direct(const ConvIo& io, int64_t g, int64_t panel, const Tile& tile, float* sums,
-              float* pixels) const {
+  void direct(const ConvIo& io, int64_t g, int64_t panel, const Tile& tile, float* pixels) const {
     const ConvProblem& p = problem;
     WinogradOutput t = output_of(io, g, panel, tile);
     gather(io, g, tile, pixels);
     const int64_t cg = p.group_c(), oc = g * p.group_oc() + panel * 2 * kernels_.lanes;
     for (int64_t i = 0; i < t.rows * t.columns; ++i) {
       const int64_t row = i / t.columns, column = i % t.columns;
-      std::fill(sums, sums + t.channels, 0.0f);
+      double sums[2 * kMostLanes] = {};
       for (int64_t tap = 0; tap < p.kh * p.kw; ++tap) {
         const int64_t kh = row * p.sh + tap / p.kw, kw = column * p.sw + tap % p.kw;
         const float* x = pixels + (kh * form_.columns + kw) * ld_pixel_;
         for (int64_t c = 0; c < cg; ++c) {
           const float* w = weights_->kernel() + (tap * cg + c) * p.oc + oc;
-          for (int64_t o = 0; o < t.channels; ++o) sums[o] += x[c] * w[o];
+          for (int64_t o = 0; o < t.channels; ++o) sums[o] += static_cast<double>(x[c]) * w[o];
         }
       }
       float* y = t.y + row * t.row + column * t.column;
       for (int64_t o = 0; o < t.channels; ++o) {
-        y[o] = sums[o] * weights_->scale(oc + o) + (t.bias != nullptr ? t.bias[o] : 0.0f);
+        const double sum = sums[o] * weights_->scale(oc + o) + (t.bias != nullptr ? t.bias[o] : 0.0f);
+        y[o] = static_cast<float>(sum);
         if (t.residual != nullptr) y[o] += t.residual[row * t.residual_row + column * t.residual_column + o];
       }
       kernels_.activate(p.activation, y, y, t.channels);

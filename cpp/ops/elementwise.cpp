@@ -65,24 +65,6 @@ void run_scale_shift(const Kernels& kernels, const float* scale, const float* sh
   });
 }
 
-void run_prelu(const Kernels& kernels, const float* alpha, ConstView x, View y, int64_t rows,
-               int64_t channels, const Worker& worker) noexcept {
-  const Activation linear;
-  const int64_t times = repeats(x.stride == channels && y.stride == channels, channels, rows);
-  float wide[kWide];
-  if (times > 1) {
-    repeat(alpha, channels, times, wide);
-    alpha = wide;
-  }
-  worker.each(rows, [&](Range range) {
-    for (int64_t r = range.begin; r < range.end; r += times) {
-      kernels.binary(BinaryKind::kPrelu,
-                     {&linear, x.data + r * x.stride, 0, 1, alpha, 0, 1, y.data + r * y.stride, 0, 1,
-                      std::min(times, range.end - r) * channels});
-    }
-  });
-}
-
 void run_softmax(const Kernels& kernels, bool log, ConstView x, View y, int64_t rows, int64_t channels,
                  const Worker& worker) noexcept {
   worker.each_unit(rows, [&](int64_t r) {

@@ -27,10 +27,6 @@ void run_scale_shift(const Kernels& kernels, const float* scale, const float* sh
                      const Activation& activation, ConstView x, View y, int64_t rows, int64_t channels,
                      const Worker& worker) noexcept;
 
-// y = x < 0 ? alpha[c] * x : x
-void run_prelu(const Kernels& kernels, const float* alpha, ConstView x, View y, int64_t rows,
-               int64_t channels, const Worker& worker) noexcept;
-
 // Over the channels of each row; `log`: its logarithm.
 void run_softmax(const Kernels& kernels, bool log, ConstView x, View y, int64_t rows, int64_t channels,
                  const Worker& worker) noexcept;

@@ -11,8 +11,6 @@
 
 namespace conv2d {
 
-constexpr int64_t kDepth = 256;  // longest chain of one partial sum
-
 struct TapProblem {
   int64_t n, h, w, c, oc, groups;
   int64_t gh, gw, sh, sw;

@@ -2,7 +2,8 @@
 
 A prepared call belongs to a function, the sample shapes and the words. It holds private copies of its weights and
 is used again only where the weights that are given are equal byte for byte, so that arrays may be changed in
-place between calls. At most 16 calls are kept, and none with more than 32 MB of weights or working memory.
+place between calls. At most 16 calls are kept, none with more than 32 MB of weights or working memory; packed weights,
+up to four times a kernel, come on top, and calls are forgotten where all of them exceed 256 MB.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
+from .. import activations, arguments
 from ..graph import Traced, is_exact
 from ..graph import exact as direct_sums
 from ..newest import Newest
 
-_KEPT, _KEPT_BYTES = 16, 32 << 20
+_KEPT, _KEPT_BYTES, _ALL_BYTES = 16, 32 << 20, 256 << 20
 _prepared: Newest[Any, tuple[list[bytearray], Traced]] = Newest(_KEPT)
 
 
@@ -38,6 +39,8 @@ def run(
     if x.ndim == 0:
         raise ValueError(f"`x` must have a batch axis. Received: x of shape {x.shape}.")
     arguments.no_empty_axes("x", x.shape)
+    if "activation" in words:
+        words = {**words, "activation": activations.get(words["activation"])}
     given = {key: arguments.array(key, value) for key, value in weights.items() if value is not None}
     key, traced = _trace(name, x.shape[1:], given, words)
     try:
@@ -80,8 +83,17 @@ def _trace(
         weights = {word: np.frombuffer(c, np.float32).reshape(array.shape) for (word, array), c in views}
     traced = Traced(lambda f, x: getattr(f, name)(x, **weights, **words), 0, [(None, *sample)])
     if keep:
+        _forget_oldest()
         _prepared[key] = copies, traced
     return key, traced
+
+
+def _forget_oldest() -> None:
+    kept = list(_prepared.items())
+    sizes = [sum(map(len, copies)) + traced.arena_bytes + traced.packed_bytes for _, (copies, traced) in kept]
+    for i, (key, _) in enumerate(kept):
+        if sum(sizes[i:]) > _ALL_BYTES:
+            _prepared.pop(key, None)
 
 
 def _frozen(value: Any) -> Any:
@@ -94,4 +106,4 @@ def _frozen(value: Any) -> Any:
         return (np.ndarray, value.dtype.str, value.shape, value.tobytes())
     if isinstance(value, (str, int, float, np.generic)):
         return (type(value), value)
-    return (type(value), id(value), repr(value))
+    return value if isinstance(value, activations.Activation) else object()  # equal to nothing

@@ -109,6 +109,11 @@ class Traced:
         """Working memory of one call of each executable."""
         return sum(executable.arena_bytes for executable in list(self.executables.values()))
 
+    @property
+    def packed_bytes(self) -> int:
+        """What the weights take that its executables, and those it shares with, have packed."""
+        return self.builder.core.packed_bytes()
+
     def run(self, arrays: Sequence[np.ndarray], outs: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """Run on plain arrays of one batch size and return the outputs in the order of flatten(structure)."""
         n = arrays[0].shape[0]

