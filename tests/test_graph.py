@@ -220,6 +220,15 @@ def test_packed_weights_are_shared_between_image_sizes():
     assert before > 0 and g.packed_bytes() == before
 
 
+def test_workers_may_be_any_number_of_rounds_apart():
+    """Every input of a concatenation is a round of its own: here more than 16 bits count."""
+    count = 1 << 18
+    g = _core.Graph()
+    executable = g.compile([g.concat([g.input((1, 1))] * count, 1)], 1)
+    for value in range(1, 4):
+        np.testing.assert_array_equal(executable.run([np.full((1, 1), value, np.float32)])[0], value)
+
+
 def test_packed_weights_go_with_the_last_executable():
     g = _core.Graph()
     for channels in (8, 16):

@@ -9,8 +9,6 @@
 
 namespace conv2d {
 
-constexpr size_t kPhasesApart = 1 << 14;  // of workers at most: they number what they share in 16 bits
-
 void TransposeProblem::check() const {
   for (int64_t size : {h, w, c, kh, kw, sh, sw, dh, dw, oh, ow, oc}) {
     if (size < 1 || size >= int64_t{1} << 31)
@@ -94,10 +92,7 @@ void TransposePlan::run(const ConvIo& io, char* scratch, const Worker& worker) c
     });
     worker.barrier();
   }
-  for (size_t i = 0; i < phases_.size(); ++i) {
-    phases_[i]->run(io, scratch, worker);
-    if (i % kPhasesApart == kPhasesApart - 1) worker.barrier();
-  }
+  for (const auto& phase : phases_) phase->run(io, scratch, worker);
 }
 
 }  // namespace conv2d

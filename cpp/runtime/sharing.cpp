@@ -8,14 +8,14 @@ namespace conv2d {
 namespace {
 
 constexpr int kLooks = 2000;  // before other threads may run between two looks
-constexpr uint64_t kMask = (uint64_t{1} << 24) - 1;
+constexpr uint64_t kMask = (uint64_t{1} << 16) - 1;
 
-uint64_t packed(uint16_t round, int64_t begin, int64_t end) {
-  return uint64_t{round} << 48 | static_cast<uint64_t>(begin) << 24 | static_cast<uint64_t>(end);
+uint64_t packed(uint32_t round, int64_t begin, int64_t end) {
+  return uint64_t{round} << 32 | static_cast<uint64_t>(begin) << 16 | static_cast<uint64_t>(end);
 }
-uint16_t round_of(uint64_t left) { return static_cast<uint16_t>(left >> 48); }
+uint32_t round_of(uint64_t left) { return static_cast<uint32_t>(left >> 32); }
 Range range_of(uint64_t left) {
-  return {static_cast<int64_t>(left >> 24 & kMask), static_cast<int64_t>(left & kMask)};
+  return {static_cast<int64_t>(left >> 16 & kMask), static_cast<int64_t>(left & kMask)};
 }
 
 // Leaves the core to its other thread for a moment.
@@ -30,19 +30,19 @@ void relax() {
 }  // namespace
 
 // Whether the share is one of `round`: an empty one of an earlier round becomes it.
-bool Sharing::open(uint16_t round, int64_t parts, int index, int count) {
+bool Sharing::open(uint32_t round, int64_t parts, int index, int count) {
   std::atomic<uint64_t>& left = shares_[index].left;
   uint64_t old = left.load(std::memory_order_acquire);
   while (round_of(old) != round) {
     const Range rest = range_of(old);
-    if (static_cast<int16_t>(round_of(old) - round) > 0 || rest.begin < rest.end) return false;
+    if (static_cast<int32_t>(round_of(old) - round) > 0 || rest.begin < rest.end) return false;
     const uint64_t fresh = packed(round, parts * index / count, parts * (index + 1) / count);
     if (left.compare_exchange_weak(old, fresh, std::memory_order_acq_rel)) return true;
   }
   return true;
 }
 
-bool Sharing::take(uint16_t round, int64_t parts, int index, int count, Range* range) {
+bool Sharing::take(uint32_t round, int64_t parts, int index, int count, Range* range) {
   for (int i = 0; i < count; ++i) {
     const int of = (index + i) % count;
     if (!open(round, parts, of, count)) continue;

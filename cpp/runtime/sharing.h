@@ -29,17 +29,17 @@ class Sharing {
   }
   // The next of the `parts` parts of a round for worker `index` of `count`: of its own share, then of
   // others'. False: none are left to take. Rounds are numbered from 1 on, alike by all.
-  bool take(uint16_t round, int64_t parts, int index, int count, Range* range);
+  bool take(uint32_t round, int64_t parts, int index, int count, Range* range);
   void add_done(int64_t parts) { done_.fetch_add(parts, std::memory_order_acq_rel); }
   // Until `parts` parts of all rounds are done.
   void wait(int64_t parts) const;
 
  private:
-  // What is left of a worker's share in a round: 16 bits of round, 24 of first and of last part.
+  // What is left of a worker's share in a round: 32 bits of round, 16 of first and of last part.
   struct alignas(32) Share {
     std::atomic<uint64_t> left;
   };
-  bool open(uint16_t round, int64_t parts, int index, int count);
+  bool open(uint32_t round, int64_t parts, int index, int count);
 
   alignas(64) std::atomic<int64_t> done_{0};
   Share shares_[kMaxWorkers];  // of workers that there are
@@ -81,9 +81,9 @@ class Worker {
   const int count;
 
  private:
-  static constexpr int64_t kMostParts = 1 << 20;
+  static constexpr int64_t kMostParts = (1 << 16) - 1;
   Sharing* sharing_;  // null for a worker alone
-  mutable uint16_t round_ = 0;
+  mutable uint32_t round_ = 0;
   mutable int64_t due_ = 0;
 };
 
