@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import stat
 import zipfile
 
 import numpy as np
@@ -14,6 +16,7 @@ from conv2d_native.formats import layer_paths, read_model, write_keras
 from conv2d_native.formats.extent import Budget, from_buffer
 from conv2d_native.formats.hdf5 import Hdf5
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, write_hdf5
+from hostile_files import BIAS, CONFIG, KERNEL, read
 
 
 def all_weights(spec):
@@ -106,3 +109,40 @@ def test_a_folder_is_not_overwritten(tmp_path):
     with pytest.raises(IsADirectoryError):
         write_keras(tmp_path, spec.config, all_weights(spec))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_saves_at_once_leave_whole_files(tmp_path, monkeypatch):
+    """While one save is about to end, another of the same path fails and a third one is made."""
+    path, flush, calls = tmp_path / "m.keras", os.fsync, []
+
+    def between(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 1:
+            with pytest.raises(ValueError, match="does not have"):
+                write_keras(path, CONFIG, {("nobody",): [BIAS]})
+            write_keras(path, CONFIG, {("d",): [KERNEL + 1, BIAS]})
+            np.testing.assert_array_equal(read(path)[0], KERNEL + 1)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", between)
+    write_keras(path, CONFIG, {("d",): [KERNEL, BIAS]})
+    np.testing.assert_array_equal(read(path)[0], KERNEL)
+    assert len(calls) == 2 and os.listdir(tmp_path) == ["m.keras"]
+
+
+def test_a_saved_file_has_the_permissions_of_any_other(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_keras(tmp_path / "m.keras", CONFIG, {("d",): [KERNEL, BIAS]})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "m.keras").stat().st_mode) == 0o640
+
+
+def test_paths_of_any_kind_and_length(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    weights = {("d",): [KERNEL, BIAS]}
+    for path in (os.fsencode(tmp_path / "bytes.keras"), "relative.keras", "x" * 249 + ".keras"):
+        write_keras(path, CONFIG, weights)
+        np.testing.assert_array_equal(read(os.fsdecode(path))[0], KERNEL)
+    assert len(os.listdir(tmp_path)) == 3

@@ -1,8 +1,8 @@
 """Writes files that Keras 3 opens: `.keras`, a zip of config.json, metadata.json and model.weights.h5 with nothing
 compressed; and `.weights.h5`, the last of these alone.
 
-A path is written under another name beside it and renamed when it is complete, so that an interrupted save leaves
-the old file.
+A path is written under a random name in the same folder and renamed when it is complete: an interrupted save leaves
+the old file, and of several at once the last one stays, whole.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def write_weights(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.
 
 def _write(target: Any, write: Callable[[BinaryIO], None]) -> None:
     """Let `write` fill a file object, or a file that takes the place of the one at the path when it is complete."""
-    if hasattr(target, "write"):
+    if hasattr(target, "write") and not isinstance(target, os.PathLike):
         write(target)
         return
-    path = os.fspath(target)
-    partial = f"{path}.{os.getpid()}.partial"
+    path = os.fsdecode(target)
+    partial = os.path.join(os.path.dirname(path), f"{os.urandom(16).hex()}.partial")  # no other save has it
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     try:
