@@ -87,6 +87,36 @@ def test_a_source_is_a_path_bytes_or_a_file_object(tmp_path):
         read_model(io.StringIO("{}"))
 
 
+class Pipe(io.RawIOBase):
+    """Gives at most 1,000 bytes at once, and notes what it was asked for."""
+
+    def __init__(self, data):
+        self.rest, self.asked = data, []
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self.asked.append(len(buffer))
+        piece, self.rest = self.rest[:1000], self.rest[1000:]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@pytest.mark.parametrize("max_bytes", [1 << 30, (1 << 63) - 1])
+def test_a_file_object_is_read_in_pieces(max_bytes):
+    pipe = Pipe(stored("sequential.keras"))
+    (kernel, _) = read_model(pipe, max_bytes=max_bytes).weights.get(
+        ("conv2d",), ["kernel", "bias"], [(3, 3, 3, 4), (4,)]
+    )
+    assert kernel.any() and max(pipe.asked) <= 1 << 20
+
+
+def test_a_file_object_may_not_go_on_for_ever():
+    with pytest.raises(ModelFormatError, match=r"<file object>: holds more than 8000 bytes.*max_bytes"):
+        read_model(Pipe(bytes(5 << 20)), max_bytes=1000)
+
+
 def test_weights_say_what_is_wrong():
     for suffix in (".keras", ".h5"):
         get = read_model(stored("sequential" + suffix)).weights.get

@@ -11,6 +11,7 @@ Messages: "`strides` must be 1 or 2 positive integers. Received: strides=(0, 1).
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -101,6 +102,27 @@ def integers(name: str, value: Any, length: int, low: int = 1, high: int = LARGE
     if max(numbers) > high:
         raise ValueError(f"`{name}` must be at most {high}. Received: {name}={shown(value)}.")
     return numbers
+
+
+def path(name: str, value: Any, also: str = "") -> str:
+    """A str, bytes or PathLike as text. Raises TypeError for what is no path, ValueError for what no file is called.
+
+    `also` says in words what the caller takes beside it.
+    """
+    try:
+        made = os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be a path{also}. Received: {name}={shown(value)}.") from None
+    try:
+        encoded = os.fsencode(made)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ValueError(
+            f"`{name}` must be a path without NUL characters or lone surrogates. "
+            f"Received: {name}={shown(made)}."
+        )
+    return made
 
 
 def steps(name: str, value: Any, length: int = 2) -> tuple[int, ...]:

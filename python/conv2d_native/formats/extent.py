@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import shown
+from .. import arguments
 from ..errors import ModelFormatError
 
 DEFAULT_MAX_BYTES = 2 << 30
@@ -147,25 +147,38 @@ def from_buffer(name: str, data: bytes | bytearray | memoryview) -> Extent:
     return Extent(name, 0, len(view), buffer=view)
 
 
+def _read_to_end(name: str, source: Any, most: int) -> bytearray:
+    """The rest of a file object, whose read() may give less than asked. ModelFormatError for more than `most` bytes."""
+    made = bytearray()
+    while piece := source.read(_SMALL):
+        if not isinstance(piece, bytes):
+            break
+        made += piece
+        if len(made) > most:
+            raise ModelFormatError(
+                f"{name}: holds more than {most} bytes; raise `max_bytes` if that is intended."
+            )
+    if not isinstance(piece, bytes):
+        raise TypeError(
+            f"`filepath` must be opened in binary mode, 'rb'. Received: an object whose read() gave "
+            f"{type(piece).__name__}."
+        )
+    return made
+
+
 def open_source(source: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> Extent:
     """Open a path, bytes, or a binary file object (read to its end from where it stands)."""
     if isinstance(source, (str, os.PathLike)):
-        path = os.fspath(source)
-        extent = _open_path(path if isinstance(path, str) else os.fsdecode(path))
+        extent = _open_path(arguments.path("filepath", source))
     elif isinstance(source, (bytes, bytearray, memoryview)):
         extent = from_buffer("<bytes>", source)
     elif hasattr(source, "read"):
-        data = source.read(8 * max_bytes)
-        if not isinstance(data, bytes):
-            raise TypeError(
-                f"`filepath` must be opened in binary mode, 'rb'. Received: an object whose read() gave "
-                f"{type(data).__name__}."
-            )
         name = getattr(source, "name", None)
-        extent = from_buffer(name if isinstance(name, str) else "<file object>", data)
+        name = name if isinstance(name, str) else "<file object>"
+        extent = from_buffer(name, _read_to_end(name, source, 8 * max_bytes))
     else:
         raise TypeError(
-            f"`filepath` must be a path, bytes or a binary file object. Received: {shown(source)}."
+            f"`filepath` must be a path, bytes or a binary file object. Received: {arguments.shown(source)}."
         )
     if extent.size == 0:
         raise ModelFormatError(f"{extent.name}: the file is empty.")

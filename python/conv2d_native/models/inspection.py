@@ -93,7 +93,8 @@ class Inspection:
     def save_picture(self, path: Any) -> None:
         """Write the graph as a picture: .dot, or .svg, .png and .pdf where Graphviz's `dot` is installed.
 
-        Raises ValueError for other endings, OSError where `dot` is not installed or fails.
+        Raises TypeError for what is no path, ValueError for other endings, OSError where `dot` is not installed or
+        fails.
 
             >>> Sequential([Dense(3, input_shape=(2,))]).save_picture("model.dot")
         """

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from .. import arguments
 from ..layers.symbolic import inbound_nodes
 from .configuration import class_name_of
 from .summary import count_parameters
@@ -40,16 +41,18 @@ def to_dot(model: Any, shapes: bool = True) -> str:
 def save_picture(model: Any, path: str | PathLike[str], shapes: bool = True) -> None:
     """Write the picture to `path`: .dot anywhere; .svg, .png and .pdf need Graphviz's program `dot`.
 
-    Raises ValueError for other endings, OSError where `dot` is not installed or fails.
+    Raises TypeError for what is no path, ValueError for other endings, OSError where `dot` is not installed or fails.
     """
-    target = Path(fspath(path))
+    target = Path(arguments.path("path", path))
     kind = target.suffix.lower().removeprefix(".")
     text = to_dot(model, shapes)
     if kind in ("dot", "gv"):
         target.write_text(text, encoding="utf-8")
         return
     if kind not in ("svg", "png", "pdf"):
-        raise ValueError(f"`path` must end in .dot, .svg, .png or .pdf. Received: path={str(path)!r}.")
+        raise ValueError(
+            f"`path` must end in .dot, .svg, .png or .pdf. Received: path={arguments.shown(path)}."
+        )
     program = shutil.which("dot")
     if program is None:
         raise OSError("Graphviz's program `dot` is not installed: write a .dot file, or install graphviz.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any
 
+from .. import arguments
 from ..functional.explanation import shortened
 
 COLUMNS = ("name", "op", "problem", "algorithm", "ms", "share", "gflops", "gbs")
@@ -71,7 +72,7 @@ class Profile:
                 }
             )
             start += row["ms"] * 1e3
-        with open(path, "w", encoding="utf-8") as file:
+        with open(arguments.path("path", path), "w", encoding="utf-8") as file:
             json.dump({"traceEvents": events, "displayTimeUnit": "ms"}, file)
 
 

@@ -19,12 +19,13 @@ from .wiring import connect, graph_config
 
 
 def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
-    if isinstance(filepath, (str, bytes, os.PathLike)):
-        name = os.fsdecode(filepath)
-        if not name.endswith(ending):
-            raise ValueError(f"`filepath` must end in {ending}. Received: filepath={arguments.shown(name)}.")
-        if not overwrite and os.path.exists(name):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+    if hasattr(filepath, "write") and not isinstance(filepath, os.PathLike):
+        return
+    name = arguments.path("filepath", filepath, " or a binary file object")
+    if not name.endswith(ending):
+        raise ValueError(f"`filepath` must end in {ending}. Received: filepath={arguments.shown(name)}.")
+    if not overwrite and os.path.exists(name):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
 class Storage:
