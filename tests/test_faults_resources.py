@@ -125,6 +125,22 @@ def test_f4_function_beyond_memory():
         cn.conv2d(np.broadcast_to(x, (100_000, 64, 64, 1)), np.zeros((1, 1, 1, 5000), np.float32))
 
 
+def test_f4_a_vector_that_is_repeated_a_million_times():
+    """Memory is that of the result, 4 MB, not that of a node or a reference for every copy; bits are kept."""
+    run_case(
+        """
+import resource
+import conv2d_native as cn
+cn.layers.RepeatVector(2)(np.ones((1, 1)))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for value in (-0.0, np.nan, np.inf, 1e-42):
+    y = cn.layers.RepeatVector(10**6)(np.full((1, 1), value, np.float32))
+    assert y.shape == (1, 10**6, 1) and (y.view(np.uint32) == np.float32(value).view(np.uint32)).all(), value
+assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+"""
+    )
+
+
 def test_f4_no_image_however_large():
     """A batch of none takes no memory, whatever one sample would."""
     run_case(
