@@ -96,6 +96,35 @@ def test_a_missing_weight_is_named():
     assert not report and "batch_normalization" in str(report)
 
 
+def test_check_and_load_agree_on_a_model_without_shapes():
+    entry = {"class_name": "Dense", "config": {"name": "d", "units": 3}}
+    held = io.BytesIO()
+    write_keras(held, {"class_name": "Sequential", "config": {"name": "s", "layers": [entry]}}, {})
+    with pytest.raises(cn.ModelFormatError, match="before its input shape was known"):
+        cn.load_model(held.getvalue())
+    report = cn.check_model(held.getvalue())
+    assert not report and "before its input shape was known" in str(report)
+
+
+def test_check_makes_a_layer_in_pipelines_once_by_itself_and_once_in_the_model():
+    made = []
+
+    class Mine(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            made.append(self)
+
+    entry = {"class_name": "Mine", "config": {"name": "mine"}}
+    for i in range(20):
+        entry = {"class_name": "Pipeline", "config": {"name": f"p{i}", "layers": [entry]}}
+    source = {"class_name": "InputLayer", "config": {"batch_shape": [None, 2], "name": "x"}}
+    model = {"class_name": "Sequential", "config": {"name": "s", "layers": [source, entry]}}
+    report = cn.check_model(json.dumps(model).encode(), {"Mine": Mine})
+    assert report and report.layers["Pipeline"] == 20 and len(made) == 2
+    report = cn.check_model(json.dumps(model).encode())
+    assert [(problem.layer, problem.class_name) for problem in report.problems] == [("mine", "Mine")]
+
+
 def keras2(layers, inputs, outputs):
     """A functional model as Keras 2 writes it: no modules, lists for nodes."""
     entries = []

@@ -9,9 +9,10 @@ from typing import Any
 from ..errors import ModelFormatError
 from ..formats import read_model
 from .configuration import MODEL_CLASSES, deserialize
-from .network import Model
+from .loading import model_of
 from .summary import count_parameters
-from .weights import assign_weights
+
+_MADE_WITH_THE_WHOLE = (*MODEL_CLASSES, "Pipeline")  # what is inside them is checked by itself
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) 
     for entry in _layers(spec.config):
         class_name = str(entry.get("class_name"))
         report.layers[class_name] = report.layers.get(class_name, 0) + 1
-        if class_name not in MODEL_CLASSES:
+        if class_name not in _MADE_WITH_THE_WHOLE:
             try:
                 deserialize(entry, custom_objects)
             except ModelFormatError as error:
@@ -101,12 +102,7 @@ def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) 
 
 def _check_whole(spec: Any, custom_objects: Mapping[str, Any] | None, report: Report) -> None:
     try:
-        model = deserialize(spec.config, custom_objects)
-        if not isinstance(model, Model):
-            raise ModelFormatError("the file holds a layer, not a model.")
-        if spec.weights is not None:
-            assign_weights(model, spec.weights)
-        report.parameters = count_parameters(model.weights)
+        report.parameters = count_parameters(model_of(spec, custom_objects).weights)
     except (ModelFormatError, RecursionError) as error:
         report.problems.append(Problem("", "", str(error)))
 

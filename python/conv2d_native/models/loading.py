@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import tempfile
@@ -11,7 +10,7 @@ from typing import Any
 
 from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
-from ..formats import DEFAULT_MAX_BYTES, read_model
+from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
 from .configuration import custom_objects_of, deserialize, serialize
 from .network import Model
 from .weights import assign_weights
@@ -39,7 +38,11 @@ def load_model(
         (2, 10)
     """
     max_bytes = integer("max_bytes", max_bytes, high=LARGEST_STEP)
-    spec = read_model(filepath, max_bytes=max_bytes)
+    return model_of(read_model(filepath, max_bytes=max_bytes), custom_objects)
+
+
+def model_of(spec: ModelSpec, custom_objects: Mapping[str, Any] | None) -> Any:
+    """The model that a file describes, with its weights. Raises ModelFormatError, which names the file."""
     try:
         model = deserialize(spec.config, custom_objects)
     except ModelFormatError as error:
@@ -113,4 +116,4 @@ def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None
         path = os.path.join(folder, "model.keras")
         keras_model.save(path)
         with open(path, "rb") as file:
-            return load_model(io.BytesIO(file.read()), custom_objects)
+            return load_model(file.read(), custom_objects)
