@@ -1,6 +1,7 @@
 """The command line on small models: what is printed, what is written, what goes wrong."""
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -135,6 +136,35 @@ def test_bench_and_profile(classifier, tmp_path, capsys):
 def test_mistakes_end_with_a_message(arguments, text, classifier, capsys):
     code = main([word.replace("{model}", classifier[1]) for word in arguments])
     assert code == 1 and text in capsys.readouterr().err
+
+
+def npz(**arrays):
+    target = io.BytesIO()
+    np.savez_compressed(target, **arrays)
+    return target.getvalue()
+
+
+ARRAYS = npz(x=RNG.random((2, 16, 16, 3)))
+DAMAGED = {
+    "empty.npy": b"",
+    "empty.npz": b"",
+    "header.npy": b"\x93NUMPY\x01\0",
+    "two_bytes.npz": b"PK",
+    "cut.npz": ARRAYS[:-40],
+    "changed.npz": ARRAYS[:100] + bytes(40) + ARRAYS[140:],
+    "text.npy": b"1 2 3\n",
+    "no_arrays.npz": npz(),
+    "objects.npy": b"\x93NUMPY\x01\0" + b"\x36\0" + b"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_arrays_are_named_in_one_line(name, classifier, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_bytes(DAMAGED[name])
+    assert main(["predict", classifier[1], str(path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(path) in line and ("pickled" not in line), line
 
 
 @pytest.mark.parametrize("mode", ["none", "unit", "tf", "torch", "caffe"])

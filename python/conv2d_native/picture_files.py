@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -158,20 +159,39 @@ def read_images(paths: Sequence[Path], shape: Sequence[int | None]) -> np.ndarra
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> Any:
-    """The array of a .npy file, or those of a .npz by the names of the model's inputs. Objects are never unpickled."""
-    loaded = np.load(path, allow_pickle=False)
+    """The array of a .npy file, or those of a .npz by the names of the model's inputs. Objects are never unpickled.
+
+    Raises OSError, and ValueError for a damaged file and one without these names.
+    """
+    with path.open("rb") as file:
+        if not file.read(6).startswith((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")):
+            raise ValueError(f"{path} is no .npy or .npz file: it is empty, damaged or of another kind.")
+    with _damage_named(path):
+        loaded = np.load(path, allow_pickle=False)
     if isinstance(loaded, np.ndarray):
         return loaded
     with loaded:
-        if len(names) == 1 and names[0] not in loaded.files:
+        held = ", ".join(loaded.files) or "no arrays"
+        wanted, by_name = names, len(names) > 1 or names[0] in loaded.files
+        if not by_name:
             if len(loaded.files) != 1 and "x" not in loaded.files:
-                raise ValueError(
-                    f"{path} holds {', '.join(loaded.files)}: none is called 'x' or {names[0]!r}."
-                )
-            return loaded["x"] if "x" in loaded.files else loaded[loaded.files[0]]
-        missing = [name for name in names if name not in loaded.files]
+                raise ValueError(f"{path} holds {held}: none is called 'x' or {names[0]!r}.")
+            wanted = ["x"] if "x" in loaded.files else loaded.files
+        missing = [name for name in wanted if name not in loaded.files]
         if missing:
-            raise ValueError(
-                f"{path} has no array called {', '.join(missing)}. It holds {', '.join(loaded.files)}."
-            )
-        return {name: loaded[name] for name in names}
+            raise ValueError(f"{path} has no array called {', '.join(missing)}. It holds {held}.")
+        with _damage_named(path):
+            arrays = {name: loaded[name] for name in wanted}
+    return arrays if by_name else arrays[wanted[0]]
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn whatever NumPy raises for a damaged file (a dozen classes) into a ValueError of one line with its name."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"{path} is damaged, or of another kind than its name says: {reason}") from error
