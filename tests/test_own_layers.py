@@ -1,6 +1,7 @@
 """Layers of the user's, written for Keras: call(self, x)."""
 
 import copy
+import io
 import pickle
 
 import numpy as np
@@ -10,6 +11,7 @@ import conv2d_native as cn
 import own_layers
 from conv2d_native import layers as L
 from conv2d_native import ops
+from conv2d_native.formats import read_model
 
 RNG = np.random.default_rng(10)
 X = RNG.random((2, 6, 5, 3), np.float32)
@@ -111,3 +113,30 @@ def test_words_and_mistakes():
 
     with pytest.raises(AttributeError, match="'units'"):
         Lost(3).get_config()
+
+
+class Mixed(L.Layer):
+    """Weights that training changes and others, in turn."""
+
+    def build(self, input_shape):
+        self.g = self.add_weight((3,), "zeros", name="g")
+        self.h = self.add_weight((3,), "zeros", name="h", trainable=False)
+        self.i = self.add_weight((3,), "zeros", name="i")
+
+    def call(self, x):
+        return (x + self.h) * self.g + self.i
+
+
+def test_trainable_weights_come_first_as_in_keras():
+    """Keras's files and lists hold g, i, h: with equal shapes another order is another answer."""
+    layer = Mixed()
+    layer(X)
+    assert layer.weight_names == ["g", "i", "h"]
+    layer.set_weights([np.full(3, 2.0), np.full(3, 3.0), np.full(3, 4.0)])
+    np.testing.assert_allclose(layer(X), (X + 4) * 2 + 3, rtol=1e-6)
+    model = cn.Sequential([cn.Input((6, 5, 3)), layer])
+    held = io.BytesIO()
+    model.save(held)
+    spec = read_model(held.getvalue())
+    stored = spec.weights.get((layer.name,), ["g", "i", "h"], [(3,)] * 3)
+    assert [value[0] for value in stored] == [2, 3, 4]

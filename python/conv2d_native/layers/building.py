@@ -25,11 +25,11 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
             if outermost and input_shape is not None:
                 input_shape = checked_shape(input_shape)
                 self.check_shape(input_shape)
-            self._in_build, kept = True, len(self._variables)
+            self._in_build, kept = True, list(self._variables)
             try:
                 build(self, input_shape)
             except BaseException:
-                del self._variables[kept:]
+                self._variables[:] = kept
                 raise
             finally:
                 self._in_build = not outermost

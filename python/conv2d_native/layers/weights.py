@@ -29,7 +29,10 @@ class WeightOwner:
         constraint: Any = None,
         name: str = "variable",
     ) -> Variable:
-        """Add and return a Variable. The initializer runs when the values are first asked for."""
+        """Add and return a Variable: trainable ones stand before the others, as in Keras.
+
+        The initializer runs when the values are first asked for.
+        """
         made = Variable(
             name,
             tuple(arguments.integer("shape", size) for size in shape),
@@ -39,7 +42,8 @@ class WeightOwner:
             trainable,
         )
         made.path = f"{self.name}/{name}"
-        self._variables.append(made)
+        trainable_ones = sum(v.trainable for v in self._variables)
+        self._variables.insert(trainable_ones if trainable else len(self._variables), made)
         return made
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
