@@ -12,6 +12,7 @@ import numpy as np
 from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
 from ..named_objects import Configurable, plain, to_snake_case
+from .registry import serialize
 
 _LOCK = fork_safe_lock()
 _counters: dict[str, int] = {}
@@ -90,12 +91,7 @@ def serialized(value: Any) -> Any:
         if isinstance(value, base):
             return module.serialize(value)
     if hasattr(value, "get_config") and hasattr(value, "call"):
-        return {
-            "module": "keras.layers",
-            "class_name": type(value).__name__,
-            "config": value.get_config(),
-            "registered_name": None,
-        }
+        return serialize(value)
     if isinstance(value, (tuple, list)):
         return [serialized(item) for item in value]
     if callable(value) and not isinstance(value, Configurable):

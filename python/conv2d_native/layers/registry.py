@@ -1,4 +1,7 @@
-"""The table of layer classes by Keras's names. Nothing is imported by name: what is not in it is not made."""
+"""The table of layer classes by Keras's names, and the names that Keras's configurations have for layers.
+
+Nothing is imported by name: what is not in the table is not made.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,14 @@ from typing import Any
 from .. import arguments
 
 _CLASSES: dict[str, type] = {}
+_MODULES = {
+    "Sequential": "keras",
+    "Functional": "keras.src.models.functional",
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext",
+}
+CUSTOM_OBJECTS: dict[str, Any] = {}  # layer classes and functions that the user has entered for all files
 
 
 def register_layer(*names: Any) -> Any:
@@ -56,3 +67,38 @@ def make_layer(entry: Any) -> Any:
     if found is None or not isinstance(config, Mapping):
         raise ValueError(f"`layer` must be of a known class. Received: layer={arguments.shown(dict(entry))}.")
     return found.from_config(dict(config))
+
+
+def class_name_of(layer: Any) -> str:
+    """The name under which Keras keeps the class of `layer`."""
+    from .function_layer import FunctionLayer  # these import this module
+    from .operations import Operation
+
+    if isinstance(layer, (Operation, FunctionLayer)):
+        return layer.class_name
+    name = type(layer).__name__
+    return "Functional" if name == "Model" else name
+
+
+def serialize(layer: Any) -> dict[str, Any]:
+    """Keras's description of a layer, an operation or a model: module, class, configuration."""
+    from .operations import Operation
+
+    name = class_name_of(layer)
+    module: str | None
+    registered: str | None
+    if isinstance(layer, Operation):
+        module, registered = f"keras.src.ops.{layer.module}", name
+    elif layer_class(name) is None:
+        module, registered = None, _registered_name(layer)
+    else:
+        module = _MODULES.get(name, "keras.layers")
+        registered = name if module.startswith("keras.src") else None
+    return {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
+
+
+def _registered_name(layer: Any) -> str:
+    """Under which name Keras looks for the class of a layer that is none of its own."""
+    cls = type(layer)
+    entered = [key for key, value in CUSTOM_OBJECTS.items() if value is cls and ">" in key]
+    return layer.registered_name or next(iter(entered), cls.__name__)

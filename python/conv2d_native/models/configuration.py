@@ -20,47 +20,11 @@ from ..layers.base import Layer
 from ..layers.function_layer import FunctionLayer
 from ..layers.operation_table import OPERATIONS
 from ..layers.operations import Operation, is_operation
-from ..layers.registry import layer_class
+from ..layers.registry import CUSTOM_OBJECTS, class_name_of, layer_class, serialize
 
-_MODULES = {
-    "Sequential": "keras",
-    "Functional": "keras.src.models.functional",
-    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
-    "LayerScale": "keras.src.applications.convnext",
-    "StochasticDepth": "keras.src.applications.convnext",
-}
-CUSTOM_OBJECTS: dict[str, Any] = {}  # layer classes and functions that the user has entered for all files
+__all__ = ["CUSTOM_OBJECTS", "MODEL_CLASSES", "class_name_of", "deserialize", "serialize"]
+
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
-
-
-def class_name_of(layer: Any) -> str:
-    """The name under which Keras keeps the class of `layer`."""
-    if isinstance(layer, (Operation, FunctionLayer)):
-        return layer.class_name
-    name = type(layer).__name__
-    return "Functional" if name == "Model" else name
-
-
-def serialize(layer: Any) -> dict[str, Any]:
-    """Keras's description of a layer, an operation or a model: module, class, configuration."""
-    name = class_name_of(layer)
-    module: str | None
-    registered: str | None
-    if isinstance(layer, Operation):
-        module, registered = f"keras.src.ops.{layer.module}", name
-    elif layer_class(name) is None:
-        module, registered = None, _registered_name(layer)
-    else:
-        module = _MODULES.get(name, "keras.layers")
-        registered = name if module.startswith("keras.src") else None
-    return {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
-
-
-def _registered_name(layer: Any) -> str:
-    """Under which name Keras looks for the class of a layer that is none of its own."""
-    cls = type(layer)
-    entered = [key for key, value in CUSTOM_OBJECTS.items() if value is cls and ">" in key]
-    return layer.registered_name or next(iter(entered), cls.__name__)
 
 
 def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -97,6 +61,8 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
     if chosen is not None:
         made = _from_custom(chosen, class_name, config, name)
         made.registered_name = entry.get("registered_name")
+        if not config.get("name"):  # from a get_config without it
+            made.name = str(entry.get("name") or made.name)
         return made
     if class_name in ("TFOpLambda", "SlicingOpLambda"):
         function = str(config.get("function") or "__operators__.getitem")
