@@ -85,6 +85,11 @@ class Dataset:
         self._extent, self._budget, self._layout, self._filters = extent, budget, layout, filters
         self._stored = np.dtype("<u2" if code == "bfloat16" else code)
 
+    @property
+    def is_float(self) -> bool:
+        """Whether the values are floating point numbers."""
+        return self._stored.kind == "f" or self.code == "bfloat16"
+
     def read(self, shape: tuple[int, ...], integers: bool = False) -> np.ndarray:
         """The values as float32, read-only. Another shape than the configuration implies is an error before reading."""
         if self.shape != tuple(shape):

@@ -89,10 +89,12 @@ def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
             inside[places[name]] = group(child, (*path, name))
         if inside:
             made |= {"layers": inside} if is_model(entry) else inside
-        for below in {
+        inner = dict.fromkeys(
             other[: len(path) + 1] for other in weights if path and other[: len(path)] == path
-        } - used:
-            if not is_model(entry):  # layers inside one of the user's, which its configuration does not tell
+        )
+        for below in inner:
+            # a layer inside one of the user's, which its configuration does not tell
+            if below not in used and not is_model(entry):
                 *folders, last = below[-1].split("/")
                 place = made
                 for folder in folders:

@@ -22,6 +22,7 @@ from .layer_paths import GroupFinder, LayerTree, Path
 Shapes = Sequence[tuple[int, ...]]
 _COUNTERS = {"count"}  # integers that inference does not use
 _MAX_ALIKE = 100  # weights of one name below layers of one name
+_MAX_GROUPS, _MAX_DEPTH = 50_000, 64  # below one layer of the user's
 
 
 def _wrong(source: str, path: Path, text: str) -> ModelFormatError:
@@ -33,12 +34,14 @@ class GroupWeights:
 
     def __init__(self, file: Hdf5, config: dict[str, Any] | None, check_names: bool) -> None:
         self._file, self._finder, self._check_names = file, GroupFinder(file, config), check_names
+        self._read: set[Path] = set()
 
     def get(self, path: Path, names: Sequence[str], shapes: Shapes) -> list[np.ndarray]:
         """The weights `names` of the layer at `path`, see WeightSource."""
         path = tuple(path)
         group, entry = self._finder.find(path)
         group, source = (*group, "vars"), self._file.name
+        self._read.add(group)
         missing = [name for i, name in enumerate(names) if not self._file.exists((*group, str(i)))]
         if missing:
             raise _wrong(source, path, f"{missing} of {list(names)} are missing in '{shown_path(group)}'.")
@@ -53,6 +56,32 @@ class GroupWeights:
                 )
         named = enumerate(zip(names, shapes, strict=True))
         return [_read(self._file, (*group, str(i)), name, shape) for i, (name, shape) in named]
+
+    def check_all_read(self, path: Path) -> None:
+        """Raise ModelFormatError where the layer at `path`, or one below it, has stored weights that nobody asked for.
+
+        Single numbers and integers do not count: states of random generators and of metrics.
+        """
+        top = self._finder.find(path)[0]
+        pending, seen = [top], 0
+        while pending:
+            group, seen = pending.pop(), seen + 1
+            if seen > _MAX_GROUPS or len(group) > len(top) + _MAX_DEPTH:
+                raise _wrong(self._file.name, path, "stored in too many groups, or too deeply.")
+            for name in self._file.names(group) or []:
+                inside = (*group, name)
+                if name != "vars":
+                    pending.append(inside)
+                elif inside not in self._read and any(
+                    found.shape and found.is_float
+                    for key in self._file.names(inside) or []
+                    if (found := self._file.dataset((*inside, key))) is not None
+                ):
+                    raise _wrong(
+                        self._file.name,
+                        path,
+                        f"those in '{shown_path(inside)}' belong to no layer that it holds in its attributes.",
+                    )
 
 
 class _LayerNames:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..named_objects import to_snake_case
 from ..structure import flatten, map_structure
+from .registry import class_name_of
 from .symbolic import KerasTensor, Node, compute_node, inbound_nodes, map_shapes
 from .weights import WeightOwner
 
@@ -66,6 +67,7 @@ def adapt_call(cls: Any) -> None:
         cls.compute_output_shape = compute_output_shape
     if "named_sublayers" not in vars(cls):
         cls.named_sublayers = _attributes
+        cls._stored_sublayers, cls._sublayers_in_config = WeightOwner._stored_sublayers, False
 
 
 def _place(value: Any) -> Any:
@@ -92,18 +94,32 @@ def _taken_off(made: Any) -> list[Node]:
 
 
 def _attributes(layer: Any) -> list[tuple[str, Any]]:
-    """The layers in attributes, as Keras's files name them: by attribute, in lists by attribute and class."""
+    """The layers in attributes, in the order of these. One in several has the name that Keras's files take."""
+    held = {name: held_layers(name, value) for name, value in list(vars(layer).items())}
+    names: dict[int, str] = {}
+    for attribute in sorted(held, key=lambda name: (name.startswith("_"), name)):
+        for name, inner in held[attribute]:
+            names.setdefault(id(inner), name)
+    found = {id(inner): inner for pairs in held.values() for _, inner in pairs}
+    return [(names[key], inner) for key, inner in found.items()]
+
+
+def held_layers(place: str, value: Any, around: tuple[int, ...] = ()) -> list[tuple[str, Any]]:
+    """The layers in `value`, a layer or nested lists, tuples and dicts, after their groups in Keras 3's files."""
+    if isinstance(value, WeightOwner):
+        return [(place, value)]
+    if not isinstance(value, (list, tuple, dict)) or id(value) in around:
+        return []
     found: list[tuple[str, Any]] = []
-    for name, value in vars(layer).items():
-        if isinstance(value, WeightOwner):
-            found.append((name, value))
-        elif isinstance(value, (list, tuple)):
-            counts: Counter[str] = Counter()
-            for item in value:
-                if isinstance(item, WeightOwner):
-                    word = to_snake_case(type(item).__name__)
-                    found.append(
-                        (f"{name}/{word}_{counts[word]}" if counts[word] else f"{name}/{word}", item)
-                    )
-                    counts[word] += 1
+    counts: Counter[str] = Counter()
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, WeightOwner):
+            word = to_snake_case(class_name_of(item))
+        elif isinstance(item, (list, tuple, dict)):
+            word = "container"
+        else:
+            continue
+        name = f"{word}_{counts[word]}" if counts[word] else word
+        counts[word] += 1
+        found += held_layers(f"{place}/{name}", item, (*around, id(value)))
     return found

@@ -14,6 +14,7 @@ from .variable import Variable
 class WeightOwner:
     """Adds, lists, reads and replaces variables."""
 
+    _sublayers_in_config = False  # whether the configuration tells the layers inside
     name: str
     trainable: bool
     built: bool
@@ -50,6 +51,12 @@ class WeightOwner:
         """Layers inside this one, after the names under which files have their weights."""
         return []
 
+    def _stored_sublayers(self) -> list[tuple[str, Any]]:
+        """The same after the groups of Keras 3's files, in the order of those: by attribute, private ones last."""
+        return sorted(
+            self.named_sublayers(), key=lambda named: (named[0].startswith("_"), named[0].split("/")[0])
+        )
+
     @property
     def sublayers(self) -> list[Any]:
         """Layers inside this one."""
@@ -57,8 +64,9 @@ class WeightOwner:
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables in Keras's order: those of this layer, then those of the layers inside."""
-        return [*self._variables, *(v for layer in self.sublayers for v in layer.weights)]
+        """All variables in Keras's order, each once: those of this layer, then those of the layers inside."""
+        found = [*self._variables, *(v for layer in self.sublayers for v in layer.weights)]
+        return list({id(v): v for v in found}.values())
 
     @property
     def trainable_weights(self) -> list[Variable]:

@@ -7,12 +7,15 @@ from typing import Any
 from .. import arguments, initializers
 from .base import Layer
 from .configuration import serialized
+from .recorded_call import held_layers
 from .registry import make_layer, register_layer
 from .variable import Variable
 
 
 class Wrapper(Layer):
     """A layer around `layer`, which may be given as Keras's configuration."""
+
+    _sublayers_in_config = True
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -21,6 +24,10 @@ class Wrapper(Layer):
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layer inside."""
         return [(self.layer.name, self.layer)]
+
+    def _stored_sublayers(self) -> list[tuple[str, Any]]:
+        """The layer inside, after its group."""
+        return [("layer", self.layer)]
 
     def build(self, input_shape: Any) -> None:
         """Build the layer inside."""
@@ -44,6 +51,8 @@ class Pipeline(Layer):
     [[2.0, 2.0]]
     """
 
+    _sublayers_in_config = True
+
     def __init__(self, layers: Any, name: str | None = None) -> None:
         super().__init__(name=name)
         if not isinstance(layers, (list, tuple)):
@@ -53,6 +62,10 @@ class Pipeline(Layer):
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers inside."""
         return [(layer.name, layer) for layer in self.layers]
+
+    def _stored_sublayers(self) -> list[tuple[str, Any]]:
+        """The layers inside, after their groups."""
+        return held_layers("layers", self.layers)
 
     def build(self, input_shape: Any) -> None:
         """Build each layer for what the one before it returns."""
@@ -130,15 +143,9 @@ class SpectralNormalization(Wrapper):
         kernel = getattr(self.layer, "kernel", None)
         if not isinstance(kernel, Variable):
             raise ValueError(f"Layer '{self.layer.name}' inside '{self.name}' has no kernel.")
+        self._variables.append(kernel)  # Keras has it among this layer's own too, and so have its files
         start = initializers.TruncatedNormal(stddev=0.02)
         self.vector_u = self.add_weight((1, kernel.shape[-1]), start, trainable=False, name="vector_u")
-
-    @property
-    def weights(self) -> list[Variable]:
-        """kernel, vector_u, then the rest, as Keras lists them."""
-        inner = self.layer.weights
-        kernel = [v for v in inner if v is getattr(self.layer, "kernel", None)]
-        return [*kernel, *self._variables, *(v for v in inner if v not in kernel)]
 
 
 @register_layer

@@ -13,6 +13,7 @@ import numpy as np
 from .. import arguments
 from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
 from ..layers.function_layer import FunctionLayer
+from ..layers.recorded_call import held_layers
 from .configuration import class_name_of, custom_objects_of, deserialize, serialize
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
@@ -36,6 +37,7 @@ class Storage:
     layers: Any
     get_weights: Callable[[], list[np.ndarray]]
     _choices: dict[str, str]
+    _sublayers_in_config = True
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: layers, the calls between them, inputs and outputs.
@@ -86,6 +88,10 @@ class Storage:
         """
         _check_target(filepath, ".weights.h5", overwrite)
         write_weights(filepath, serialize(self), self._stored_weights())
+
+    def _stored_sublayers(self) -> list[tuple[str, Any]]:
+        """The layers after their groups in files."""
+        return held_layers("layers", list(self.layers))
 
     def _stored_weights(self) -> dict[tuple[str, ...], list[np.ndarray]]:
         if not self.built:

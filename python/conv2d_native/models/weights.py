@@ -5,22 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..formats import WeightSource
+from ..formats import GroupWeights, WeightSource
+from ..layers.function_layer import FunctionLayer
+from ..layers.registry import layer_class
+
+Path = tuple[str, ...]
 
 
 def assign_weights(model: Any, source: WeightSource) -> None:
     """Give every layer of `model` the weights that `source` has for it. They are kept as they are, without a copy."""
-    for path, layer in layers_with_weights(model):
+    groups = isinstance(source, GroupWeights)
+    for path, layer in layers_with_weights(model, groups):
         variables = layer._variables
         arrays = source.get(path, [v.name for v in variables], [v.shape for v in variables])
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array, copy=False)
+    if isinstance(source, GroupWeights):
+        for path in _own_layers(model, ()):
+            source.check_all_read(path)
 
 
-def layers_with_weights(model: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """(names from the model down, layer) for every layer that has weights of its own."""
-    for name, layer in model.named_sublayers():
+def layers_with_weights(model: Any, groups: bool = True) -> Iterator[tuple[Path, Any]]:
+    """(names from the model down, layer) for every layer that has weights of its own.
+
+    Below layers of the user's, whose configuration does not tell what is in them, names are those of Keras 3's groups,
+    and a layer comes once; without `groups` they are names as everywhere else.
+    """
+    yield from _walk(model, (), groups, None)
+
+
+def _walk(owner: Any, path: Path, groups: bool, met: set[int] | None) -> Iterator[tuple[Path, Any]]:
+    if groups and not owner._sublayers_in_config and met is None:
+        met = set()
+    for name, layer in owner.named_sublayers() if met is None else owner._stored_sublayers():
+        if met is not None:
+            if id(layer) in met:
+                continue
+            met.add(id(layer))
         inside = (*path, name)
         if layer._variables:
             yield inside, layer
-        yield from layers_with_weights(layer, inside)
+        yield from _walk(layer, inside, groups, met)
+
+
+def _own_layers(owner: Any, path: Path) -> Iterator[Path]:
+    """Paths of the layers of the user's, the outermost ones."""
+    for name, layer in owner.named_sublayers():
+        if layer._sublayers_in_config:
+            yield from _own_layers(layer, (*path, name))
+        elif layer_class(type(layer).__name__) is not type(layer) and not isinstance(layer, FunctionLayer):
+            yield (*path, name)
