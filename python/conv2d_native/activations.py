@@ -173,7 +173,7 @@ def make(name: str, **parameters: Any) -> Activation:
 
 def _checked(key: str, value: Any, default: Any) -> Any:
     if isinstance(default, bool):
-        return bool(value)
+        return arguments.flag(key, value)
     if key == "axis":
         return arguments.integer(key, value, low=None)
     return None if value is None and default is None else arguments.number(key, value)

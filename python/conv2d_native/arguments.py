@@ -19,6 +19,7 @@ import numpy as np
 
 FLOAT32 = np.dtype(np.float32)
 LARGEST_SIZE = 2**31 - 1  # filters, units, kernel and pool sizes, padding
+MOST_AXES = 64  # as many as NumPy's arrays have
 LARGEST_STEP = 2**63 - 1  # strides and dilation
 
 _SHOWN = 100  # items of a list that a message may show
@@ -180,13 +181,47 @@ def sizes(name: str, value: Any, low: int = 1) -> tuple[int | None, ...]:
         ) from None
 
 
+def sample_sizes(name: str, value: Any) -> list[int]:
+    """The sizes of a shape that starts with -1 or None, for the batch, without that; they may hold -1."""
+    listed = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(listed, (tuple, list)) or not listed or listed[0] not in (-1, None):
+        words = f"`{name}` must be a tuple that starts with -1 and goes on with sizes"
+        raise (ValueError if isinstance(listed, (tuple, list)) else TypeError)(
+            f"{words}. Received: {name}={shown(value)}."
+        )
+    return [integer(name, size, 1 if size != -1 else None) for size in listed[1:]]
+
+
+def result_shape(shape: tuple[Any, ...], name: str = "tensor") -> tuple[Any, ...]:
+    """`shape` where the tensor `name` can have it. Raises ValueError for too many axes and too large sizes."""
+    if len(shape) > MOST_AXES or any(n is not None and n > LARGEST_SIZE for n in shape):
+        raise ValueError(
+            f"A tensor must have at most {MOST_AXES} axes, each of at most {LARGEST_SIZE} entries. "
+            f"Received: '{str(name)[:100]}' of {len(shape)} axes and shape {shown(shape)}."
+        )
+    return shape
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False by what `value` is worth. Raises TypeError where that is not known, as of arrays."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` must be True or False. Received: {name}={shown(value)}.") from None
+
+
 def number(name: str, value: Any, low: float | None = None) -> float:
     """A real number; with `low`, one that is finite and at least that."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"`{name}` must be a number. Received: {name}={shown(value)}.")
     if low is not None and not low <= value < float("inf"):
         raise ValueError(f"`{name}` must be a finite number >= {low:g}. Received: {name}={shown(value)}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(
+            f"`{name}` must be within a float's range. Received: {name}={shown(value)}."
+        ) from None
 
 
 def positive_number(name: str, value: Any) -> float:

@@ -57,7 +57,9 @@ def cast(x: Any, dtype: Any) -> Any:
     >>> cast([1.5, 2.0], "int32").tolist()
     [1, 2]
     """
-    return Operation("Cast", {"dtype": str(dtype)})(x) if is_symbolic(x) else np.asarray(x).astype(dtype)
+    if not is_symbolic(x):
+        return np.asarray(x).astype(dtype)
+    return Operation("Cast", {"dtype": dtype if isinstance(dtype, str) else np.dtype(dtype).name})(x)
 
 
 def shape(x: Any) -> tuple[int | None, ...]:

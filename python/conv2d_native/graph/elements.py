@@ -175,19 +175,10 @@ class ElementOperations:
 
     def reshape(self, x: Any, shape: Sequence[int | None]) -> Any:
         """`shape` starts with -1 or None, which takes what the other sizes leave over."""
-        rest = [int(size) for size in shape[1:] if size is not None]
+        rest = arguments.sample_sizes("shape", shape)
         sample = self.core.shape(x.id)
         total, known = shapes.count(sample), shapes.count([s for s in rest if s != -1])
-        assert total is not None and known is not None
-        if (
-            len(rest) != len(shape) - 1
-            or shape[0] not in (-1, None)
-            or min(rest, default=1) < -1
-            or not known
-        ):
-            raise ValueError(
-                f"`shape` must start with -1 and go on with sizes. Received: shape={tuple(shape)}."
-            )
+        assert total is not None and known
         made = shapes.reshape_target(sample, rest) if -1 in rest else (total // known, *rest)
         if shapes.count(made) != total:
             raise ValueError(

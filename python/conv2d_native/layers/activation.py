@@ -117,6 +117,8 @@ class Softmax(ActivationLayer):
         super().__init__(**kwargs)
         items = axis if isinstance(axis, (list, tuple)) else [axis]
         axes = [arguments.integer("axis", item, low=None) for item in items]
+        if not axes:
+            raise ValueError(f"`axis` must be an integer or a list of integers. Received: axis={axis!r}.")
         self.axis: Any = axes if len(axes) > 1 else axes[0]
         self.activation = activations.make("softmax", axis=axes[0])
 

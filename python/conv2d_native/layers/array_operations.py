@@ -13,62 +13,148 @@ from typing import Any
 
 import numpy as np
 
+from .. import arguments, shapes
+from ..arguments import shown
 from ..errors import UnsupportedLayerError
 
+_PAD_MODES = (
+    "constant", "edge", "empty", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap",
+)  # fmt: skip
+_MOST_PARTS = 1024  # tensors that one operation may make
 
-def host(f: Any, function: Callable[..., Any], xs: Sequence[Any], name: str) -> Any:
-    """A NumPy step. Its shape is found by running it on two images of zeros."""
-    trial = function(*[np.zeros((2, *x.shape[1:]), np.float32) for x in xs])
-    if np.ndim(trial) == 0 or trial.shape[0] != 2:
-        raise UnsupportedLayerError(
-            f"Operation '{name}' mixes the images of a batch: this is not computed here."
-        )
-    return f.apply(function, list(xs), (None, *trial.shape[1:]))
+
+def host(f: Any, function: Callable[..., Any], operands: Sequence[Any], shape: Sequence[Any]) -> Any:
+    """A NumPy step on tensors and constants that makes `shape`, whose first entry, the batch, is not looked at."""
+    made = arguments.result_shape((None, *shape[1:]))
+    if 0 in made:
+        raise ValueError(f"Computed output size would be zero. Received: a result of shape {made}.")
+    tensors = [x for x in operands if is_tensor(x)]
+    if len(tensors) in (0, len(operands)):
+        return f.apply(function, list(operands), made)
+    constants = [None if is_tensor(x) else x for x in operands]
+
+    def compute(*arrays: np.ndarray) -> Any:
+        rest = iter(arrays)
+        return function(*(next(rest) if c is None else c for c in constants))
+
+    return f.apply(compute, tensors, made)
+
+
+def broadcast(operands: Sequence[Any], name: str) -> shapes.Shape:
+    """The shape of NumPy broadcasting, the images of a batch kept apart."""
+    made = shapes.broadcast([tuple(x.shape) for x in operands])
+    for x in operands:
+        if len(x.shape) < len(made) if is_tensor(x) else len(x.shape) == len(made) and x.shape[0] != 1:
+            raise mixing(name)
+    return (None, *made[1:])
+
+
+def mixing(name: str) -> UnsupportedLayerError:
+    """The error of an operation whose result for an image depends on the others of its batch."""
+    return UnsupportedLayerError(
+        f"Operation '{name}' mixes the images of a batch: this is not computed here."
+    )
 
 
 def is_tensor(value: Any) -> bool:
     return hasattr(value, "shape") and not isinstance(value, (np.ndarray, np.generic))
 
 
-def constant(value: Any) -> Any:
-    return value if is_tensor(value) else np.asarray(value, np.float32)
+def constant(name: str, value: Any) -> Any:
+    """A tensor as it is; real numbers, bools among them, as an array of float32."""
+    if is_tensor(value):
+        return value
+    if type(value) is int:
+        value = arguments.number(name, value)
+    made = _array(name, value, "biuf", "be a tensor, a number or an array of numbers")
+    with np.errstate(over="ignore"):
+        return made.astype(np.float32)
+
+
+def _array(name: str, value: Any, kinds: str, words: str) -> np.ndarray:
+    try:
+        made = np.asarray(value)
+    except ValueError:
+        made = None
+    if made is None or made.dtype.kind not in kinds:
+        raise TypeError(f"`{name}` must {words}. Received: {name}={shown(value)}.")
+    return made
+
+
+def _is_listed(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
+def integer_list(
+    name: str, value: Any, low: int | None = None, high: int = arguments.LARGEST_SIZE
+) -> list[int]:
+    """A list of ints out of one int, a list, a tuple or a one-dimensional array of them."""
+    return [arguments.integer(name, item, low, high) for item in (value if _is_listed(value) else [value])]
 
 
 def axis_numbers(axis: Any, rank: int) -> tuple[int, ...]:
-    axes = range(rank) if axis is None else [axis] if isinstance(axis, int) else axis
-    made = tuple(sorted(a % rank for a in axes))
+    """Axes of an image as rising numbers from 1; None stands for all, the batch included."""
+    axes = (
+        range(rank) if axis is None else [arguments.axis("axis", a, rank) for a in integer_list("axis", axis)]
+    )
+    made = tuple(sorted(axes))
+    if len(set(made)) != len(made):
+        raise ValueError(f"`axis` must name different axes. Received: axis={shown(axis)}.")
     if 0 in made:
         raise UnsupportedLayerError("An operation over the batch axis is not computed here.")
     return made
 
 
-def _per_sample(x: Any) -> int:
-    return math.prod(x.shape[1:])
+def one_axis(axis: Any, rank: int) -> int:
+    """One axis of an image as a number from 1."""
+    return axis_numbers(None if axis is None else arguments.axis("axis", axis, rank), rank)[0]
+
+
+def reduced(shape: Sequence[Any], axes: Sequence[int], keepdims: Any) -> list[Any]:
+    """`shape` without `axes`, or with 1 in their places."""
+    return [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
+
+
+def replaced(shape: Sequence[Any], axis: int, *sizes: int) -> tuple[Any, ...]:
+    """`shape` with `sizes` in place of the one of `axis`."""
+    return (*shape[:axis], *sizes, *shape[axis + 1 :])
 
 
 def reshape(f: Any, x: Any, newshape: Any) -> Any:
-    target = [-1 if n is None else int(n) for n in newshape]
-    if len(target) > 1 and -1 in target[1:]:
-        rest = math.prod(n for n in target[1:] if n != -1)
-        target = [n if n != -1 else _per_sample(x) // max(rest, 1) for n in target]
-    if not target or math.prod(target[1:]) != _per_sample(x):
-        raise UnsupportedLayerError(
-            f"Reshaping {tuple(x.shape)} to {tuple(newshape)} moves values between the images of a batch."
+    listed = list(newshape) if _is_listed(newshape) else [newshape]
+    target = [-1 if n is None else arguments.integer("newshape", n, low=None) for n in listed]
+    batch_is_kept = listed[:1] == [None]
+    if any(n < -1 or n == 0 for n in target) or target[batch_is_kept:].count(-1) > 1:
+        raise ValueError(
+            f"`newshape` must hold positive integers, of which one may be -1. Received: newshape={shown(newshape)}."
         )
-    return f.reshape(x, (-1, *target[1:]))
+    entries, known = math.prod(x.shape[1:]), math.prod(n for n in target[1:] if n != -1)
+    sizes = [entries // known if n == -1 else n for n in target[1:]]
+    if not target or math.prod(sizes) != entries:
+        raise UnsupportedLayerError(
+            f"Reshaping {tuple(x.shape)} to {shown(newshape)} moves values between the images of a batch."
+        )
+    return f.reshape(x, (-1, *sizes))
 
 
 def transpose(f: Any, x: Any, axes: Any = None) -> Any:
-    axes = tuple(a % len(x.shape) for a in (axes if axes is not None else reversed(range(len(x.shape)))))
-    if axes[0] != 0:
-        raise UnsupportedLayerError(f"Transposing by {axes} moves the batch axis: this is not computed here.")
-    return f.transpose(x, axes)
+    rank = len(x.shape)
+    given = list(range(rank))[::-1] if axes is None else integer_list("axes", axes)
+    order = [arguments.axis("axes", axis, rank) for axis in given]
+    if sorted(order) != list(range(rank)):
+        raise ValueError(f"`axes` must be a permutation of the {rank} axes. Received: axes={shown(axes)}.")
+    if order[0] != 0:
+        raise UnsupportedLayerError(
+            f"Transposing by {order} moves the batch axis: this is not computed here."
+        )
+    return f.transpose(x, order)
 
 
 def swapaxes(f: Any, x: Any, axis1: int, axis2: int) -> Any:
-    axes = list(range(len(x.shape)))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return transpose(f, x, axes)
+    order = list(range(len(x.shape)))
+    a, b = arguments.axis("axis1", axis1, len(order)), arguments.axis("axis2", axis2, len(order))
+    order[a], order[b] = b, a
+    return transpose(f, x, order)
 
 
 def moveaxis(f: Any, x: Any, source: Any, destination: Any) -> Any:
@@ -85,58 +171,86 @@ def moveaxis(f: Any, x: Any, source: Any, destination: Any) -> Any:
 def squeeze(f: Any, x: Any, axis: Any = None) -> Any:
     rank = len(x.shape)
     axes = [i for i in range(1, rank) if x.shape[i] == 1] if axis is None else axis_numbers(axis, rank)
-    return f.reshape(x, (-1, *[n for i, n in enumerate(x.shape) if i and i not in axes]))
+    if any(x.shape[i] != 1 for i in axes):
+        raise ValueError(
+            f"`axis` must name axes of size 1. Received: axis={shown(axis)} of a tensor of shape {tuple(x.shape)}."
+        )
+    return f.reshape(x, (-1, *reduced(x.shape, axes, False)[1:]))
 
 
 def expand_dims(f: Any, x: Any, axis: Any) -> Any:
-    axes = [axis] if isinstance(axis, int) else list(axis)
-    rank = len(x.shape) + len(axes)
+    given = integer_list("axis", axis)
     shape = list(x.shape)
-    for a in sorted(a % rank for a in axes):
-        if a == 0:
-            raise UnsupportedLayerError("Expanding the batch axis is not computed here.")
+    for a in axis_numbers(given, len(shape) + len(given)):
         shape.insert(a, 1)
     return f.reshape(x, (-1, *shape[1:]))
 
 
 def concatenate(f: Any, xs: Any, axis: int = 0) -> Any:
-    tensors = [x for x in xs if is_tensor(x)]
-    (axis,) = axis_numbers(axis, len(tensors[0].shape))
-    if len(tensors) == len(xs):
-        return f.concatenate(list(xs), axis=axis)
+    parts = [constant("xs", x) for x in xs]
+    first = next(x for x in parts if is_tensor(x))
+    axis = one_axis(axis, len(first.shape))
+    if all(map(is_tensor, parts)):
+        return f.concatenate(parts, axis=axis)
+    sizes = [part.shape[axis] if len(part.shape) > axis else 0 for part in parts]
+    for part, size in zip(parts, sizes, strict=True):
+        wanted = replaced(first.shape, axis, size)
+        if part.shape[1:] != wanted[1:] or not (is_tensor(part) or part.shape[0] == 1):
+            raise ValueError(
+                f"`xs` must agree in all sizes but that of axis {axis}, constants with a batch of 1. "
+                f"Received: shapes {[tuple(p.shape) for p in parts]}."
+            )
 
     def join(*arrays: np.ndarray) -> np.ndarray:
-        rest = iter(arrays)
-        parts = [next(rest) if is_tensor(x) else np.asarray(x, np.float32) for x in xs]
-        n = len(arrays[0])
-        return np.concatenate([np.broadcast_to(p, (n, *p.shape[1:])) for p in parts], axis=axis)
+        n = next(len(a) for a, part in zip(arrays, parts, strict=True) if is_tensor(part))
+        return np.concatenate([np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays], axis=axis)
 
-    return host(f, join, tensors, "concatenate")
+    return host(f, join, parts, replaced(first.shape, axis, sum(sizes)))
 
 
 def stack(f: Any, x: Any, axis: int = 0) -> Any:
-    axis %= len(x[0].shape) + 1
+    if not isinstance(x, (list, tuple)) or not x:
+        raise TypeError(f"`x` must be a list of tensors. Received: x={shown(x)}.")
+    axis = one_axis(axis, len(x[0].shape) + 1)
     return f.concatenate([expand_dims(f, item, axis) for item in x], axis=axis)
 
 
 def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
-    widths = np.broadcast_to(np.asarray(pad_width, int), (len(x.shape), 2)).tolist()
+    given = _array("pad_width", pad_width, "iu", "hold integers")
+    try:
+        widths = np.broadcast_to(given, (len(x.shape), 2)).tolist()
+    except ValueError:
+        raise ValueError(
+            f"`pad_width` must be {len(x.shape)} pairs (before, after), or what NumPy broadcasts to that. "
+            f"Received: pad_width={shown(pad_width)}."
+        ) from None
+    widths = [integer_list("pad_width", pair, 0) for pair in widths]
     if widths[0] != [0, 0]:
         raise UnsupportedLayerError("Padding the batch axis is not computed here.")
-    word: Any = mode.lower()
+    word: Any = arguments.choice("mode", mode, _PAD_MODES, True)
     if word == "constant":
-        return f.pad(x, tuple(tuple(w) for w in widths), value=float(constant_values or 0))
-    return host(f, lambda a: np.pad(a, widths, mode=word), [x], "pad")
+        value = constant("constant_values", 0 if constant_values is None else constant_values)
+        if is_tensor(value) or value.size != 1:
+            raise TypeError(
+                f"`constant_values` must be a number. Received: constant_values={shown(constant_values)}."
+            )
+        return f.pad(x, tuple(tuple(w) for w in widths), value=value.item())
+    shape = [n if n is None else n + sum(w) for n, w in zip(x.shape, widths, strict=True)]
+    return host(f, lambda a: np.pad(a, widths, mode=word), [x], shape)
 
 
 def get_item(f: Any, x: Any, key: Any) -> Any:
     keys = list(key) if isinstance(key, (tuple, list)) else [key]
-    if Ellipsis in keys:
-        at = keys.index(Ellipsis)
-        given = sum(k is not None for k in keys) - 1
+    given = sum(k is not None and k is not Ellipsis for k in keys)
+    if given > len(x.shape) or sum(k is Ellipsis for k in keys) > 1:
+        raise IndexError(
+            f"A tensor of {len(x.shape)} axes takes as many indices, and one '...'. Received: [{shown(key)}]."
+        )
+    if any(k is Ellipsis for k in keys):
+        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
         keys[at : at + 1] = [slice(None)] * (len(x.shape) - given)
-    if keys and keys[0] != slice(None):
-        raise UnsupportedLayerError(f"Slicing the batch axis is not computed here: [{keys[0]}].")
+    if keys and not (isinstance(keys[0], slice) and keys[0] == slice(None)):
+        raise UnsupportedLayerError(f"Slicing the batch axis is not computed here: [{shown(keys[0])}].")
     widths, shape, axis, steps = [(0, 0)] * len(x.shape), [], 0, False
     for k in keys:
         if k is None:
@@ -144,49 +258,64 @@ def get_item(f: Any, x: Any, key: Any) -> Any:
             continue
         n = x.shape[axis]
         if axis:
-            if isinstance(k, int):
+            if isinstance(k, (int, np.integer)) and not isinstance(k, bool):
                 if not -n <= k < n:
                     raise IndexError(f"index {k} is out of bounds for axis {axis} with size {n}")
-                start, stop = k % n, k % n + 1
+                start, stop = int(k) % n, int(k) % n + 1
             elif isinstance(k, slice):
                 steps |= k.step not in (None, 1)
                 start, stop, _ = k.indices(n)
-                shape.append(max(stop - start, 0))
+                shape.append(len(range(*k.indices(n))))
             else:
-                raise UnsupportedLayerError(f"Indexing with {k!r} is not computed here.")
+                raise UnsupportedLayerError(f"Indexing with {shown(k)} is not computed here.")
             widths[axis] = (-start, stop - n)
         axis += 1
     if steps:
         index = tuple(keys)
-        return host(f, lambda a: a[index], [x], "get_item")
+        return host(f, lambda a: a[index], [x], (None, *shape, *x.shape[axis:]))
     cropped = f.pad(x, tuple(widths)) if any(w != (0, 0) for w in widths) else x
     shape += x.shape[axis:]
     return f.reshape(cropped, (-1, *shape)) if list(cropped.shape[1:]) != shape else cropped
 
 
 def split(f: Any, x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    (axis,) = axis_numbers(axis, len(x.shape))
-    n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
-        size = n // indices_or_sections
-        cuts = list(range(size, n, size)) if size * indices_or_sections == n else [-1]
+    axis = one_axis(axis, len(x.shape))
+    n, name = x.shape[axis], "indices_or_sections"
+    if _is_listed(indices_or_sections):
+        cuts = integer_list(name, indices_or_sections)
+        _check_parts("split", len(cuts) + 1)
     else:
-        cuts = [int(c) for c in indices_or_sections]
+        sections = arguments.integer(name, indices_or_sections)
+        _check_parts("split", sections)
+        cuts = [n * i // sections for i in range(1, sections)] if n % sections == 0 else [-1]
     edges = [0, *cuts, n]
     if any(a > b for a, b in itertools.pairwise(edges)):
-        raise ValueError(f"An axis of {n} entries cannot be split into {indices_or_sections}.")
+        raise ValueError(f"An axis of {n} entries cannot be split into {shown(indices_or_sections)}.")
     key = [slice(None)] * len(x.shape)
     return [get_item(f, x, [*key[:axis], slice(a, b)]) for a, b in itertools.pairwise(edges)]
 
 
+def _check_parts(name: str, count: int) -> None:
+    if count > _MOST_PARTS:
+        raise UnsupportedLayerError(
+            f"Operation '{name}' makes at most {_MOST_PARTS} tensors here. Received: {count} of them."
+        )
+
+
 def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
-    (axis,) = axis_numbers(axis, len(x.shape))
+    axis = one_axis(axis, len(x.shape))
+    _check_parts("unstack", x.shape[axis])
     key = [slice(None)] * axis
     return [get_item(f, x, [*key, i]) for i in range(x.shape[axis])]
 
 
 def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
-    starts, sizes = [int(i) for i in start_indices], [int(n) for n in shape]
+    starts, sizes = integer_list("start_indices", start_indices), integer_list("shape", shape)
+    for name, given in (("start_indices", starts), ("shape", sizes)):
+        if len(given) != len(inputs.shape):
+            raise ValueError(
+                f"`{name}` must have {len(inputs.shape)} entries. Received: {name}={shown(given)}."
+            )
     if starts[0] != 0:
         raise UnsupportedLayerError("Slicing the batch axis is not computed here.")
     return get_item(
@@ -195,16 +324,45 @@ def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
 
 
 def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
-    axes = [axis] if isinstance(axis, int) else list(axis or ())
-    shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
-    if axis is None or 0 in (a % len(x.shape) for a in axes):
+    rank, most = len(x.shape), arguments.LARGEST_STEP
+    axes = [0] if axis is None else [arguments.axis("axis", a, rank) for a in integer_list("axis", axis)]
+    shifts = integer_list("shift", shift, -most, most)
+    if 0 in axes:
         raise UnsupportedLayerError("Rolling the batch axis is not computed here.")
-    return host(f, lambda a: np.roll(a, shifts, axes), [x], "roll")
+    if len(axes) != 1 and len(shifts) not in (1, len(axes)):
+        raise ValueError(
+            f"`shift` must be an integer or one for each of `axis`. Received: shift={shown(shift)}."
+        )
+    return host(f, lambda a: np.roll(a, shifts, axes), [x], x.shape)
 
 
 def take(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
     if is_tensor(indices):
         raise UnsupportedLayerError("Operation 'take' takes constant indices here.")
-    (number,) = axis_numbers(axis, len(x.shape))
-    places = np.asarray(indices, int)
-    return host(f, lambda a: a.take(places, number), [x], "take")
+    number = one_axis(axis, len(x.shape))
+    places, n = _array("indices", indices, "iu", "be integers"), x.shape[number]
+    if places.size and not (-n <= places.min() and places.max() < n):
+        raise ValueError(f"`indices` must be from {-n} to {n - 1}. Received: indices={shown(indices)}.")
+    return host(f, lambda a: a.take(places, number), [x], replaced(x.shape, number, *places.shape))
+
+
+def tile(f: Any, x: Any, repeats: Any) -> Any:
+    counts = integer_list("repeats", repeats, 1)
+    if counts[:1] != [1] or len(counts) != len(x.shape):
+        raise UnsupportedLayerError("Tiling the batch axis is not computed here.")
+    shape = (None, *(n * r for n, r in zip(x.shape[1:], counts[1:], strict=True)))
+    return host(f, lambda a: np.tile(a, counts), [x], shape)
+
+
+def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
+    number = one_axis(axis, len(x.shape))
+    counts, n = integer_list("repeats", repeats, 0), x.shape[number]
+    if len(counts) not in (1, n):
+        raise ValueError(f"`repeats` must be 1 or {n} integers. Received: repeats={shown(repeats)}.")
+    size = n * counts[0] if len(counts) == 1 else sum(counts)
+    return host(f, lambda a: np.repeat(a, counts, number), [x], replaced(x.shape, number, size))
+
+
+def flip(f: Any, x: Any, axis: Any = None) -> Any:
+    axes = axis_numbers(axis, len(x.shape))
+    return host(f, lambda a: np.flip(a, axes), [x], x.shape)

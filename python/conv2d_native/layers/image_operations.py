@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import resampling
 from ..errors import UnsupportedLayerError
-from .array_operations import host, is_tensor
+from .array_operations import host, is_tensor, replaced
 from .pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -94,7 +94,12 @@ def rgb_to_grayscale(f: Any, images: Any, data_format: Any = None) -> Any:
     if images.shape[axis] == 1:
         return images
     weights = np.array(_GRAY, np.float32).reshape([3 if i == axis else 1 for i in range(4)])
-    return host(f, lambda a: (a * weights).sum(axis, keepdims=True, dtype=np.float32), [images], "gray")
+    if images.shape[axis] != 3:
+        raise ValueError(
+            f"`images` must have 1 or 3 channels. Received: images of shape {tuple(images.shape)}."
+        )
+    shape = replaced(images.shape, axis, 1)
+    return host(f, lambda a: (a * weights).sum(axis, keepdims=True, dtype=np.float32), [images], shape)
 
 
 def adaptive_pool(kind: str) -> Callable[..., Any]:

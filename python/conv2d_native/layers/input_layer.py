@@ -47,7 +47,7 @@ class InputLayer(Layer):
         if batch_shape is None:
             batch_shape = (batch_size, *arguments.sizes("shape", shape))
         self.batch_shape = arguments.sizes("batch_shape", batch_shape)
-        self.input_dtype, self.optional, self.built = dtype, bool(optional), True
+        self.input_dtype, self.optional, self.built = dtype, arguments.flag("optional", optional), True
         Node(self, (), {}, KerasTensor(self.batch_shape, name=self.name))
 
     def call(self, f: Any, x: Any) -> Any:

@@ -231,7 +231,7 @@ class Dot(Merge):
             self.axes: Any = [arguments.integer("axes", axis, low=None) for axis in axes]
         else:
             self.axes = arguments.integer("axes", axes, low=None)
-        self.normalize = bool(normalize)
+        self.normalize = arguments.flag("normalize", normalize)
 
     def _numbers(self, ranks: Sequence[int]) -> list[int]:
         axes = [self.axes] * 2 if isinstance(self.axes, int) else self.axes

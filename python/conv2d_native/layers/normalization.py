@@ -18,7 +18,7 @@ class GainAndOffset(Weighted):
     def set_pair(self, epsilon: Any, center: Any, scale: Any, beta: Any, gamma: Any) -> None:
         """Keep the arguments in attributes of Keras's names; beta, gamma: (initializer, regularizer, constraint)."""
         self.epsilon = arguments.positive_number("epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
+        self.center, self.scale = arguments.flag("center", center), arguments.flag("scale", scale)
         self.set_weight("beta", *beta)
         self.set_weight("gamma", *gamma)
 
@@ -94,9 +94,9 @@ class BatchNormalization(GainAndOffset):
         self.set_pair(epsilon, center, scale, beta, gamma)
         self.set_weight("moving_mean", moving_mean_initializer)
         self.set_weight("moving_variance", moving_variance_initializer)
-        self.renorm, self.renorm_momentum = bool(renorm), renorm_momentum
+        self.renorm, self.renorm_momentum = arguments.flag("renorm", renorm), renorm_momentum
         self.renorm_clipping = renorm_clipping
-        self.synchronized = bool(synchronized)
+        self.synchronized = arguments.flag("synchronized", synchronized)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma, beta, moving_mean and moving_variance."""
@@ -140,7 +140,7 @@ class LayerNormalization(GainAndOffset):
     ) -> None:
         super().__init__(**kwargs)
         self.axis = _axes("axis", axis)
-        self.rms_scaling = bool(rms_scaling)
+        self.rms_scaling = arguments.flag("rms_scaling", rms_scaling)
         beta = (beta_initializer, beta_regularizer, beta_constraint)
         gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
         self.set_pair(epsilon, center, scale, beta, gamma)

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .. import activations
+from .. import activations, arguments
 from ..errors import UnsupportedLayerError
 from .array_operations import (
     axis_numbers,
+    broadcast,
     concatenate,
     constant,
     expand_dims,
+    flip,
     get_item,
     host,
     is_tensor,
     moveaxis,
     pad,
+    reduced,
+    repeat,
     reshape,
     roll,
     slice_at,
@@ -33,10 +38,15 @@ from .array_operations import (
     stack,
     swapaxes,
     take,
+    tile,
     transpose,
     unstack,
 )
 from .image_operations import adaptive_pool, convolve, crop_images, pad_images, resize, rgb_to_grayscale
+from .products import einsum, matmul
+
+_DTYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
+           "uint32", "uint64")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class Row:
 
 
 def _binary(name: str) -> Callable[..., Any]:
-    return lambda f, x1, x2: getattr(f, name)(constant(x1), constant(x2))
+    return lambda f, x1, x2: getattr(f, name)(constant("x1", x1), constant("x2", x2))
 
 
 def _has_inverse(c: np.ndarray) -> bool:
@@ -60,7 +70,7 @@ def _affine(name: str) -> Callable[..., Any]:
     """Arithmetic with a number, or with a vector along the last axis: scale and shift, which fuse into neighbours."""
 
     def lower(f: Any, x1: Any, x2: Any) -> Any:
-        a, b = constant(x1), constant(x2)
+        a, b = constant("x1", x1), constant("x2", x2)
         x, c = (a, b) if is_tensor(a) else (b, a)
         vector = not is_tensor(c) and (c.ndim == 0 or c.shape == x.shape[-1:])
         if not vector or (name == "divide" and (x is b or not _has_inverse(c))):
@@ -78,12 +88,8 @@ def _affine(name: str) -> Callable[..., Any]:
 
 def _numpy_binary(function: Callable[..., Any]) -> Callable[..., Any]:
     def lower(f: Any, x1: Any, x2: Any) -> Any:
-        name = function.__name__
-        if is_tensor(x1) and is_tensor(x2):
-            return host(f, function, [x1, x2], name)
-        if is_tensor(x1):
-            return host(f, lambda a: function(a, np.float32(x2)), [x1], name)
-        return host(f, lambda b: function(np.float32(x1), b), [x2], name)
+        xs = [constant("x1", x1), constant("x2", x2)]
+        return host(f, function, xs, broadcast(xs, function.__name__))
 
     return lower
 
@@ -101,7 +107,8 @@ def _activation(name: str) -> Callable[..., Any]:
 
 
 def _round(f: Any, x: Any, decimals: int = 0) -> Any:
-    return _unary(lambda a: np.round(a, decimals))(f, x)
+    places = arguments.integer("decimals", decimals, low=-99, high=99)
+    return _unary(lambda a: np.round(a, places))(f, x)
 
 
 def _filled(value: float) -> Callable[..., Any]:
@@ -121,9 +128,11 @@ def _position(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
         axes = axis_numbers(axis, len(x.shape))
-        if len(axes) > 1:
+        if len(axes) != 1:
             raise UnsupportedLayerError(f"Operation '{function.__name__}' takes one axis of an image's here.")
-        return host(f, lambda a: function(a, axis=axes[0], keepdims=keepdims), [x], function.__name__)
+        keep = arguments.flag("keepdims", keepdims)
+        step = partial(function, axis=axes[0], keepdims=keep)
+        return host(f, step, [x], reduced(x.shape, axes, keep))
 
     return lower
 
@@ -137,15 +146,18 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
                 f"Operation '{function.__name__}' takes axis and keepdims only: {unused}."
             )
         axes = axis_numbers(axis, len(x.shape))
+        keep = arguments.flag("keepdims", keepdims)
         if kind:
-            return f.reduce(x, kind, axes, keepdims)
-        return host(f, lambda a: function(a, axis=axes, keepdims=keepdims), [x], function.__name__)
+            return f.reduce(x, kind, axes, keep)
+        return host(f, partial(function, axis=axes, keepdims=keep), [x], reduced(x.shape, axes, keep))
 
     return lower
 
 
 def _clip(f: Any, x: Any, x_min: Any, x_max: Any) -> Any:
-    return f.minimum(f.maximum(x, constant(x_min)), constant(x_max))
+    if x_min is not None:
+        x = f.maximum(x, constant("x_min", x_min))
+    return x if x_max is None else f.minimum(x, constant("x_max", x_max))
 
 
 def _first(data_format: Any) -> bool:
@@ -167,7 +179,7 @@ def _pool(name: str) -> Callable[..., Any]:
 
 
 def _depth_to_space(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
-    b = block_size
+    b = arguments.integer("block_size", block_size)
     if _first(data_format):
         x = f.transpose(x, (0, 2, 3, 1))
     _, h, w, c = x.shape
@@ -177,7 +189,7 @@ def _depth_to_space(f: Any, x: Any, block_size: int, data_format: Any = "channel
 
 
 def _space_to_depth(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
-    b = block_size
+    b = arguments.integer("block_size", block_size)
     if _first(data_format):
         x = f.transpose(x, (0, 2, 3, 1))
     _, h, w, c = x.shape
@@ -187,60 +199,32 @@ def _space_to_depth(f: Any, x: Any, block_size: int, data_format: Any = "channel
 
 
 def _cast(f: Any, x: Any, dtype: Any) -> Any:
-    name = dtype if isinstance(dtype, str) else str(getattr(dtype, "name", dtype))
-    if not name.startswith(("float", "bfloat")):
-        return _unary(np.trunc)(f, x)
-    return x
+    named = dtype if isinstance(dtype, str) or dtype is None else getattr(dtype, "name", dtype)
+    name = arguments.choice("dtype", named, _DTYPES)
+    if name == "bool":
+        return _unary(lambda a: a != 0)(f, x)
+    return x if "float" in name else _unary(np.trunc)(f, x)
 
 
 def _identity(f: Any, x: Any, **unused: Any) -> Any:
     return x
 
 
-def _tile(f: Any, x: Any, repeats: Any) -> Any:
-    if isinstance(repeats, int) or int(repeats[0]) != 1 or len(repeats) != len(x.shape):
-        raise UnsupportedLayerError("Tiling the batch axis is not computed here.")
-    return host(f, lambda a: np.tile(a, tuple(repeats)), [x], "tile")
-
-
-def _repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
-    (axis,) = axis_numbers(axis, len(x.shape))
-    return host(f, lambda a: np.repeat(a, repeats, axis), [x], "repeat")
-
-
-def _flip(f: Any, x: Any, axis: Any = None) -> Any:
-    axes = axis_numbers(axis, len(x.shape))
-    return host(f, lambda a: np.flip(a, axes), [x], "flip")
-
-
-def _matmul(f: Any, x1: Any, x2: Any) -> Any:
-    if not is_tensor(x2):
-        return f.dense(x1, np.asarray(x2, np.float32))
-    return host(f, np.matmul, [x1, x2], "matmul")
-
-
-def _einsum(f: Any, *operands: Any, subscripts: str, **unused: Any) -> Any:
-    return host(f, lambda *arrays: np.einsum(subscripts, *arrays), list(operands), "einsum")
-
-
 def _normalize(f: Any, x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
-    axes, tiny = axis_numbers(axis, len(x.shape)), 1e-12 if epsilon is None else epsilon
+    axes, tiny = (
+        axis_numbers(axis, len(x.shape)),
+        1e-12 if epsilon is None else arguments.number("epsilon", epsilon),
+    )
     if order != 2:
         raise UnsupportedLayerError(f"Operation 'normalize' is computed with order=2 only, not {order}.")
     return host(
-        f, lambda a: a / np.sqrt(np.maximum((a * a).sum(axis=axes, keepdims=True), tiny)), [x], "normalize"
+        f, lambda a: a / np.sqrt(np.maximum((a * a).sum(axis=axes, keepdims=True), tiny)), [x], x.shape
     )
 
 
 def _where(f: Any, condition: Any, x1: Any, x2: Any) -> Any:
-    xs = [value for value in (condition, x1, x2) if is_tensor(value)]
-
-    def choose(*arrays: np.ndarray) -> np.ndarray:
-        rest = iter(arrays)
-        c, a, b = (next(rest) if is_tensor(v) else np.asarray(v) for v in (condition, x1, x2))
-        return np.where(np.asarray(c) != 0, a, b)
-
-    return host(f, choose, xs, "where")
+    xs = [constant(*pair) for pair in (("condition", condition), ("x1", x1), ("x2", x2))]
+    return host(f, lambda c, a, b: np.where(c != 0, a, b), xs, broadcast(xs, "where"))
 
 
 def _numpy_rows() -> dict[str, Row]:
@@ -263,8 +247,8 @@ def _numpy_rows() -> dict[str, Row]:
     shapes: dict[str, Callable[..., Any]] = {
         "Reshape": reshape, "Transpose": transpose, "Swapaxes": swapaxes, "Moveaxis": moveaxis,
         "Squeeze": squeeze, "ExpandDims": expand_dims, "Concatenate": concatenate, "Stack": stack,
-        "Pad": pad, "GetItem": get_item, "Split": split, "Clip": _clip, "Tile": _tile, "Repeat": _repeat,
-        "Flip": _flip, "Matmul": _matmul, "Einsum": _einsum, "Where": _where, "Copy": _identity,
+        "Pad": pad, "GetItem": get_item, "Split": split, "Clip": _clip, "Tile": tile, "Repeat": repeat,
+        "Flip": flip, "Matmul": matmul, "Einsum": einsum, "Where": _where, "Copy": _identity,
         "Roll": roll, "Take": take, "Round": _round, "ZerosLike": _filled(0), "OnesLike": _filled(1),
         "Argmax": _position(np.argmax), "Argmin": _position(np.argmin),
     }  # fmt: skip

@@ -124,7 +124,7 @@ class BaseGlobalPooling(SpatialLayer):
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = arguments.data_format(data_format)
-        self.keepdims = bool(keepdims)
+        self.keepdims = arguments.flag("keepdims", keepdims)
 
     def call(self, f: Any, x: Any) -> Any:
         """One reduction."""

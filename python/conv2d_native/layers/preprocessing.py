@@ -56,7 +56,7 @@ class Normalization(Layer):
                 "`mean` and `variance` must be given both, in one shape. "
                 f"Received: mean={arguments.shown(mean)}, variance={arguments.shown(variance)}."
             )
-        self.mean, self.variance, self.invert = mean, variance, bool(invert)
+        self.mean, self.variance, self.invert = mean, variance, arguments.flag("invert", invert)
 
     def build(self, input_shape: Any) -> None:
         """Create mean, variance and count where they are not given."""
@@ -161,9 +161,10 @@ class Resizing(ToSize):
             raise ValueError("Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.")
         self.interpolation = arguments.choice("interpolation", interpolation, resampling.INTERPOLATIONS)
         self.fill_mode = arguments.choice("fill_mode", fill_mode, ("constant",))
-        self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
-        self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
-        self.fill_value, self.antialias = arguments.number("fill_value", fill_value), bool(antialias)
+        self.crop_to_aspect_ratio = arguments.flag("crop_to_aspect_ratio", crop_to_aspect_ratio)
+        self.pad_to_aspect_ratio = arguments.flag("pad_to_aspect_ratio", pad_to_aspect_ratio)
+        self.fill_value = arguments.number("fill_value", fill_value)
+        self.antialias = arguments.flag("antialias", antialias)
 
     def call(self, f: Any, x: Any) -> Any:
         """Crop or pad, then resize."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arguments import result_shape
 from ..structure import flatten, map_structure
 
 Shape = tuple[int | None, ...]
@@ -23,7 +24,7 @@ class KerasTensor:
     )
 
     def __init__(self, shape: Any, name: str = "tensor", dtype: str = "float32") -> None:
-        self.shape: Shape = tuple(shape)
+        self.shape: Shape = result_shape(tuple(shape), name)
         self.name, self.dtype = name, dtype
         self.node: Node | None = None
         self.index = 0

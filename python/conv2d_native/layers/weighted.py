@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import activations, constraints, initializers, regularizers
+from .. import activations, arguments, constraints, initializers, regularizers
 from .base import Layer
 
 
@@ -24,7 +24,7 @@ class Weighted(Layer):
     ) -> None:
         """Keep activation and bias."""
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = arguments.flag("use_bias", use_bias)
         self.set_weight("bias", initializer, regularizer, constraint)
 
     def make_weight(self, name: str, shape: Any, kind: str = "", trainable: bool = True) -> Any:
