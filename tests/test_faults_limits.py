@@ -234,3 +234,89 @@ GRAPHS = {
 @pytest.mark.parametrize("name", GRAPHS)
 def test_f14_graphs(name, tmp_path):
     in_a_process("load(path)", packed(GRAPHS[name], SOUND_WEIGHTS), tmp_path)
+
+
+def operation(class_name: str, number: int, *places: tuple, shape: list, **config) -> dict:
+    """A model of `number` operations, each on the input of `shape`."""
+    module = "keras.src.ops.core" if class_name == "Unstack" else "keras.src.ops.numpy"
+    layers = [
+        {"module": module, "class_name": class_name, "name": f"o{i}", "config": {"name": f"o{i}"} | config,
+         "registered_name": class_name, "inbound_nodes": [{"args": [tensor("x", 0, 0) for _ in places], "kwargs": {}}]}
+        for i in range(number)
+    ]  # fmt: skip
+    made = functional(layers, "o0", 0, 0)
+    made["config"]["layers"][0]["config"]["batch_shape"] = [None, *shape]
+    return made
+
+
+ONE, TWO = [()], [(), ()]
+HOST_STEPS = {
+    "repeat": operation("Repeat", 1, *ONE, shape=[1], repeats=2**27, axis=1),
+    "tile": operation("Tile", 1, *ONE, shape=[1], repeats=[1, 2**27]),
+    "pad": operation("Pad", 1, *ONE, shape=[4], pad_width=[[0, 0], [0, 10**8]], mode="edge"),
+    "roll": operation("Roll", 1, *ONE, shape=[10**8], shift=1, axis=1),
+    "flip": operation("Flip", 1, *ONE, shape=[10**8], axis=1),
+    "argmax": operation("Argmax", 1, *ONE, shape=[10**8], axis=1),
+    "std": operation("Std", 1, *ONE, shape=[10**8], axis=1),
+    "take": operation("Take", 1, *ONE, shape=[10**8], indices=[0], axis=1),
+    "power": operation("Power", 1, *TWO, shape=[10**8]),
+    "matmul": operation("Matmul", 1, *TWO, shape=[6000, 6000]),
+    "einsum": operation("Einsum", 1, *TWO, shape=[3000, 3000], subscripts="bij,bjk->bik"),
+}
+
+
+@pytest.mark.parametrize("name", HOST_STEPS)
+def test_f14_shapes_are_found_without_arrays(name, tmp_path):
+    assert "loaded" in in_a_process("load(path)", packed(HOST_STEPS[name], SOUND_WEIGHTS), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        operation("Unstack", 1, *ONE, shape=[10**7], axis=1, num=None),
+        operation("Split", 1, *ONE, shape=[10**7], indices_or_sections=10**7, axis=1),
+        operation("Unstack", 3400, *ONE, shape=[1000], axis=1),
+        operation("Repeat", 1, *ONE, shape=[1], repeats=2**40, axis=1),
+    ],
+    ids=["unstack", "split", "many unstacked", "repeat"],
+)
+def test_f14_too_many_results(config, tmp_path):
+    printed = in_a_process("load(path)", packed(config, SOUND_WEIGHTS), tmp_path)
+    assert "ModelFormatError" in printed or "UnsupportedLayerError" in printed
+
+
+def squares(count: int) -> dict:
+    """Four layers, called again and again, that square the number of entries."""
+    places = [("f", i - 1, 0) if i else ("x", 0, 0) for i in range(count)]
+    settings = {
+        "a": ("Reshape", {"target_shape": [-1, 1]}, [[tensor(*place)] for place in places]),
+        "b": ("Reshape", {"target_shape": [1, -1]}, [[tensor(*place)] for place in places]),
+        "m": ("Multiply", {}, [[[tensor("a", i, 0), tensor("b", i, 0)]] for i in range(count)]),
+        "f": ("Flatten", {}, [[tensor("m", i, 0)] for i in range(count)]),
+    }
+    layers = [
+        {"class_name": cls, "name": name, "config": {"name": name, "trainable": True, "dtype": "float32"} | config,
+         "inbound_nodes": [{"args": args, "kwargs": {}} for args in calls]}
+        for name, (cls, config, calls) in settings.items()
+    ]  # fmt: skip
+    return functional(layers, "f", count - 1, 0)
+
+
+def ranks(batch_shape: list, *layers: dict) -> dict:
+    source = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": batch_shape}}
+    entries = [{"class_name": "ReLU", "config": {"name": f"r{i}"}} for i in range(3000)]
+    return CONFIG | {"config": CONFIG["config"] | {"layers": [source, *layers, *entries]}}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        squares(24),
+        ranks([None] + [1] * 200_000),
+        ranks([None, 1], {"class_name": "Reshape", "config": {"name": "q", "target_shape": [1] * 200_000}}),
+    ],
+    ids=["squares", "input of many axes", "reshaped to many axes"],
+)
+def test_f14_shapes_are_bounded(config, tmp_path):
+    printed = in_a_process("load(path)", packed(config, SOUND_WEIGHTS), tmp_path)
+    assert "ModelFormatError" in printed and "at most 64 axes" in printed

@@ -16,6 +16,7 @@ from ..structure import map_structure
 from .configuration import MODEL_CLASSES, class_name_of, deserialize, history, reference, revive, serialize
 
 Call = tuple[str, int]  # name of a layer, number of the call
+_MOST_PARTS = 16_384  # tensors that the calls of a file may make beyond one each
 
 
 def graph_config(model: Any) -> dict[str, Any]:
@@ -171,9 +172,15 @@ def _repeat(layers: Mapping[str, Any], calls: Mapping[Call, Any], shifted: set[s
         for other in wanted - set(made):
             waiting[other].append(call)
     ready = deque(call for call in calls if not missing[call])
+    parts = 0
     while ready:
         call = ready.popleft()
         made[call] = _call(layers[call[0]], calls[call], made, shifted)
+        parts += len(made[call]) - 1
+        if parts > _MOST_PARTS:
+            raise ModelFormatError(
+                f"Layer {shown(call[0])}: calls with several results make more than {_MOST_PARTS} tensors."
+            )
         for other in waiting[call]:
             missing[other] -= 1
             if not missing[other]:
