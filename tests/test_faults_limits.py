@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import conv2d_native as cn
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, _attribute, _message, _Writer, write_hdf5
 from hostile_files import CONFIG, KERNEL, SOUND_WEIGHTS, Member, parts, zip_bytes
 from test_faults_files import in_a_process
@@ -186,8 +187,8 @@ def relu(name: str, *places: tuple) -> dict:
     return {"class_name": "ReLU", "name": name, "config": config, "inbound_nodes": nodes}
 
 
-def functional(layers: list[dict], *end) -> dict:
-    source = {"name": "x", "batch_shape": [None, 4], "dtype": "float32"}
+def functional(layers: list[dict], *end, shape=(None, 4)) -> dict:
+    source = {"name": "x", "batch_shape": shape, "dtype": "float32"}
     first = {"class_name": "InputLayer", "name": "x", "config": source, "inbound_nodes": []}
     config = {
         "name": "m",
@@ -198,13 +199,14 @@ def functional(layers: list[dict], *end) -> dict:
     return {"module": "keras", "class_name": "Functional", "config": config}
 
 
-def nested(depth: int) -> dict:
-    """A model that calls a model twice that calls a model twice ..."""
+def nested(depth: int, inside=(None, 4)) -> dict:
+    """A model that calls a model twice that calls a model twice ...; those inside take the shape `inside`."""
     inner = relu("b")
-    for _ in range(depth):
+    for i in range(depth):
         nodes = [{"args": [tensor(*place)], "kwargs": {}} for place in (("x", 0, 0), ("b", 0, 0))]
         inner = inner | {"name": "b", "config": inner["config"] | {"name": "b"}, "inbound_nodes": nodes}
-        inner = functional([inner], "b", 1, 0)
+        last = 2 if i else 1  # outputs count the calls of models from 1
+        inner = functional([inner], "b", last, 0, shape=(None, 4) if i == depth - 1 else inside)
     return inner
 
 
@@ -227,6 +229,9 @@ GRAPHS = {
     "one layer called often": functional([relu("r", ("x", 0, 0), *(("r", i, 0) for i in range(6000)))], "r", 6000, 0),
     "layers in reverse": functional(CHAIN[::-1], "r3999", 0, 0),
     "models that double": nested(60),
+    "models that double, below the limit": nested(15),
+    "models for any size that double": nested(60, (None, None)),
+    "models for any size that double, below the limit": nested(15, (None, None)),
     "tensors that double": concatenations(60),
 }  # fmt: skip
 
@@ -320,3 +325,17 @@ def ranks(batch_shape: list, *layers: dict) -> dict:
 def test_f14_shapes_are_bounded(config, tmp_path):
     printed = in_a_process("load(path)", packed(config, SOUND_WEIGHTS), tmp_path)
     assert "ModelFormatError" in printed and "at most 64 axes" in printed
+
+
+@pytest.mark.parametrize("inside", [(None, 4), (None, None)])
+def test_f14_models_that_double_are_counted(inside):
+    """Each is called twice: 16 levels are 65,536 calls, which are refused before any is computed."""
+    x = np.array([[-1.0, 2.0, -3.0, 4.0]], np.float32)
+    model = cn.model_from_json(json.dumps(nested(6, inside)))
+    np.testing.assert_array_equal(model.predict(x, verbose=0), np.maximum(x, 0))
+    assert len(model.explain(optimize=False)) == 64
+    text = []
+    model.summary(print_fn=text.append, expand_nested=True)
+    assert text[0].count("(ReLU)") == 1 and text[0].count("(Functional)") == 5
+    with pytest.raises(cn.ModelFormatError, match=r"at most 50,000 calls of layers.* Received: 65,536 calls"):
+        cn.model_from_json(json.dumps(nested(16, inside)))

@@ -14,6 +14,7 @@ from ..layers.base import Layer, unique_name, weights_epoch
 from ..layers.registry import register_layer
 from ..layers.symbolic import KerasTensor, Node, Shape, compute_node, is_shape, is_symbolic, map_shapes
 from ..locks import fork_safe_lock
+from ..newest import Newest
 from ..structure import flatten, map_structure, pack
 from .batches import (
     VERBOSE,
@@ -30,7 +31,7 @@ from .batches import (
 )
 from .inspection import Inspection
 from .storage import Storage
-from .topology import map_graph
+from .topology import checked_count, map_graph
 
 IMAGE_SHAPES_KEPT = 8
 _TRAINING = ("compile", "evaluate", "fit", "test_on_batch", "train_on_batch")
@@ -75,10 +76,13 @@ class Model(Inspection, Storage, Layer):
                     f"`{word}` must be symbolic tensors, from Input(...) and calls of layers. "
                     f"Received: {word}={arguments.shown(structure)}."
                 )
+        nodes, operations = map_graph(flatten(inputs), flatten(outputs))
+        self._call_count = checked_count(self.name, nodes)
         self._input_structure, self._output_structure = inputs, outputs
         self.inputs: list[KerasTensor] = flatten(inputs)
         self.outputs: list[KerasTensor] = flatten(outputs)
-        self._nodes, self.operations = map_graph(self.inputs, self.outputs)
+        self._nodes, self.operations = nodes, operations
+        self._shapes: Newest[str, Any] = Newest(IMAGE_SHAPES_KEPT)  # of the output, by those of the input
         self.built = True
 
     def _forget(self) -> None:
@@ -175,10 +179,15 @@ class Model(Inspection, Storage, Layer):
         values = {id(t): KerasTensor(s.shape) for t, s in zip(self.inputs, given, strict=True)}
         if all(values[id(t)].shape == t.shape for t in self.inputs):
             return self.output_shape
-        for node in self._nodes:
-            if node.inputs and not all(id(tensor) in values for tensor in node.outputs):
-                values.update(zip(map(id, node.outputs), _shapes_of_call(node, values), strict=True))
-        return map_structure(lambda t: values[id(t)].shape, self._output_structure)
+        key = repr([values[id(t)].shape for t in self.inputs])
+        made = self._shapes.get(key)
+        if made is None:
+            for node in self._nodes:
+                if node.inputs and not all(id(tensor) in values for tensor in node.outputs):
+                    values.update(zip(map(id, node.outputs), _shapes_of_call(node, values), strict=True))
+            made = map_structure(lambda t: values[id(t)].shape, self._output_structure)
+            self._shapes[key] = made
+        return made
 
     # -- computing ---------------------------------------------------------------------------------------------
 

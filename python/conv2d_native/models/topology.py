@@ -12,6 +12,8 @@ from typing import Any
 
 from ..layers.symbolic import KerasTensor, Node
 
+MOST_CALLS = 50_000
+
 
 def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], list[Any]]:
     """Return (nodes in an order that can be computed, layers in Keras's order).
@@ -39,6 +41,26 @@ def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> 
     order = sorted(layers, key=lambda key: (-layer_depths[key], positions[key]))
     _check_names([layers[key].name for key in order])
     return nodes, [layers[key] for key in order]
+
+
+def checked_count(name: str, nodes: Sequence[Node]) -> int:
+    """How many calls of layers model `name` computes, those within the models that it calls included.
+
+    Raises ValueError above MOST_CALLS: a model that calls a model twice that calls a model twice ... never ends.
+    """
+    count = sum(_calls_in(node.layer) for node in nodes if node.inputs)
+    if count > MOST_CALLS:
+        raise ValueError(
+            f"Model '{name[:100]}' must compute at most {MOST_CALLS:,} calls of layers, those in the models that it "
+            f"calls included. Received: {count:,} calls."
+        )
+    return count
+
+
+def _calls_in(layer: Any) -> int:
+    known: int | None = vars(layer).get("_call_count")
+    inner = getattr(layer, "sublayers", ()) if known is None else ()
+    return known or 1 + sum(map(_calls_in, inner))
 
 
 def _walk(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], dict[int, int]]:
