@@ -111,6 +111,111 @@ def test_e8_set_weights_while_others_predict():
     assert not wrong
 
 
+@pytest.mark.parametrize("alone", [False, True], ids=["model", "layer"])
+def test_e8_weights_that_change_while_a_program_is_made(alone):
+    """A function in a model replaces the weights during the first call: that call has the old ones throughout."""
+    armed = []
+
+    def function(x):
+        if armed:
+            armed.pop()
+            model.set_weights([np.full((1, 1), 2.0)] * 2)
+        return x
+
+    stack = [
+        cn.layers.Dense(1, use_bias=False),
+        cn.layers.Lambda(function),
+        cn.layers.Dense(1, use_bias=False),
+    ]
+    if alone:
+        model = cn.layers.Pipeline(stack)
+        model.build((None, 1))
+    else:
+        model = cn.Sequential([cn.Input((1,)), *stack])
+    model.set_weights([np.ones((1, 1))] * 2)
+    armed.append(True)
+    x = np.ones((1, 1), np.float32)
+    assert [float(model(x)[0, 0]) for _ in range(3)] == [1.0, 4.0, 4.0]
+
+
+def test_e8_readers_never_see_a_mix():
+    """get_weights, save and pickle while another thread replaces all weights again and again."""
+    model = cn.Sequential([cn.Input((2,)), *(cn.layers.Dense(2) for _ in range(100))])
+    sets = [[np.full(w.shape, value, np.float32) for w in model.get_weights()] for value in (1, 2)]
+    model.set_weights(sets[0])
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            for values in sets:
+                model.set_weights(values)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(30):
+            stored = [array for arrays in model._stored_weights().values() for array in arrays]
+            for arrays in (model.get_weights(), stored):
+                assert len({float(value) for array in arrays for value in array.flat}) == 1
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_e8_threads_that_read_a_new_weight_see_the_same_values():
+    start = threading.Barrier(8)
+
+    def slow(shape, dtype=None):
+        start.wait(10)  # all of them make values: the first to end gives the weight's
+        return np.random.default_rng().random(shape, np.float32)
+
+    layer = cn.layers.Dense(3, kernel_initializer=slow, use_bias=False)
+    layer.build((None, 3))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: np.array(layer.kernel.value), range(8)))
+    assert all(np.array_equal(values, layer.get_weights()[0]) for values in seen)
+
+
+def test_e15_interrupted_set_weights():
+    """Ctrl-C leaves the old weights or has come too late: never some of both, and answers agree with them."""
+    run_case("""
+import conv2d_native as cn
+import signal
+layers = cn.layers
+model = cn.Sequential([cn.Input((1,)), *(layers.Dense(1, use_bias=False) for _ in range(50))])
+x, sets = np.ones((1, 1), np.float32), [[np.full((1, 1), v, np.float32)] * 50 for v in (1.0, -1.0)]
+sets[1] = [-np.ones((1, 1), np.float32), *sets[0][1:-1], 2 * np.ones((1, 1), np.float32)]
+model.set_weights(sets[0])
+rng, cut = np.random.default_rng(0), 0
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+for i in range(400):
+    model(x)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, rng.random() * 1e-3)
+        for _ in range(20): model.set_weights(sets[i % 2])
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        cut += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    now = [float(w[0, 0]) for w in model.get_weights()]
+    assert now in [[float(w[0, 0]) for w in s] for s in sets], now
+    assert float(model(x)[0, 0]) == now[0] * now[-1]
+assert cut > 10, cut
+""")
+
+
+def test_e8_weights_are_loaded_as_a_whole_or_not_at_all(tmp_path):
+    def stack(last):
+        return cn.Sequential([cn.Input((8,)), *(cn.layers.Dense(n) for n in (8, 8, last))])
+
+    other, model = stack(9), stack(8)
+    other.save_weights(tmp_path / "m.weights.h5")
+    before = model.get_weights()
+    with pytest.raises(cn.ModelFormatError):
+        model.load_weights(tmp_path / "m.weights.h5")
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
 def test_e10_other_threads_run_while_weights_are_packed():
     run_case("""
 g = _core.Graph()

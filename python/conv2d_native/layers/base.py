@@ -10,6 +10,7 @@ A subclass keeps its constructor's arguments in attributes of the same names; ge
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..structure import flatten, pack
 from . import variable
 from .building import built_once, check_input
 from .configuration import (
+    checked_config,
     constructor_words,
     dtype_name,
     input_shape,
@@ -30,8 +32,8 @@ from .configuration import (
     unique_name,
 )
 from .recorded_call import adapt_call
-from .symbolic import KerasTensor, call_symbolic
-from .variable import Variable, weights_epoch
+from .symbolic import KerasTensor, call_layer, call_symbolic
+from .variable import Variable, held_together, weights_epoch
 from .weights import WeightOwner
 
 __all__ = ["Layer", "unique_name", "weights_epoch"]
@@ -114,9 +116,10 @@ class Layer(WeightOwner):
 
     def _forget(self) -> None:
         """Drop everything that was compiled."""
+        epoch = weights_epoch()  # read first: weights that change meanwhile make what follows out of date
         self._traces: Newest[Any, Traced] = Newest(_TRACES)
         self._calls: Newest[Any, Callable[..., Any]] = Newest(_CALLS)
-        self._epoch = weights_epoch()
+        self._epoch = epoch
 
     @property
     def dtype(self) -> str:
@@ -204,7 +207,8 @@ class Layer(WeightOwner):
         found = traces.get(key)
         if found is None:
             share = next(iter(list(traces.values())), None)
-            found = traces[key] = Traced(self.call, structure, sizes, share)
+            with held_together(self.weights):
+                found = traces[key] = Traced(partial(call_layer, self), structure, sizes, share)
         return found
 
     def explain(self) -> Explanation:
@@ -272,7 +276,7 @@ class Layer(WeightOwner):
         >>> Dense.from_config(Dense(3).get_config()).units
         3
         """
-        return cls(**config)
+        return cls(**checked_config(config))
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -288,6 +292,11 @@ class Layer(WeightOwner):
         found = getattr(type(self), name, None)
         if isinstance(found, property):  # it raised an AttributeError of its own: raise that again
             return found.__get__(self)
+        if "_variables" not in self.__dict__ and not name.startswith("__"):
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}: its __init__ must call "
+                "super().__init__() first."
+            )
         hint = (
             "" if self.built or name.startswith("_") else ": weights are made by a call or build(input_shape)"
         )

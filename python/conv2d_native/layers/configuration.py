@@ -68,6 +68,15 @@ def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
     return None
 
 
+def checked_config(config: Any) -> Any:
+    """`config` where it is a dict, as get_config returns it."""
+    if not isinstance(config, Mapping):
+        raise TypeError(
+            f"`config` must be a dict, from get_config(). Received: config={arguments.shown(config)}."
+        )
+    return config
+
+
 def checked_shape(shape: Any) -> Any:
     """A shape as a tuple of ints and None, or a list of such tuples."""
     if isinstance(shape, Mapping):

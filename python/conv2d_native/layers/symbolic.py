@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arguments import result_shape
+import numpy as np
+
+from ..arguments import result_shape, shown
+from ..graph import GraphBuilder, Tensor
 from ..structure import flatten, map_structure
 
 Shape = tuple[int | None, ...]
@@ -111,8 +114,21 @@ def compute_node(f: Any, node: Node, values: dict[int, Any]) -> Any:
     def value(leaf: Any) -> Any:
         return values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
-    made = node.layer.call(f, *map_structure(value, node.args), **map_structure(value, node.kwargs))
+    made = call_layer(node.layer, f, *map_structure(value, node.args), **map_structure(value, node.kwargs))
     values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+    return made
+
+
+def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+    """What `layer` computes with the operations of `f`. Raises TypeError where its call returns anything else."""
+    made = layer.call(f, *args, **kwargs)
+    kind = Tensor if isinstance(f, GraphBuilder) else np.ndarray
+    leaves = flatten(made)
+    if not leaves or not all(isinstance(leaf, kind) for leaf in leaves):
+        raise TypeError(
+            f"call() of layer '{layer.name}' must return what operations of `f` make of `x`. "
+            f"Received: {shown(made)}."
+        )
     return made
 
 

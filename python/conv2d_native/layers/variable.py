@@ -1,20 +1,33 @@
-"""Variable: one weight of a layer. Its values are made when they are first asked for, and are read-only."""
+"""Variable: one weight of a layer. Its values are made when they are first asked for, and are read-only.
+
+Several get new values together, all or none (assign_all), and are read together (held_together): what is compiled,
+copied or saved while another thread assigns holds old or new weights, never a mix.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from .. import arguments
+from ..locks import fork_safe_lock
 
+_LOCK = fork_safe_lock()  # no other lock is taken, and no code of the user's is run, while it is held
 _epoch = 0
+_HELD: ContextVar[dict[Variable, np.ndarray]] = ContextVar("conv2d_native_held_weights")
+_NONE: dict[Variable, np.ndarray] = {}
 
 
 def weights_epoch() -> int:
     """A number that grows whenever a weight that was read gets new values: what was compiled may be out of date."""
-    return _epoch
+    with _LOCK:
+        return _epoch
 
 
 class Variable:
@@ -44,11 +57,17 @@ class Variable:
     @property
     def value(self) -> np.ndarray:
         """The array, from the initializer where nothing was assigned."""
+        held = _HELD.get(_NONE).get(self)
+        if held is not None:
+            return held
         self._was_read = True
         if self._value is None:
             made = np.asarray(self.initializer(self.shape, dtype=np.float32))
             made = made.reshape(()) if self.shape == () and made.size == 1 else made
-            self._keep(made, copy=not made.flags.owndata)
+            kept = self._plain(made, copy=not made.flags.owndata)
+            with _LOCK:
+                if self._value is None:  # else another thread was first: its values are the weight's
+                    self._value = kept
         assert self._value is not None
         return self._value
 
@@ -57,20 +76,16 @@ class Variable:
 
         Raises ValueError for another shape, TypeError for what is no real array.
         """
-        global _epoch
-        self._keep(arguments.array(self.name, value), copy)
-        if self._was_read:
-            self._was_read = False
-            _epoch += 1
+        assign_all([self], [value], copy)
 
-    def _keep(self, made: np.ndarray, copy: bool) -> None:
+    def _plain(self, made: np.ndarray, copy: bool) -> np.ndarray:
         if made.shape != self.shape:
             raise ValueError(
                 f"`{self.name}` must have shape {self.shape}. Received: {self.name} of shape {made.shape}."
             )
         kept = np.array(made, np.float32, order="C", copy=True) if copy else made.view()
         kept.flags.writeable = False
-        self._value = kept
+        return kept
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the values."""
@@ -84,3 +99,37 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"<Variable {self.name}, shape={self.shape}>"
+
+
+def assign_all(variables: Sequence[Variable], arrays: Sequence[Any], copy: bool = True) -> None:
+    """Give every variable its array: all of them, or none where one does not fit or Ctrl-C is pressed."""
+    global _epoch
+    pairs = zip(variables, arrays, strict=True)
+    kept = [v._plain(arguments.array(v.name, array), copy) for v, array in pairs]
+    with _LOCK:
+        read = True
+        try:
+            # One call without Python code in it: no signal is handled between two of the variables.
+            deque(map(setattr, variables, repeat("_value"), kept), maxlen=0)
+            read = any([v._was_read for v in variables])
+            deque(map(setattr, variables, repeat("_was_read"), repeat(False)), maxlen=0)
+        finally:
+            _epoch += read
+
+
+@contextmanager
+def held_together(variables: Sequence[Variable]) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Within it, this thread reads the values that `variables` have together now, whatever is assigned meanwhile.
+
+    Gives (weights_epoch(), the values).
+    """
+    for v in variables:
+        v.value  # noqa: B018 - initializers run before the lock is taken
+    with _LOCK:
+        deque(map(setattr, variables, repeat("_was_read"), repeat(True)), maxlen=0)
+        epoch, values = _epoch, [v._value for v in variables if v._value is not None]
+    token = _HELD.set({**_HELD.get(_NONE), **dict(zip(variables, values, strict=True))})
+    try:
+        yield epoch, values
+    finally:
+        _HELD.reset(token)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
-from .variable import Variable
+from .variable import Variable, assign_all, held_together
 
 
 class WeightOwner:
@@ -105,13 +105,15 @@ class WeightOwner:
         >>> [w.shape for w in Dense(3, input_shape=(2,)).get_weights()]
         []
         """
-        return [v.numpy() for v in self.weights]
+        with held_together(self.weights) as (_, values):
+            return [value.copy() for value in values]
 
     def set_weights(self, weights: Sequence[Any], copy: bool = True) -> None:
         """Replace all weights. Without `copy` plain arrays are kept themselves (read-only mapped files, say).
 
-        Raises ValueError where the layer is not built, or for another number of weights or other shapes: nothing is
-        changed then. TypeError for arrays that are not real.
+        All change together: whoever computes meanwhile has old or new weights, not some of both. Raises ValueError
+        where the layer is not built, or for another number of weights or other shapes: nothing is changed then.
+        TypeError for arrays that are not real.
 
             >>> layer = Dense(1)
             >>> layer.build((None, 2))
@@ -122,6 +124,10 @@ class WeightOwner:
         variables = self.weights
         if not self.built:
             raise ValueError(f"Layer '{self.name}' has no weights yet: call it or build(input_shape) first.")
+        if not hasattr(weights, "__iter__"):
+            raise TypeError(
+                f"`weights` must be a list of arrays. Received: weights={arguments.shown(weights)}."
+            )
         made = [arguments.array("weights", weight) for weight in weights]
         expected, got = [v.shape for v in variables], [w.shape for w in made]
         if expected != got:
@@ -131,8 +137,7 @@ class WeightOwner:
                 f"{arguments.shown(expected)} ({names[:200]}). "
                 f"Received: {len(got)} of shapes {arguments.shown(got)}."
             )
-        for v, w in zip(variables, made, strict=True):
-            v.assign(w, copy)
+        assign_all(variables, made, copy)
 
     def count_params(self) -> int:
         """Return the number of entries of all weights.

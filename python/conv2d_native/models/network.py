@@ -13,6 +13,7 @@ from ..graph import GraphBuilder, Traced, is_exact
 from ..layers.base import Layer, unique_name, weights_epoch
 from ..layers.registry import register_layer
 from ..layers.symbolic import KerasTensor, Node, Shape, compute_node, is_shape, is_symbolic, map_shapes
+from ..layers.variable import held_together
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, map_structure, pack
@@ -87,9 +88,9 @@ class Model(Inspection, Storage, Layer):
 
     def _forget(self) -> None:
         """Drop everything that was compiled."""
-        super()._forget()
-        self._programs: OrderedDict[Any, Traced] = OrderedDict()
         self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
+        self._programs: OrderedDict[Any, Traced] = OrderedDict()
+        super()._forget()
 
     # -- what it is made of ------------------------------------------------------------------------------------
 
@@ -143,6 +144,7 @@ class Model(Inspection, Storage, Layer):
         if (name is None) == (index is None):
             raise ValueError("Give `name` or `index` of the layer, one of the two.")
         if index is not None:
+            index = arguments.integer("index", index, None)
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(f"`index` must be below {len(self.layers)}. Received: index={index}.")
             return self.layers[index]
@@ -156,8 +158,7 @@ class Model(Inspection, Storage, Layer):
     @property
     def weights(self) -> list[Any]:
         """The variables of all layers, in Keras's order; those of a shared layer once."""
-        found = {id(variable): variable for layer in self.layers for variable in layer.weights}
-        return list(found.values())
+        return list(dict.fromkeys(variable for layer in self.layers for variable in layer.weights))
 
     # -- as a layer --------------------------------------------------------------------------------------------
 
@@ -330,13 +331,14 @@ class Model(Inspection, Storage, Layer):
         program = self._programs.get(shapes)
         if program is None:
             with _LOCK:
-                program = self._programs.get(shapes)
+                programs = self._programs  # while layers are traced, _forget may begin another
+                program = programs.get(shapes)
                 if program is None:
-                    share = next(reversed(self._programs.values()), None)
+                    share = next(reversed(programs.values()), None)
                     program = self._new_program(shapes, self._choices, share)
-                    self._programs[shapes] = program
-                    if len(self._programs) > IMAGE_SHAPES_KEPT:
-                        self._programs.popitem(last=False)
+                    programs[shapes] = program
+                    if len(programs) > IMAGE_SHAPES_KEPT:
+                        programs.popitem(last=False)
                         self._calls.clear()
         return program
 
@@ -344,12 +346,12 @@ class Model(Inspection, Storage, Layer):
         self, shapes: tuple[tuple[int, ...], ...], choices: dict[str, str], share: Any = None
     ) -> Traced:
         places = [KerasTensor((1, *shape)) for shape in shapes]
-        return Traced(self._trace, places, [place.shape for place in places], share, choices)
+        with held_together(self.weights):
+            return Traced(self._trace, places, [place.shape for place in places], share, choices)
 
     def _drop_outdated(self) -> None:
         """Somewhere weights changed: drop what was compiled if they are this model's."""
-        with _LOCK:
-            epoch, values = weights_epoch(), [variable.value for variable in self.weights]
+        with _LOCK, held_together(self.weights) as (epoch, values):
             known = self._compiled_for
             if known is None or [*map(id, known)] != [*map(id, values)]:
                 self._forget()

@@ -12,8 +12,10 @@ import numpy as np
 
 from .. import arguments
 from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
+from ..layers.configuration import checked_config
 from ..layers.function_layer import FunctionLayer
 from ..layers.recorded_call import held_layers
+from ..layers.variable import held_together
 from .configuration import class_name_of, custom_objects_of, deserialize, serialize
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
@@ -35,6 +37,7 @@ class Storage:
     name: str
     built: bool
     layers: Any
+    weights: Any
     get_weights: Callable[[], list[np.ndarray]]
     _choices: dict[str, str]
     _sublayers_in_config = True
@@ -96,7 +99,8 @@ class Storage:
     def _stored_weights(self) -> dict[tuple[str, ...], list[np.ndarray]]:
         if not self.built:
             raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
-        return {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(self)}
+        with held_together(self.weights):
+            return {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(self)}
 
     def load_weights(
         self,
@@ -127,7 +131,7 @@ class Storage:
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
-        inputs, outputs = connect(config, custom_objects)
+        inputs, outputs = connect(checked_config(config), custom_objects)
         make: Any = cls
         return make(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
 

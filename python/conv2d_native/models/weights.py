@@ -8,21 +8,27 @@ from typing import Any
 from ..formats import GroupWeights, WeightSource
 from ..layers.function_layer import FunctionLayer
 from ..layers.registry import layer_class
+from ..layers.variable import assign_all
 
 Path = tuple[str, ...]
 
 
 def assign_weights(model: Any, source: WeightSource) -> None:
-    """Give every layer of `model` the weights that `source` has for it. They are kept as they are, without a copy."""
+    """Give every layer of `model` the weights that `source` has for it; none where any is missing or does not fit.
+
+    They are kept as they are, without a copy.
+    """
     groups = isinstance(source, GroupWeights)
+    variables: list[Any] = []
+    arrays: list[Any] = []
     for path, layer in layers_with_weights(model, groups):
-        variables = layer._variables
-        arrays = source.get(path, [v.name for v in variables], [v.shape for v in variables])
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array, copy=False)
+        own = layer._variables
+        arrays += source.get(path, [v.name for v in own], [v.shape for v in own])
+        variables += own
     if isinstance(source, GroupWeights):
         for path in _own_layers(model, ()):
             source.check_all_read(path)
+    assign_all(variables, arrays, copy=False)
 
 
 def layers_with_weights(model: Any, groups: bool = True) -> Iterator[tuple[Path, Any]]:
