@@ -21,6 +21,16 @@ def model():
     return cn.Sequential([cn.Input((8, 8, 3)), *stack], name="net")
 
 
+class NoSuper(L.Layer):
+    def __init__(self):
+        self.units = 3
+
+
+class Nothing(L.Layer):
+    def call(self, f, x):
+        return None
+
+
 INPUTS = {
     "channels first": (
         RNG.random((2, 3, 8, 8)),
@@ -139,6 +149,23 @@ CALLS = {
     "too many": (lambda m: cn.leaky_relu(X, 0.2, 0.3), TypeError, "leaky_relu()"),
     "max_bytes": (lambda m: cn.load_model(b"", max_bytes="1"), TypeError, "`max_bytes`", "'1'"),
     "mask": (lambda m: m(X, mask=X), TypeError, "'mask', <array of dtype float32"),
+    "get_layer, index": (lambda m: m.get_layer(index=2.5), TypeError, "`index`", "an integer", "2.5"),
+    "line_length": (lambda m: m.summary(line_length="x"), TypeError, "`line_length`", "integer", "'x'"),
+    "weights, no list": (lambda m: m.set_weights(5), TypeError, "`weights`", "list of arrays", "weights=5"),
+    "config, Sequential": (lambda m: cn.Sequential.from_config(5), TypeError, "`config`", "dict", "config=5"),
+    "config, Model": (lambda m: cn.Model.from_config([1]), TypeError, "`config`", "dict", "config=[1]"),
+    "config, layer": (lambda m: L.Dense.from_config("x"), TypeError, "`config`", "dict", "config='x'"),
+    "itself": (lambda m: m.add(m), ValueError, "hold itself", "Sequential"),
+    "itself, inside": (lambda m: m.add(cn.Sequential([m])), ValueError, "hold itself", "Sequential"),
+    "no super": (lambda m: NoSuper()(X), AttributeError, "'NoSuper'", "super().__init__()"),
+    "no super, in a model": (lambda m: cn.Sequential([NoSuper()]), AttributeError, "'NoSuper'", "super().__init__()"),
+    "nothing returned": (lambda m: Nothing(name="n")(X), TypeError, "call() of layer 'n'", "operations of `f`", "None"),
+    "nothing returned, in a model": (
+        lambda m: cn.Sequential([L.Flatten(), Nothing(name="n")]).predict(X), TypeError, "call() of layer 'n'", "None",
+    ),
+    "nothing returned, inside": (
+        lambda m: L.Pipeline([Nothing(name="n")])(X), TypeError, "call() of layer 'n'", "None",
+    ),
     "save nowhere": (lambda m: m.save("nowhere/m.keras"), FileNotFoundError, "nowhere/m.keras'"),
 }  # fmt: skip
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from .. import shapes
@@ -11,6 +12,31 @@ from ..locks import fork_safe_lock
 from .configuration import checked_shape
 
 _LOCK = fork_safe_lock()
+_begun: list[
+    tuple[Any, dict[str, Any]]
+] = []  # layers that are being built, or are inside such; their state before
+
+
+@contextmanager
+def undone_where_it_fails(layer: Any) -> Iterator[None]:
+    """Within it `layer` may be changed and layers be built: an error puts all of them back to what they were."""
+    with _LOCK:
+        state = vars(layer).copy()
+        for name, value in state.items():
+            if type(value) in (list, dict, set):
+                state[name] = value.copy()
+        start = len(_begun)
+        _begun.append((layer, state))
+        try:
+            yield
+        except BaseException:
+            for begun, before in reversed(_begun[start:]):
+                begun.__dict__ = before
+            del _begun[start:]
+            raise
+        finally:
+            if not start:
+                _begun.clear()
 
 
 def built_once(build: Callable[..., None]) -> Callable[..., None]:
@@ -20,19 +46,14 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
     def wrapped(self: Any, input_shape: Any = None) -> None:
         if self.built:
             return
-        with _LOCK:
+        with undone_where_it_fails(self):
             outermost = not self._in_build
             if outermost and input_shape is not None:
                 input_shape = checked_shape(input_shape)
                 self.check_shape(input_shape)
-            self._in_build, kept = True, list(self._variables)
-            try:
-                build(self, input_shape)
-            except BaseException:
-                self._variables[:] = kept
-                raise
-            finally:
-                self._in_build = not outermost
+            self._in_build = True
+            build(self, input_shape)
+            self._in_build = not outermost
             if outermost:
                 self._build_shape, self.built = input_shape, True
 

@@ -9,6 +9,7 @@ from .base import Layer
 from .configuration import serialized
 from .recorded_call import held_layers
 from .registry import make_layer, register_layer
+from .symbolic import call_layer
 from .variable import Variable
 
 
@@ -35,7 +36,7 @@ class Wrapper(Layer):
 
     def call(self, f: Any, x: Any) -> Any:
         """Call the layer inside."""
-        return self.layer.call(f, x)
+        return call_layer(self.layer, f, x)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the layer inside."""
@@ -76,7 +77,7 @@ class Pipeline(Layer):
     def call(self, f: Any, x: Any) -> Any:
         """Call the layers."""
         for layer in self.layers:
-            x = layer.call(f, x)
+            x = call_layer(layer, f, x)
         return x
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -113,7 +114,7 @@ class TimeDistributed(Wrapper):
     def call(self, f: Any, x: Any) -> Any:
         """Steps become entries of the batch."""
         steps = x.shape[1]
-        y = self.layer.call(f, f.reshape(x, (-1, *x.shape[2:])))
+        y = call_layer(self.layer, f, f.reshape(x, (-1, *x.shape[2:])))
         return f.reshape(y, (-1, steps, *y.shape[1:]))
 
     def compute_output_shape(self, input_shape: Any) -> Any:

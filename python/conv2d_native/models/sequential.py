@@ -8,9 +8,11 @@ from typing import Any
 from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.base import Layer
+from ..layers.building import undone_where_it_fails
+from ..layers.configuration import checked_config
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer
-from ..layers.symbolic import KerasTensor, is_shape
+from ..layers.symbolic import KerasTensor, call_layer, is_shape
 from .configuration import deserialize, serialize
 from .network import Model, label_steps
 
@@ -52,16 +54,13 @@ class Sequential(Model):
         >>> model.output_shape
         (None, 3)
         """
-        self._push(layer)
-        if not self.built:
-            self._build_if_known()
-            return
-        try:
-            self._connect(self._input_structure, self._stack[-1](self._output_structure))
-        except Exception:
-            self._stack.pop()
-            raise
-        self._forget()
+        with undone_where_it_fails(self):
+            self._push(layer)
+            if self.built:
+                self._connect(self._input_structure, self._stack[-1](self._output_structure))
+                self._forget()
+            else:
+                self._build_if_known()
 
     def pop(self) -> Any:
         """Take the last layer off the stack and return it. Raises ValueError where there is none.
@@ -84,6 +83,8 @@ class Sequential(Model):
             raise TypeError(
                 f"Only layers can be added to a Sequential. Received: {arguments.shown(layer)}.{hint}"
             )
+        if _holds(layer, self):
+            raise ValueError(f"A Sequential cannot hold itself. Received: {arguments.shown(layer)}.")
         if layer.name in self._names and any(o is not layer and o.name == layer.name for o in self._stack):
             raise ValueError(f"Layers of a model need different names. Used twice: {layer.name}.")
         if isinstance(layer, InputLayer) and self._stack:
@@ -144,7 +145,7 @@ class Sequential(Model):
     def call(self, f: Any, inputs: Any) -> Any:
         """Compute with the operations of `f`, layer by layer."""
         for layer in self.layers:
-            inputs = layer.call(f, inputs)
+            inputs = call_layer(layer, f, inputs)
             label_steps(f, inputs, layer.name)
         return inputs
 
@@ -171,7 +172,7 @@ class Sequential(Model):
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Sequential:
         """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
-        entries = config.get("layers")
+        entries = checked_config(config).get("layers")
         if not isinstance(entries, list):
             raise ModelFormatError(
                 f"A Sequential model has a list of 'layers'. Found: {arguments.shown(entries)}."
@@ -192,3 +193,14 @@ class Sequential(Model):
                 )
             self.build((None, *array.shape[1:]))
         return super()._arrays(x)
+
+
+def _holds(layer: Any, wanted: Any) -> bool:
+    """Whether `layer` is `wanted` or has it inside."""
+    met, pending = {id(layer)}, [layer]
+    while pending:
+        for inner in getattr(pending.pop(), "sublayers", ()):
+            if id(inner) not in met:
+                met.add(id(inner))
+                pending.append(inner)
+    return id(wanted) in met

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import arguments
 from ..layers.symbolic import inbound_nodes
 from .configuration import class_name_of
 
@@ -29,7 +30,8 @@ def summarize(
     header = ["Layer (type)", "Output Shape", "Param #"] + ([] if linear else ["Connected to"])
     if show_trainable:
         header = [*header, "Trainable"]
-    length = line_length or max(40, min(120, shutil.get_terminal_size().columns - 1))
+    columns = max(40, min(120, shutil.get_terminal_size().columns - 1))
+    length = columns if line_length is None else arguments.integer("line_length", line_length, 0)
     if length < 40:
         raise ValueError(f"`line_length` must be at least 40. Received: line_length={length}.")
     rows = [
