@@ -128,6 +128,52 @@ def test_lambda_layers_need_their_function_from_the_user():
         model.save(io.BytesIO())
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda v: np.abs(v[0] - v[1]),
+        lambda v, power=1: np.abs(v[0] - v[1]) ** power,
+        lambda a, b: np.abs(a - b),
+        lambda *v: np.abs(v[0] - v[1]),
+        lambda v: np.abs(np.subtract(*v)),
+    ],
+)
+def test_lambda_of_several_inputs_gets_the_list_or_each_as_an_argument(function):
+    a, b = RNG.random((2, 2, 3), np.float32)
+    sources = [cn.Input((3,)), cn.Input((3,))]
+    model = cn.Model(sources, L.Lambda(function)(sources))
+    np.testing.assert_array_equal(model([a, b]), np.abs(a - b))
+    np.testing.assert_array_equal(L.Lambda(function)([a, b]), np.abs(a - b))
+    assert L.Lambda(np.subtract)([a, b]).shape == L.Lambda(lambda v: v[0])([a]).shape == (2, 3)
+    assert L.Lambda(lambda v: v["a"] - v["b"])({"a": a, "b": b}).shape == (2, 3)
+    entry = json.loads(cn.Model(sources, L.Subtract(name="lam")(sources)).to_json())
+    layer = next(layer for layer in entry["config"]["layers"] if layer["name"] == "lam")
+    layer |= {"class_name": "Lambda", "config": {"name": "lam", "function": "odd"}}
+    loaded = cn.model_from_json(entry, {"lam": function})
+    np.testing.assert_array_equal(loaded([a, b]), np.abs(a - b))
+
+
+def test_lambda_returns_several_arrays_and_runs_once_for_them():
+    calls = []
+    layer = L.Lambda(lambda x: calls.append(len(x)) or [x, x[:, ::2, :1] * 2])
+    x = RNG.random((3, 4, 5), np.float32)
+    source = cn.Input((None, 5))
+    first, second = layer(source)
+    assert (first.shape, second.shape) == ((None, None, 5), (None, None, 1))
+    model = cn.Model(source, [first, second])
+    for made in (layer(x), model(x), model.predict(x)):
+        np.testing.assert_array_equal(made[0], x)
+        np.testing.assert_array_equal(made[1], x[:, ::2, :1] * 2)
+    assert calls.count(3) == 3
+    made = L.Lambda(lambda x: {"half": x / 2, "one": x[:, 0]})(x)
+    np.testing.assert_array_equal(made["half"], x / 2)
+    assert made["one"].shape == (3, 5) and len(L.Lambda(lambda x: [x])(x)) == 1
+    with pytest.raises(
+        ValueError, match=r"batch as its first axis, or several. Received: shape \(1,\) for a batch"
+    ):
+        L.Lambda(lambda x: [x, x.sum()])(x)
+
+
 def test_lambda_layers_in_programs(tmp_path):
     x = RNG.random((2, 4, 5, 3), np.float32)
     source = cn.Input((None, None, 3))

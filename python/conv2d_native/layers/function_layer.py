@@ -6,20 +6,25 @@ Neither is in the table of classes: a file's Lambda is refused, whatever it hold
 from __future__ import annotations
 
 import functools
+import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..arguments import shown
+from ..structure import flatten, map_structure, pack
 from .base import Layer, unique_name
+from .symbolic import map_shapes
 
 
 class FunctionLayer(Layer):
-    """Computes `function(x)`, or `function(a, b, ...)` for a list of inputs, on float32 arrays with the batch first.
+    """Computes `function(x)` on float32 arrays with the batch first; `function` may return a list or dict of arrays.
 
-    It must treat images one by one: its result for a batch is the stack of its results for the images. The shape
-    is found by running it on images of zeros.
+    Of several inputs, a function with an argument for each gets them one by one, `function(a, b)`; any other gets the
+    list, as in Keras. It must treat images one by one: its result for a batch is the stack of its results for the
+    images. The shape is found by running it on images of zeros.
     """
 
     def __init__(
@@ -33,42 +38,84 @@ class FunctionLayer(Layer):
         self.function, self.class_name = function, class_name
 
     def call(self, f: Any, x: Any, **unused: Any) -> Any:
-        """Run the function as a host step."""
-        xs = list(x) if isinstance(x, (list, tuple)) else [x]
-        shape = self._shape([tensor.shape for tensor in xs])
-        return f.apply(self._compute, xs, shape)
+        """Run the function as a host step: once, whatever it returns."""
+        trial = self._trial(map_structure(lambda tensor: _zeros(tensor.shape), x))
+        shapes = [made.shape[1:] for made in flatten(trial)]
 
-    def _compute(self, *arrays: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(self.function(*arrays), np.float32)
+        def results(*arrays: np.ndarray) -> list[np.ndarray]:
+            return flatten(self._results(pack(x, arrays)))
 
-    def _shape(self, shapes: list[Any]) -> tuple[Any, ...]:
-        made = np.shape(self._compute(*[np.zeros((2, *shape[1:]), np.float32) for shape in shapes]))
-        if not made or made[0] != 2:
+        if len(shapes) == 1:
+            return pack(trial, [f.apply(lambda *arrays: results(*arrays)[0], flatten(x), (None, *shapes[0]))])
+        sizes = [math.prod(shape) for shape in shapes]
+        rows = f.apply(
+            lambda *arrays: np.concatenate([a.reshape(len(a), -1) for a in results(*arrays)], axis=-1),
+            flatten(x),
+            (None, sum(sizes)),
+        )
+        cuts = [(sum(sizes[:i]), sum(sizes[i + 1 :])) for i in range(len(sizes))]
+        parts = [
+            f.reshape(f.crop(rows, [(0, 0), cut]), (-1, *shape))
+            for cut, shape in zip(cuts, shapes, strict=True)
+        ]
+        return pack(trial, parts)
+
+    def _results(self, x: Any) -> Any:
+        """What the function makes of arrays, in its own structure."""
+        apart = isinstance(x, (list, tuple)) and _takes_apart(self.function, len(x))
+        made = self.function(*x) if apart else self.function(x)
+        return map_structure(lambda a: np.ascontiguousarray(a, np.float32), made)
+
+    def _trial(self, zeros: Any) -> Any:
+        made = self._results(zeros)
+        wrong = [array.shape for array in flatten(made) if array.shape[0] != 2]
+        if wrong or not flatten(made):
             raise ValueError(
                 f"Layer '{self.name}': the function for {self.class_name} must return an array with the batch as its "
-                f"first axis. Received: shape {made} for a batch of 2."
+                f"first axis, or several. Received: shape {wrong[0] if wrong else None} for a batch of 2."
             )
-        return (None, *made[1:])
+        return made
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shape of the result, None where it follows an unknown size of the input."""
-        single = not input_shape or not isinstance(input_shape[0], (tuple, list))
-        shapes = [input_shape] if single else list(input_shape)
-        made = [
-            self._shape([tuple(unknown if n is None else n for n in shape) for shape in shapes])
+        """Shape of the result, or the structure of shapes, with None where a size follows an unknown one."""
+        made, other = (
+            self._trial(map_shapes(lambda shape, n=unknown: _zeros(shape, n), input_shape))
             for unknown in (96, 160)
+        )
+        shapes = [
+            (None, *(m if m == n else None for m, n in zip(a.shape[1:], b.shape[1:], strict=True)))
+            for a, b in zip(flatten(made), flatten(other), strict=True)
         ]
-        return (None, *(m if m == n else None for m, n in zip(made[0][1:], made[1][1:], strict=True)))
+        return pack(made, shapes)
 
     def get_config(self) -> dict[str, Any]:
         """Return the name; the function is not part of a configuration."""
         return {"name": self.name}
 
 
+def _zeros(shape: Any, unknown: int = 1) -> np.ndarray:
+    return np.zeros((2, *(unknown if n is None else n for n in shape[1:])), np.float32)
+
+
+def _takes_apart(function: Callable[..., Any], count: int) -> bool:
+    """Whether `function` needs an argument for each of `count` inputs, rather than the list of them."""
+    if isinstance(function, np.ufunc):
+        return function.nin == count
+    try:
+        words = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some functions in C have no signature
+        return False
+    if any(word.kind is word.VAR_POSITIONAL for word in words):
+        return True
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return count > 1 and sum(w.kind in positional and w.default is w.empty for w in words) == count
+
+
 class Lambda(FunctionLayer):
     """Computes `function(x, **arguments)` by NumPy or conv2d_native.ops, on float32 arrays with the batch first.
 
-    It must treat images one by one. output_shape, mask: Keras's words, of no effect; the shape is found by trial.
+    Of several inputs, `function` gets the list, or each as an argument of its own where it needs as many. It must treat
+    images one by one. output_shape, mask: Keras's words, of no effect; the shape is found by trial.
     Models with it can be pickled where the function can, and cannot be saved to files. Raises TypeError where
     `function` is none.
 
