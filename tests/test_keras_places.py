@@ -238,3 +238,19 @@ def test_operations_refuse():
     with pytest.raises(AttributeError, match="has no attribute 'no_such'"):
         ops.no_such  # noqa: B018
     assert "relu" in dir(ops) and "no_such" not in dir(ops)
+
+
+@pytest.mark.parametrize("listed", [list, tuple])
+def test_one_output_in_a_list_comes_bare_out_of_arrays(listed, tmp_path):
+    source = cn.Input((3,))
+    model = cn.Model(source, listed([L.Dense(2, name="top")(source)]))
+    assert model.output_shape == (None, 2) and model(cn.Input((3,)))[0].shape == (None, 2)
+    model.save(tmp_path / "m.keras")
+    x = np.ones((20, 3), np.float32)
+    expected = model.get_layer("top")(x)
+    for each in (model, cn.load_model(tmp_path / "m.keras")):
+        for _ in range(2):
+            for made in (each(x), each.predict(x), each.predict(x, batch_size=7), each.predict_on_batch(x)):
+                np.testing.assert_array_equal(made, expected)
+    assert cn.Model([source], {"a": model.output[0]})(x)["a"].shape == (20, 2)
+    assert cn.Model([source], model.output[0]).input_shape == (None, 3)

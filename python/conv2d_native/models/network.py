@@ -124,12 +124,12 @@ class Model(Inspection, Storage, Layer):
     @property
     def input_shape(self) -> Any:
         """Shape of the input with None where it varies; the structure of the inputs where there are several."""
-        return map_structure(lambda tensor: tensor.shape, self._input_structure)
+        return map_structure(lambda tensor: tensor.shape, _alone(self._input_structure))
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, or the structure of shapes where there are several."""
-        return map_structure(lambda tensor: tensor.shape, self._output_structure)
+        return map_structure(lambda tensor: tensor.shape, _alone(self._output_structure))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers after their names."""
@@ -179,7 +179,7 @@ class Model(Inspection, Storage, Layer):
         given = flatten(map_shapes(_Held, input_shape))
         values = {id(t): KerasTensor(s.shape) for t, s in zip(self.inputs, given, strict=True)}
         if all(values[id(t)].shape == t.shape for t in self.inputs):
-            return self.output_shape
+            return map_structure(lambda tensor: tensor.shape, self._output_structure)
         key = repr([values[id(t)].shape for t in self.inputs])
         made = self._shapes.get(key)
         if made is None:
@@ -310,7 +310,7 @@ class Model(Inspection, Storage, Layer):
         made = program.run([arguments.array("x", array) for array in arrays])
         if len(arrays) == 1 and len(arrays[0]) and not isinstance(self._input_structure, dict):
             run = executable = program.executable(len(arrays[0]), is_exact())
-            if not isinstance(self._output_structure, KerasTensor):
+            if not isinstance(_alone(self._output_structure), KerasTensor):
                 run = lambda x: self._packed(executable.run([x]))  # noqa: E731
             with _LOCK:
                 if program in self._programs.values():  # else the weights have changed meanwhile
@@ -318,7 +318,7 @@ class Model(Inspection, Storage, Layer):
         return made
 
     def _packed(self, outputs: list[np.ndarray]) -> Any:
-        structure = self._output_structure
+        structure = _alone(self._output_structure)
         return outputs[0] if isinstance(structure, KerasTensor) else pack(structure, outputs)
 
     def _program(self, arrays: Sequence[np.ndarray]) -> Traced:
@@ -361,6 +361,12 @@ class Model(Inspection, Storage, Layer):
         for value, tensor in zip(inputs, self.inputs, strict=True):
             label_steps(f, value, tensor.name)
         return flatten(self.call(f, pack(self._input_structure, inputs)))
+
+
+def _alone(structure: Any) -> Any:
+    """The one tensor of a list with a single one, as Keras returns it of arrays; any other structure as it is."""
+    single = isinstance(structure, (list, tuple)) and len(structure) == 1
+    return structure[0] if single and isinstance(structure[0], KerasTensor) else structure
 
 
 class _Held:
