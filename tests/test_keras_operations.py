@@ -104,3 +104,39 @@ def test_kernels_must_be_constants():
         Operation(
             "CropImages", {"top_cropping": 0, "target_height": 99, "left_cropping": 0, "target_width": 2}
         )(x)
+
+
+@pytest.mark.parametrize("name", cn.activations.PUBLIC)
+def test_activations_of_symbolic_tensors(name, tmp_path):
+    source = cn.Input((6, 5, 4))
+    outputs = [getattr(cn.activations, name)(source), cn.activations.get(name)(source)]
+    model = cn.Model(source, [*outputs, L.Activation(name)(source)])
+    model.save(tmp_path / "m.keras")
+    for made in (*model(X)[:2], *cn.load_model(tmp_path / "m.keras")(X)):
+        np.testing.assert_allclose(made, getattr(cn.activations, name)(X), rtol=1e-5, atol=1e-6)
+
+
+def test_parameters_of_activations_of_symbolic_tensors(tmp_path):
+    class Squash(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.act = cn.activations.get("gelu")
+
+        def call(self, x):
+            return cn.activations.softmax(self.act(x), axis=1)
+
+    source = cn.Input((6, 5, 4))
+    a = cn.activations
+    outputs = [
+        a.relu(source, max_value=0.5, threshold=0.1), a.leaky_relu(source, 0.3), a.softmax(source, axis=1),
+        a.glu(source), Squash()(source),
+    ]  # fmt: skip
+    model = cn.Model(source, outputs)
+    expected = [
+        a.relu(X, max_value=0.5, threshold=0.1), a.leaky_relu(X, 0.3), a.softmax(X, axis=1), a.glu(X),
+        a.softmax(a.gelu(X), axis=1),
+    ]  # fmt: skip
+    model.save(tmp_path / "m.keras")
+    for each in (model, cn.load_model(tmp_path / "m.keras", custom_objects={"Squash": Squash})):
+        for made, right in zip(each(X), expected, strict=True):
+            np.testing.assert_allclose(made, right, rtol=1e-5, atol=1e-6)
