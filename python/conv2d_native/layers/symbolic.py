@@ -79,6 +79,56 @@ class KerasTensor:
     def __rpow__(self, other: Any) -> KerasTensor:
         return _operate("Power", other, self)
 
+    def __floordiv__(self, other: Any) -> KerasTensor:
+        return _operate("FloorDivide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> KerasTensor:
+        return _operate("FloorDivide", other, self)
+
+    def __mod__(self, other: Any) -> KerasTensor:
+        return _operate("Mod", self, other)
+
+    def __rmod__(self, other: Any) -> KerasTensor:
+        return _operate("Mod", other, self)
+
+    def __matmul__(self, other: Any) -> KerasTensor:
+        return _operate("Matmul", self, other)
+
+    def __gt__(self, other: Any) -> KerasTensor:
+        return _operate("Greater", self, other)
+
+    def __ge__(self, other: Any) -> KerasTensor:
+        return _operate("GreaterEqual", self, other)
+
+    def __lt__(self, other: Any) -> KerasTensor:
+        return _operate("Less", self, other)
+
+    def __le__(self, other: Any) -> KerasTensor:
+        return _operate("LessEqual", self, other)
+
+    def __ne__(self, other: Any) -> KerasTensor:  # type: ignore[override]
+        return _operate("NotEqual", self, other)
+
+    __hash__ = object.__hash__  # as in Keras, == asks whether two are the same tensor
+
+    def __and__(self, other: Any) -> KerasTensor:
+        return _operate("LogicalAnd", self, other)
+
+    def __rand__(self, other: Any) -> KerasTensor:
+        return _operate("LogicalAnd", other, self)
+
+    def __or__(self, other: Any) -> KerasTensor:
+        return _operate("LogicalOr", self, other)
+
+    def __ror__(self, other: Any) -> KerasTensor:
+        return _operate("LogicalOr", other, self)
+
+    def __invert__(self) -> KerasTensor:
+        return _operate("LogicalNot", self)
+
+    def __round__(self, ndigits: int | None = None) -> KerasTensor:
+        return _operate("Round", self, decimals=ndigits or 0)
+
     def __neg__(self) -> KerasTensor:
         return _operate("Negative", self)
 
@@ -87,6 +137,22 @@ class KerasTensor:
 
     def __getitem__(self, key: Any) -> KerasTensor:
         return _operate("GetItem", self, key)
+
+    def reshape(self, newshape: Any) -> KerasTensor:
+        """Return ops.reshape(self, newshape): sizes with the batch first, one of them -1.
+
+        >>> Input((6,)).reshape((-1, 2, 3)).shape
+        (None, 2, 3)
+        """
+        return _operate("Reshape", self, newshape=newshape)
+
+    def squeeze(self, axis: Any = None) -> KerasTensor:
+        """Return ops.squeeze(self, axis): without the axes of size 1, or without `axis`.
+
+        >>> Input((1, 6)).squeeze(axis=1).shape
+        (None, 6)
+        """
+        return _operate("Squeeze", self, axis=axis)
 
 
 class Node:
@@ -177,8 +243,8 @@ def call_symbolic(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return outputs
 
 
-def _operate(class_name: str, *args: Any) -> KerasTensor:
+def _operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:
     from .operations import Operation
 
-    made: KerasTensor = Operation(class_name)(*args)
+    made: KerasTensor = Operation(class_name, settings)(*args)
     return made
