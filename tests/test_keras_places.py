@@ -230,6 +230,32 @@ def test_operations_on_arrays_take_the_batch_as_any_axis():
     assert ops.one_hot([2], 3, dtype="int32").tolist() == [[0, 0, 1]]
 
 
+def test_operations_on_arrays_take_axes_in_lists():
+    for name in ("mean", "max", "sum", "any", "flip", "var", "squeeze"):
+        x = X[:, :1, :1] if name == "squeeze" else X
+        function = getattr(ops, name)
+        np.testing.assert_array_equal(function(x, axis=[1, 2]), function(x, axis=(1, 2)))
+    dense = L.Dense(2)
+    dense(X[:, 0, 0])
+    np.testing.assert_array_equal(ops.mean(dense.kernel, axis=[0, 1]), dense.kernel.numpy().mean())
+
+
+def test_operations_make_float32_of_numbers():
+    made = [
+        ops.zeros((2,)), ops.ones((2,)), ops.linspace(0, 1, 3), ops.eye(3), ops.array([1.0]), ops.arange(0, 1, 0.5),
+        ops.convert_to_tensor([1.0]), ops.convert_to_tensor(1.0), ops.add([1.0], [2.0]), ops.sqrt([4]),
+        ops.mean(np.array([1, 2])), *ops.meshgrid([0.5, 1.0], [1.5]), ops.full((2,), 1.5), ops.sort([2.0, 1.0]),
+    ]  # fmt: skip
+    assert {x.dtype.name for x in made} == {"float32"}
+    double = np.ones(2)
+    kept = [
+        ops.array(double), ops.convert_to_tensor(double), ops.abs(double), ops.add(double, 1.0), ops.zeros_like(double),
+        ops.zeros((2,), "float64"), ops.ones(2, dtype=np.float64), ops.array([1.0], dtype=double.dtype),
+    ]  # fmt: skip
+    assert {x.dtype.name for x in kept} == {"float64"}
+    assert ops.zeros(2, dtype="int32").dtype == np.int32 and ops.convert_to_tensor([True]).dtype == np.bool_
+
+
 def test_operations_refuse():
     with pytest.raises(NotImplementedError, match=r"ops\.sort is computed on arrays only"):
         ops.sort(cn.Input((3,)))

@@ -5,7 +5,8 @@
 
 Symbolic tensors are taken by what the table of operations has (docs/models.md); arguments have Keras's names.
 Arrays are computed by NumPy's function of the same name where there is one, with the batch an axis like any other, and
-by the table else, which keeps the images of a batch apart. `ops.nn`, `ops.image` and `ops.numpy` are this module.
+by the table else, which keeps the images of a batch apart. Python's numbers become float32, not float64. `ops.nn`,
+`ops.image` and `ops.numpy` are this module.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .layers.operations import Operation
 from .layers.symbolic import KerasTensor, is_symbolic
 from .layers.tensorflow_names import OPERANDS
 from .named_objects import to_snake_case
-from .structure import map_structure
+from .structure import flatten, map_structure
 
 nn = image = numpy = sys.modules[__name__]
 _APART = ("Cast", "ConvertToTensor", "Einsum", "GetItem")  # functions of their own below, and x[key]
@@ -48,7 +49,7 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
     >>> convert_to_tensor([1, 2], "float32").dtype.name
     'float32'
     """
-    return x if is_symbolic(x) else np.asarray(x, dtype)
+    return x if is_symbolic(x) else _as_keras(np.asarray(x, dtype), x, dtype)
 
 
 def cast(x: Any, dtype: Any) -> Any:
@@ -132,13 +133,28 @@ def _operation(name: str) -> Callable[..., Any]:
                 p.name for p in words.parameters.values() if p.default is p.empty and p.name in settings
             ]
             operands = [settings.pop(name) for name in needed]
-            return by_numpy(*operands[1:], **{k: v for k, v in settings.items() if v is not None})
+            if isinstance(settings.get("axis"), list):
+                settings["axis"] = tuple(settings["axis"])
+            made = by_numpy(*operands[1:], **{k: v for k, v in settings.items() if v is not None})
+            return _as_keras(made, args, kwargs)
         arrays = [map_structure(_as_array, value) for value in bound.args[1:]]
         return row.lower(functional, *arrays, **bound.kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Keras's ops.{name}: a node of a model for symbolic tensors, a result for arrays."
     return function
+
+
+def _as_keras(made: Any, *given: Any) -> Any:
+    """Results of NumPy in float32 where nothing `given`, an array or a dtype, is float64: Python's numbers are not."""
+    if type(made) not in (list, tuple, np.ndarray, np.float64) or any(map(_is_double, flatten(given))):
+        return made
+    return map_structure(lambda a: a.astype(np.float32) if _is_double(a) else a, made)
+
+
+def _is_double(value: Any) -> bool:
+    kind = value if isinstance(value, (str, type)) else getattr(value, "dtype", value)
+    return isinstance(kind, (str, type, np.dtype)) and kind in (np.float64, "float64", "double")
 
 
 def _as_array(value: Any) -> Any:
@@ -181,7 +197,7 @@ def __getattr__(name: str) -> Any:
     def function(*args: Any, **kwargs: Any) -> Any:
         if is_symbolic(*args, **kwargs):
             raise NotImplementedError(f"ops.{name} is computed on arrays only, not in a model.")
-        return found(*args, **kwargs)
+        return _as_keras(found(*args, **kwargs), args, kwargs)
 
     return function
 
