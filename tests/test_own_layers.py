@@ -140,3 +140,61 @@ def test_trainable_weights_come_first_as_in_keras():
     spec = read_model(held.getvalue())
     stored = spec.weights.get((layer.name,), ["g", "i", "h"], [(3,)] * 3)
     assert [value[0] for value in stored] == [2, 3, 4]
+
+
+ARITHMETIC = {
+    "plus": (lambda x, a: x * (1 + a), lambda x, a: x * (1 + a)),
+    "power": (lambda x, a: x * a**2, lambda x, a: x * a**2),
+    "under one": (lambda x, a: x * (1.0 / a), lambda x, a: x / a),
+    "axes": (lambda x, a: x + a[None, None], lambda x, a: x + a),
+    "a part": (lambda x, a: x * a[0] - a[-1], lambda x, a: x * a[0] - a[-1]),
+    "on the left": (lambda x, a: a * x - a, lambda x, a: a * x - a),
+    "on the right": (lambda x, a: x / a, lambda x, a: x / a),
+    "on both": (lambda x, a: (a - x) * abs(-a) / (a + a), lambda x, a: (a - x) / 2),
+    "compared": (lambda x, a: (a > x) * 2.0 + (x < a), lambda x, a: (x < a) * 3.0),
+    "functions": (lambda x, a: x * np.exp(a) + np.sum(a), lambda x, a: x * np.exp(a) + a.sum()),
+    "operations": (lambda x, a: x * ops.exp(a) + ops.sum(a), lambda x, a: x * np.exp(a) + a.sum()),
+    "activation": (lambda x, a: x * cn.activations.relu(a), lambda x, a: x * a),
+}
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_arithmetic_with_weights(name):
+    function, expected = ARITHMETIC[name]
+
+    class Weighted(L.Layer):
+        def build(self, input_shape):
+            self.a = self.add_weight((3,), "ones")
+
+        def call(self, x):
+            return function(x, self.a)
+
+    layer, source = Weighted(), cn.Input((6, 5, 3))
+    model = cn.Model(source, layer(source))
+    for values in (np.float32([1, 2, 3]), np.float32([0.5, 0.25, 4])):
+        layer.set_weights([values])
+        for made in (layer(X), model(X)):
+            np.testing.assert_allclose(made, expected(X, values), rtol=2e-5)
+
+
+def test_weights_are_arrays_to_operators():
+    dense = L.Dense(3)
+    dense(X)
+    kernel, values = dense.kernel, dense.kernel.numpy()
+    for made in (kernel * 2, 2 * kernel, np.multiply(kernel, 2), kernel + kernel, values + kernel):
+        np.testing.assert_array_equal(made, values * 2)
+        assert type(made) is np.ndarray and made.dtype == np.float32
+    np.testing.assert_array_equal(X @ kernel, X @ values)
+    np.testing.assert_array_equal(kernel[:, None, 1], values[:, None, 1])
+    np.testing.assert_array_equal(np.add.reduce(kernel), values.sum(axis=0))
+    source = cn.Input((6, 5, 3))
+    np.testing.assert_allclose(cn.Model(source, source @ kernel)(X), X @ values, rtol=1e-5)
+    assert kernel.ndim == 2 and (kernel > 0).dtype == np.bool_ and kernel in [kernel] and len({kernel}) == 1
+    assert kernel != dense.bias and bool(kernel)
+    with pytest.raises(TypeError, match="out"):
+        np.add(values, 1, out=kernel)
+    with pytest.raises(ValueError, match="read-only"):
+        kernel[:][0] = 1
+    np.testing.assert_array_equal(kernel, values)
+    scalar = L.Layer().add_weight((), "ones")
+    assert float(scalar) == int(scalar) == round(scalar) == 1

@@ -30,12 +30,20 @@ def weights_epoch() -> int:
         return _epoch
 
 
-class Variable:
+class Variable(np.lib.mixins.NDArrayOperatorsMixin):
     """A float32 array of a fixed shape with Keras's attributes.
 
     `value` is read-only, so that what is compiled from it stays true: assign() replaces it. `path` is the name with
-    that of its layer before it.
+    that of its layer before it. Arithmetic, comparisons, indexing and NumPy's functions take the values as they are
+    then; == alone asks whether two are the same variable.
+
+        >>> layer = Dense(2, kernel_initializer="ones")
+        >>> layer.build((None, 3))
+        >>> (layer.kernel * 2)[0].tolist()
+        [2.0, 2.0]
     """
+
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
 
     def __init__(
         self,
@@ -96,6 +104,28 @@ class Variable:
         if dtype is not None and np.dtype(dtype) != value.dtype:
             return value.astype(dtype)
         return value.copy() if copy else value
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(isinstance(out, Variable) for out in kwargs.get("out", ())):
+            return NotImplemented  # values change by assign() alone
+        return getattr(ufunc, method)(*(x.value if isinstance(x, Variable) else x for x in inputs), **kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.value[key]
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return np.round(self.value, ndigits or 0)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
 
     def __repr__(self) -> str:
         return f"<Variable {self.name}, shape={self.shape}>"
