@@ -280,3 +280,31 @@ def test_one_output_in_a_list_comes_bare_out_of_arrays(listed, tmp_path):
                 np.testing.assert_array_equal(made, expected)
     assert cn.Model([source], {"a": model.output[0]})(x)["a"].shape == (20, 2)
     assert cn.Model([source], model.output[0]).input_shape == (None, 3)
+
+
+def test_one_image_without_a_batch():
+    image = X[0]
+    layers = [
+        L.Resizing(4, 3),
+        L.Resizing(4, 3, pad_to_aspect_ratio=True),
+        L.Resizing(4, 3, data_format="channels_first"),
+        L.CenterCrop(3, 4),
+        L.CenterCrop(9, 4),
+        L.RandomCrop(3, 4),
+        L.Pipeline(
+            [L.Rescaling(2.0), L.Resizing(4, 3), L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1, 2, 3])]
+        ),
+        L.Pipeline([L.Pipeline([L.CenterCrop(3, 4)]), L.RandomFlip()]),
+    ]
+    for layer in layers:
+        for _ in range(2):
+            np.testing.assert_array_equal(layer(image), layer(X[:1])[0])
+        assert (
+            layer(X).shape == (2, *layer(image).shape)
+            and layer(image.astype("uint8"), training=False).ndim == 3
+        )
+    lines = L.Pipeline([L.Reshape((6, 5, 1)), L.Resizing(3, 4)])
+    assert lines(X[..., 0]).shape == (2, 3, 4, 1)
+    assert L.Pipeline([L.Rescaling(2.0)])(image).shape == image.shape
+    with pytest.raises(ValueError, match="ndim"):
+        L.Resizing(4, 3)(X[0, 0])

@@ -10,6 +10,7 @@ from .. import arguments, resampling
 from .base import Layer
 from .registry import register_layer
 from .spatial import SpatialLayer
+from .symbolic import is_symbolic
 
 
 @register_layer
@@ -92,8 +93,13 @@ class Normalization(Layer):
         return f.add(f.multiply(x, parts[0]), parts[1])
 
 
+def is_array_of(rank: int, x: Any) -> bool:
+    """Whether `x` is an array, rather than a symbolic tensor or a list, with `rank` axes."""
+    return getattr(x, "ndim", None) == rank and not is_symbolic(x)
+
+
 class ToSize(SpatialLayer):
-    """A layer that gives images a height and a width."""
+    """A layer that gives images a height and a width. Of arrays it takes one image without a batch as well."""
 
     height: int
     width: int
@@ -102,6 +108,11 @@ class ToSize(SpatialLayer):
         """Check and keep the arguments in attributes of Keras's names."""
         self.height, self.width = arguments.integer("height", height), arguments.integer("width", width)
         self.data_format = arguments.data_format(data_format)
+
+    def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if is_array_of(3, x):
+            return self(np.asarray(x)[np.newaxis], *args, **kwargs)[0]
+        return super()._first_call(x, args, kwargs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, height, width, channels)."""
@@ -132,7 +143,7 @@ class ToSize(SpatialLayer):
 
 @register_layer
 class Resizing(ToSize):
-    """Resize images (batch, h, w, channels) to (batch, height, width, channels).
+    """Resize images (batch, h, w, channels), or one without a batch, to (batch, height, width, channels).
 
     interpolation: "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5". crop_to_aspect_ratio: cut the largest
     centred window of the wanted proportions first. pad_to_aspect_ratio: add cells of `fill_value` first.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import arguments, initializers
 from .base import Layer
 from .configuration import serialized
+from .preprocessing import is_array_of
 from .recorded_call import held_layers
 from .registry import make_layer, register_layer
 from .symbolic import call_layer
@@ -47,6 +50,8 @@ class Wrapper(Layer):
 class Pipeline(Layer):
     """Calls `layers`, or Keras's configurations of layers, one after the other: preprocessing for the most part.
 
+    Of arrays it takes one image (height, width, channels) as well where the layers need a batch.
+
     >>> from conv2d_native.layers import RandomFlip, Rescaling
     >>> Pipeline([RandomFlip(), Rescaling(2.0)])(np.ones((1, 2))).tolist()
     [[2.0, 2.0]]
@@ -73,6 +78,18 @@ class Pipeline(Layer):
         for layer in self.layers:
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
+
+    def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if is_array_of(3, x) and not self._takes(tuple(x.shape)):
+            return self(np.asarray(x)[np.newaxis], *args, **kwargs)[0]
+        return super()._first_call(x, args, kwargs)
+
+    def _takes(self, shape: tuple[int, ...]) -> bool:
+        try:
+            self.compute_output_shape(shape)
+        except ValueError:
+            return False
+        return True
 
     def call(self, f: Any, x: Any) -> Any:
         """Call the layers."""
