@@ -316,25 +316,10 @@ def _softmax(graph: Any, x: int, axis: int, rank: int, log: bool) -> int:
     return graph.transpose(graph.softmax(graph.transpose(x, order), log), back)
 
 
-def _recorded(activation: Activation, x: Any) -> Any:
-    """What a symbolic tensor becomes: Keras's operation of the name, or a layer where none computes this."""
-    from . import ops
-    from .layers.activation import Activation as ActivationLayer
-
-    if activation.name == "linear":
-        return x
-    name = "exp" if activation.name == "exponential" else activation.name
-    if activation.function or name not in ops.__all__ or (name == "relu" and activation.parameters):
-        return ActivationLayer(activation)(x)
-    return getattr(ops, name)(x, **(activation.values if name != "relu" else {}))
-
-
-def run(activation: Activation, x: Any, out: Any = None) -> np.ndarray:
+def run(activation: Activation, x: Any, out: Any = None) -> Any:
     """Apply `activation` to an array of any rank, the whole array as one sample; on a symbolic tensor, record it."""
-    from .layers.symbolic import KerasTensor  # layers are made of this module
-
-    if isinstance(x, KerasTensor):
-        return _recorded(activation, x)
+    if hasattr(x, "activated"):
+        return x.activated(activation)
     given = arguments.array("x", x)
     sample = given.reshape(1, -1)
     if "axis" in activation.values:

@@ -143,6 +143,11 @@ def _constant(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else value
 
 
+def named_operation(name: str) -> str | None:
+    """The class name of keras.ops.<name>, None where no operation has it."""
+    return next((class_name for class_name in OPERATIONS if to_snake_case(class_name) == name), None)
+
+
 def is_operation(module: Any, class_name: str, config: Any) -> bool:
     """Whether a configuration describes an operation rather than the layer of that name ("Add", "Multiply").
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..activations import Activation
 from ..arguments import result_shape, shown
 from ..graph import GraphBuilder, Tensor
 from ..structure import flatten, map_structure
@@ -153,6 +154,23 @@ class KerasTensor:
         (None, 6)
         """
         return _operate("Squeeze", self, axis=axis)
+
+    def activated(self, activation: Activation) -> KerasTensor:
+        """What Keras's operation for `activation` makes of this, or a layer where no operation computes it.
+
+        >>> Input((6,)).activated(activations.get("relu")).shape
+        (None, 6)
+        """
+        from .activation import Activation as ActivationLayer
+        from .operations import named_operation
+
+        if activation.name == "linear":
+            return self
+        class_name = named_operation("exp" if activation.name == "exponential" else activation.name)
+        if class_name is None or activation.function or (class_name == "Relu" and activation.parameters):
+            made: KerasTensor = ActivationLayer(activation)(self)
+            return made
+        return _operate(class_name, self, **(activation.values if class_name != "Relu" else {}))
 
 
 class Node:
