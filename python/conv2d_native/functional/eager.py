@@ -39,7 +39,7 @@ def run(
     if x.ndim == 0:
         raise ValueError(f"`x` must have a batch axis. Received: x of shape {x.shape}.")
     arguments.no_empty_axes("x", x.shape)
-    if "activation" in words:
+    if not isinstance(words.get("activation"), (str, type(None))):
         words = {**words, "activation": activations.get(words["activation"])}
     given = {key: arguments.array(key, value) for key, value in weights.items() if value is not None}
     key, traced = _trace(name, x.shape[1:], given, words)
