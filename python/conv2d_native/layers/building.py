@@ -12,9 +12,7 @@ from ..locks import fork_safe_lock
 from .configuration import checked_shape
 
 _LOCK = fork_safe_lock()
-_begun: list[
-    tuple[Any, dict[str, Any]]
-] = []  # layers that are being built, or are inside such; their state before
+_begun: list[tuple[Any, dict[str, Any]]] = []  # layers in a build, with their state before it
 
 
 @contextmanager

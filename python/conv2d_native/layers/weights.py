@@ -66,7 +66,7 @@ class WeightOwner:
     def weights(self) -> list[Variable]:
         """All variables in Keras's order, each once: those of this layer, then those of the layers inside."""
         found = [*self._variables, *(v for layer in self.sublayers for v in layer.weights)]
-        return list({id(v): v for v in found}.values())
+        return list(dict.fromkeys(found))
 
     @property
     def trainable_weights(self) -> list[Variable]:
