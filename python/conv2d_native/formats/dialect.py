@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ModelFormatError, UnsafeModelError
-from .layer_paths import WRAPPED
+from .layer_paths import WRAPPED, lists_layers
 
 MAX_NESTING = 64
 MAX_LAYERS = 10_000
@@ -60,7 +60,7 @@ class _Normaliser:
             and "inbound_nodes" in made
             and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
         )
-        is_model = isinstance(config.get("layers"), list)
+        is_model = lists_layers(made["class_name"], config)
         if "module" not in made:
             words = "keras.src.ops" if is_operation and not is_model and not self.old else "keras.layers"
             made["module"] = "keras" if is_model else words
@@ -190,7 +190,7 @@ class _Normaliser:
                 inner = config[key]
                 is_layer = isinstance(inner, dict) and isinstance(inner.get("class_name"), str)
                 made[key] = self.entry(inner, depth + 1) if is_layer else _plain(inner)
-        if isinstance(made.get("layers"), list):  # a stand-in for a list: what it holds was not looked at
+        if lists_layers(class_name, made):  # a stand-in for a list: what it holds was not looked at
             raise self.fault(name, "`layers` must be a plain list of layers.")
         shape = made.pop("batch_input_shape", None)
         if class_name == "InputLayer":

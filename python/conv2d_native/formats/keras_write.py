@@ -90,7 +90,7 @@ def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
         if inside:
             made |= {"layers": inside} if is_model(entry) else inside
         inner = dict.fromkeys(
-            other[: len(path) + 1] for other in weights if path and other[: len(path)] == path
+            other[: len(path) + 1] for other in weights if other[: len(path)] == path != other
         )
         for below in inner:
             # a layer inside one of the user's, which its configuration does not tell

@@ -14,13 +14,22 @@ from ..named_objects import to_snake_case
 from .hdf5 import Hdf5
 
 WRAPPED = ("layer", "forward_layer", "backward_layer")  # words under which wrappers keep their layers
+_MODELS = ("Sequential", "Functional", "Model", "Pipeline")
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 Tree = dict[str, Any]
 Path = tuple[str, ...]
 
 
 def is_model(entry: Tree | None) -> bool:
-    return entry is not None and isinstance(entry.get("config", {}).get("layers"), list)
+    return entry is not None and lists_layers(str(entry.get("class_name")), entry.get("config", {}))
+
+
+def lists_layers(class_name: str, config: Tree) -> bool:
+    """Whether `layers` in a configuration are layers, rather than numbers that a class of the user's calls so."""
+    found = config.get("layers")
+    return isinstance(found, list) and (
+        class_name in _MODELS or any(isinstance(entry, dict) for entry in found)
+    )
 
 
 def layer_name(entry: Tree) -> str:

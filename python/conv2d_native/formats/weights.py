@@ -48,7 +48,7 @@ class GroupWeights:
         may_count = entry is not None and entry["class_name"] == "Normalization"
         if not may_count and self._file.exists((*group, str(len(names)))):
             raise _wrong(source, path, f"expected {list(names)}, but '{shown_path(group)}' holds more.")
-        if self._check_names and names and entry is not None:
+        if self._check_names and names and entry is not None and path:
             label = self._file.strings(group, "name")
             if label is not None and label != [path[-1]]:
                 raise _wrong(
@@ -70,6 +70,8 @@ class GroupWeights:
                 raise _wrong(self._file.name, path, "stored in too many groups, or too deeply.")
             for name in self._file.names(group) or []:
                 inside = (*group, name)
+                if inside == ("optimizer",):
+                    continue
                 if name != "vars":
                     pending.append(inside)
                 elif inside not in self._read and any(

@@ -19,26 +19,32 @@ from .. import arguments, regularizers
 from ..functional import Explanation
 from ..graph import Traced, is_exact
 from ..newest import Newest
-from ..structure import flatten, pack
+from ..structure import pack
 from . import variable
 from .building import built_once, check_input
+from .call_arguments import NOT_GIVEN, arranged, filled, shape_of, shapes_for, taken_apart
 from .configuration import (
     checked_config,
+    constructed,
+    constructor_arguments,
     constructor_words,
     dtype_name,
+    has_own_config,
     input_shape,
     layer_name,
     serialized,
     unique_name,
 )
 from .recorded_call import adapt_call
-from .symbolic import KerasTensor, call_layer, call_symbolic
+from .registry import layer_class
+from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
 from .variable import Variable, held_together, weights_epoch
 from .weights import WeightOwner
 
 __all__ = ["Layer", "unique_name", "weights_epoch"]
 
 FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
+_ONE_ARRAY: Any = ((0,), {})  # the form of a call with one array alone
 _TRACES, _CALLS = 4, 8  # sample shapes and compiled calls that a layer keeps
 _IGNORED = {
     "autocast",
@@ -82,6 +88,12 @@ class Layer(WeightOwner):
 
     rank: int | None = None  # number of axes of the input, where it is fixed
     built: bool = False
+    _own_call: Any = None  # call(self, x, ...) as a class of the user's defines it
+    _names_steps = False  # whether the steps of a graph are called after the layers inside
+    _graph_class: str | None = (
+        None  # Keras's class of a model whose layers are connected without a call of its own
+    )
+    _constructor_arguments: Any = None  # of a class of the user's
     registered_name: str | None = None  # of a class of the user's, in the file that the layer comes from
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -89,6 +101,12 @@ class Layer(WeightOwner):
         if "build" in cls.__dict__:
             cls.build = built_once(cls.__dict__["build"])  # type: ignore[method-assign]
         adapt_call(cls)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls)
+        if layer_class(cls.__name__) is not cls:
+            made._constructor_arguments = constructor_arguments(cls, args, kwargs)
+        return made
 
     def __init__(
         self,
@@ -142,6 +160,17 @@ class Layer(WeightOwner):
             self.check_shape(input_shape)
         return input_shape
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the symbolic tensors that a call with these arguments makes; nothing is recorded.
+
+        >>> Dense(3).compute_output_spec(Input((2,))).shape
+        (None, 3)
+        """
+        shapes = shapes_for(self.compute_output_shape, self, args, kwargs)
+        return map_shapes(
+            lambda shape: KerasTensor(shape, name=self.name), self.compute_output_shape(*shapes)
+        )
+
     def check_shape(self, shape: Any) -> None:
         """Raise ValueError for an input shape that the layer cannot take."""
         if isinstance(shape, tuple):
@@ -149,14 +178,18 @@ class Layer(WeightOwner):
 
     # Calling.
 
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
         """Compute on an array (or a list of arrays, where the layer takes several), or record a symbolic call.
 
-        Arrays: float32 C-contiguous ones are used in place, other real ones are converted. Returns float32. Raises
-        ValueError for shapes that do not fit, TypeError for arrays that are not real.
+        Arguments are those of `call`, by position or by name; `inputs` is a name of the first. Arrays: float32
+        C-contiguous ones are used in place, other real ones are converted. Returns float32. Raises ValueError for
+        shapes that do not fit, TypeError for arrays that are not real and for arguments that `call` does not take.
         """
         run = self._compiled_call(x)
-        return self._first_call(x, args, kwargs) if run is None or args or kwargs else run(x)
+        if run is None or args or kwargs:
+            args, kwargs = arranged(self, type(self), x, args, kwargs)
+            return self._first_call(args[0], args[1:], kwargs)
+        return run(x)
 
     def _compiled_call(self, x: Any) -> Callable[..., Any] | None:
         """The native call for `x`: None where its shape is new, weights have changed, or `x` must be converted."""
@@ -167,49 +200,47 @@ class Layer(WeightOwner):
         return None
 
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        leaves = flatten((x, args, list(kwargs.values())))
-        if any(isinstance(leaf, KerasTensor) for leaf in leaves):
-            return call_symbolic(self, (x, *args), kwargs)
-        self._check_words(args, kwargs)
-        single = not (
-            isinstance(x, (list, tuple, Mapping)) and any(hasattr(leaf, "shape") for leaf in flatten(x))
-        )
-        structure = 0 if single else x
-        arrays = [_input_array(leaf) for leaf in ([x] if single else flatten(x))]
-        traced = self._traced(structure, [array.shape for array in arrays])
+        args = (x, *args)
+        if is_symbolic(args, kwargs):
+            self._build_for(args, kwargs)
+            outputs = self.compute_output_spec(*args, **kwargs)
+            Node(self, args, kwargs, outputs)
+            return outputs
+        form, given = taken_apart(args, kwargs)
+        arrays = [_input_array(array) for array in given]
+        traced = self._traced(form, arrays)
         outputs = traced.run(arrays)
-        if single and len(arrays[0]) and traced.structure is traced.outputs[0]:
+        if form == _ONE_ARRAY and len(arrays[0]) and traced.structure is traced.outputs[0]:
             calls, run = self._calls, traced.executable(len(arrays[0]), is_exact())
             if traced in self._traces.values():  # else the weights have changed meanwhile
                 calls[arrays[0].shape, is_exact()] = run
         return pack(traced.structure, outputs)
 
-    def _check_words(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if kwargs.get("training"):
-            raise ValueError(f"Layer '{self.name}' computes inference only. Received: training=True.")
-        if args or not kwargs.keys() <= {"training", "mask"} or kwargs.get("mask") is not None:
-            given = arguments.shown((*args, *kwargs.items()))
-            raise TypeError(f"Layer '{self.name}' takes `x` alone. Received beside it: {given}.")
-
-    def _traced(self, structure: Any, sizes: list[tuple[int, ...]]) -> Traced:
-        shape: Any = pack(structure, sizes)
-        self.check_shape(shape)
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Create the weights for a call with these tensors or arrays, where they are not there yet."""
         if not self.built:
-            self.build(shape)
+            self.build(*shapes_for(self.build, self, args, kwargs))
             self.built = True
+
+    def _traced(self, form: Any, arrays: list[np.ndarray]) -> Traced:
+        args, kwargs = filled(form, arrays)
+        self.check_shape(shape_of(args[0]))
+        self._build_for(args, kwargs)
         if self._epoch != weights_epoch():
             self._forget()
-        key = (
-            repr(structure) if isinstance(structure, Mapping) else type(structure),
-            tuple(s[1:] for s in sizes),
-        )
+        sizes = [array.shape for array in arrays]
+        key = (repr(form), tuple(size[1:] for size in sizes))
         traces = self._traces  # the weights may change, and _forget be called, while `call` is traced
         found = traces.get(key)
         if found is None:
             share = next(iter(list(traces.values())), None)
             with held_together(self.weights):
-                found = traces[key] = Traced(partial(call_layer, self), structure, sizes, share)
+                found = traces[key] = Traced(partial(self._call_in_form, form), arrays, sizes, share)
         return found
+
+    def _call_in_form(self, form: Any, f: Any, values: list[Any]) -> Any:
+        args, kwargs = filled(form, values)
+        return call_layer(self, f, *args, **kwargs)
 
     def explain(self) -> Explanation:
         """Return what the last compiled call runs: operations, problems, algorithms. Raises ValueError before any call.
@@ -261,10 +292,12 @@ class Layer(WeightOwner):
             },
         }
         cls: Any = type(self)
-        for word in constructor_words(cls):
+        own = has_own_config(cls)
+        given = {} if own else self.__dict__.get("_constructor_arguments") or {}
+        for word in dict.fromkeys((*given, *constructor_words(cls))):
             # A get_config of the user's adds what is kept under other names.
-            if word not in config and (hasattr(self, word) or cls.get_config is Layer.get_config):
-                config[word] = serialized(getattr(self, word))
+            if word not in config and (word in given or hasattr(self, word) or not own):
+                config[word] = serialized(given[word] if word in given else getattr(self, word))
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialized(self.activity_regularizer)
         return config
@@ -276,7 +309,7 @@ class Layer(WeightOwner):
         >>> Dense.from_config(Dense(3).get_config()).units
         3
         """
-        return cls(**checked_config(config))
+        return constructed(cls, checked_config(config))
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

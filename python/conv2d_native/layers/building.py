@@ -41,7 +41,7 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
     """Check the shape, run `build` once, and say that the layer is built when the outermost build is done."""
 
     @functools.wraps(build)
-    def wrapped(self: Any, input_shape: Any = None) -> None:
+    def wrapped(self: Any, input_shape: Any = None, *others: Any, **named: Any) -> None:
         if self.built:
             return
         with undone_where_it_fails(self):
@@ -50,7 +50,7 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
                 input_shape = checked_shape(input_shape)
                 self.check_shape(input_shape)
             self._in_build = True
-            build(self, input_shape)
+            build(self, input_shape, *others, **named)
             self._in_build = not outermost
             if outermost:
                 self._build_shape, self.built = input_shape, True

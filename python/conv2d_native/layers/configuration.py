@@ -12,11 +12,13 @@ import numpy as np
 from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
 from ..named_objects import Configurable, plain, to_snake_case
+from ..structure import flatten
 from .registry import serialize
 
 _LOCK = fork_safe_lock()
 _counters: dict[str, int] = {}
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
+_OF_EVERY_LAYER = ("name", "trainable", "dtype")
 _FLOATS = ("float32", "float64", "float16", "bfloat16")
 _DTYPES = (*_FLOATS, "mixed_float16", "mixed_bfloat16", "uint8", "int32", "bool")
 
@@ -106,6 +108,49 @@ def serialized(value: Any) -> Any:
     if callable(value) and not isinstance(value, Configurable):
         raise ValueError(f"A function cannot be part of a configuration. Received: {arguments.shown(value)}.")
     return plain(value)
+
+
+def constructed(cls: Any, config: Mapping[str, Any]) -> Any:
+    """cls(**config). A class of the user's may leave out what every layer has: it is set afterwards."""
+    parameters = inspect.signature(cls.__init__).parameters
+    rest = {}
+    if not any(word.kind is word.VAR_KEYWORD for word in parameters.values()):
+        rest = {word: config[word] for word in _OF_EVERY_LAYER if word in config and word not in parameters}
+    made = cls(**{word: value for word, value in config.items() if word not in rest})
+    if rest.get("name") is not None:
+        made.name = layer_name(rest["name"], cls.__name__)
+    made.trainable = arguments.flag("trainable", rest.get("trainable", made.trainable))
+    made.dtype_policy = dtype_name(rest.get("dtype", made.dtype_policy))
+    return made
+
+
+def has_own_config(cls: Any) -> bool:
+    """Whether a class of the user's defines get_config."""
+    return not cls.get_config.__module__.startswith(f"{__name__.partition('.')[0]}.")
+
+
+def constructor_arguments(
+    cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The arguments of a constructor by name, defaults too, where all are plain: what Keras's get_config returns.
+
+    None where one is not, and where some have no name.
+    """
+    words = inspect.signature(cls.__init__)
+    try:
+        bound = words.bind(None, *args, **kwargs)
+    except TypeError:
+        return None
+    bound.apply_defaults()
+    made: dict[str, Any] = {}
+    for word, value in list(bound.arguments.items())[1:]:
+        kind = words.parameters[word].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL and value:
+            return None
+        if kind is not inspect.Parameter.VAR_POSITIONAL:
+            made |= value if kind is inspect.Parameter.VAR_KEYWORD else {word: value}
+    plain_ones = all(isinstance(leaf, (str, int, float, bool, type(None))) for leaf in flatten(made))
+    return {word: made[word] for word in made if word not in _OF_EVERY_LAYER} if plain_ones else None
 
 
 @functools.cache

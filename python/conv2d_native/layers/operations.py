@@ -77,7 +77,7 @@ class Operation:
         }
         if self.words:
             kwargs = self._settled(keras_words(self.class_name, kwargs))
-        outputs = self.symbolic_result(args, kwargs)
+        outputs = self.compute_output_spec(*args, **kwargs)
         Node(self, args, kwargs, outputs)
         return outputs
 
@@ -100,8 +100,8 @@ class Operation:
         """Compute with the operations of `f`."""
         return OPERATIONS[self.class_name].lower(f, *args, **{**self.config, **kwargs})
 
-    def symbolic_result(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Symbolic results: sizes that change with the unknown sizes of the arguments are unknown too."""
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic tensors that a call with these makes; sizes that change with unknown ones are unknown too."""
         made, shapes = self._traced(args, kwargs, _PROBES[0])
         if any(n is None for tensor in symbolic_leaves((args, kwargs)) for n in tensor.shape[1:]):
             _, others = self._traced(args, kwargs, _PROBES[1])

@@ -6,73 +6,149 @@ with the operations of `f`. The nodes are taken off the layers again: they belon
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..named_objects import to_snake_case
 from ..structure import flatten, map_structure
+from .call_arguments import NOT_GIVEN, arranged, shape_of
 from .registry import class_name_of
-from .symbolic import KerasTensor, Node, compute_node, inbound_nodes, map_shapes
-from .weights import WeightOwner
+from .symbolic import (
+    KerasTensor,
+    Node,
+    compute_node,
+    inbound_nodes,
+    is_symbolic,
+    label_steps,
+    map_shapes,
+)
+from .weights import WeightOwner, group_order
 
 
 def adapt_call(cls: Any) -> None:
-    """Where `cls` defines call(self, x, ...), put call(self, f, x) in its place, and find output shapes and layers."""
+    """Let the `call` that `cls` defines, if any, be computed and be recorded.
+
+    One that was written for Keras, call(self, x, ...), is run on symbolic tensors: call(self, f, x, ...) is put in its
+    place, and output shapes and layers inside are found. One with `f`, called on symbolic tensors as super().call(x) in
+    a subclass, records a node of it.
+    """
     own = vars(cls).get("call")
-    if not inspect.isfunction(own) or own.__code__.co_varnames[1:2] == ("f",):
+    if not inspect.isfunction(own):
         return
-    parameters = list(inspect.signature(own).parameters)
-    if parameters[1:2] == ["f"]:
+    if own.__code__.co_varnames[1:2] == ("f",) or [*inspect.signature(own).parameters][1:2] == ["f"]:
+        cls.call, cls._own_call = _open_to_recording(cls, own), None
         return
-    words = {"training": False} if "training" in parameters else {}
 
-    def record(
-        layer: Any, x: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        try:
-            made = own(layer, x, *args, **words, **(kwargs or {}))
-        except TypeError as error:
-            if "KerasTensor" not in str(error):
-                raise
-            raise TypeError(
-                f"call() of layer '{layer.name}' gets symbolic tensors: compute with conv2d_native.ops. {error}"
-            ) from error
-        if not all(isinstance(tensor, KerasTensor) for tensor in flatten(made)):
-            raise TypeError(
-                f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`. "
-                f"It returned {type(made).__name__}."
-            )
-        return made
-
-    def call(self: Any, f: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-        given = (x, args, kwargs)
-        places = map_structure(_place, given)
-        made = record(self, *places)
-        known = zip(flatten(places), flatten(given), strict=True)
+    @functools.wraps(own)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_symbolic(args, kwargs):  # super().call(x) of a subclass, which is recorded
+            return _run(self, own, args, kwargs)
+        f, given = args[0], (args[1:], kwargs)
+        recorded = record_call(self, own, *map_structure(_shape, given))
+        known = zip(flatten(recorded.places), flatten(given), strict=True)
         values = {id(place): value for place, value in known if isinstance(place, KerasTensor)}
-        for node in _taken_off(made):
-            compute_node(f, node, values)
-        return map_structure(lambda tensor: values[id(tensor)], made)
+        for node in recorded.nodes:
+            made = compute_node(f, node, values)
+            if self._names_steps:
+                label_steps(f, made, node.layer.name)
+        return map_structure(lambda tensor: values[id(tensor)], recorded.made)
 
-    def compute_output_shape(self: Any, input_shape: Any) -> Any:
-        made = record(self, map_shapes(KerasTensor, input_shape))
-        _taken_off(made)
-        return map_structure(lambda tensor: tensor.shape, made)
+    def compute_output_shape(self: Any, *input_shape: Any) -> Any:
+        places = [map_shapes(KerasTensor, shape) for shape in input_shape]
+        return shape_of(record_call(self, own, places, {}).made)
 
-    call.__doc__, compute_output_shape.__doc__ = own.__doc__, "The shape of what call returns."
-    cls.call = call
+    def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
+        made = record_call(self, own, args, kwargs).made
+        return map_structure(lambda tensor: KerasTensor(tensor.shape, name=self.name), made)
+
+    compute_output_shape.__doc__ = "The shape of what call returns."
+    compute_output_spec.__doc__ = "The symbolic tensors that a call with these makes; nothing is recorded."
+    cls.call, cls._own_call = call, staticmethod(own)
     if "compute_output_shape" not in vars(cls):
-        cls.compute_output_shape = compute_output_shape
-    if "named_sublayers" not in vars(cls):
-        cls.named_sublayers = _attributes
+        cls.compute_output_shape, cls.compute_output_spec = compute_output_shape, compute_output_spec
+    if "named_sublayers" not in vars(cls) and not cls._names_steps:
+        cls.named_sublayers = attribute_layers
         cls._stored_sublayers, cls._sublayers_in_config = WeightOwner._stored_sublayers, False
 
 
-def _place(value: Any) -> Any:
+@dataclass(frozen=True)
+class Recorded:
+    """What a `call` of the user's did: the tensors it was given, what it returned, the nodes between, in order."""
+
+    places: Any
+    made: Any
+    nodes: list[Node]
+
+
+def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Recorded:
+    """Run `own` on new symbolic tensors of the shapes of those that are given. No layer lists the nodes afterwards."""
+    places = map_structure(_place, (args, kwargs))
+    try:
+        made = _run(layer, own, *places)
+    except (TypeError, AttributeError) as error:
+        if "KerasTensor" not in str(error):
+            raise
+        raise TypeError(
+            f"call() of layer '{layer.name}' gets symbolic tensors: compute with conv2d_native.ops. {error}"
+        ) from error
+    if not flatten(made) or not all(isinstance(tensor, KerasTensor) for tensor in flatten(made)):
+        raise TypeError(
+            f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`. "
+            f"It returned {type(made).__name__}."
+        )
+    return Recorded(places, made, _taken_off(made))
+
+
+def _run(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """What `own` makes of symbolic tensors; `training` is False unless it is given."""
+    words = inspect.signature(own)
+    given = words.bind_partial(layer, *args, **kwargs).arguments
+    inference = {"training": False} if "training" in words.parameters and "training" not in given else {}
+    return own(layer, *args, **kwargs, **inference)
+
+
+class InheritedCall:
+    """As the layer of a node: the `call` of a parent class, computed with the layer itself."""
+
+    built = True
+
+    def __init__(self, layer: Any, parent_call: Callable[..., Any]) -> None:
+        self.layer, self.parent_call, self.name = layer, parent_call, layer.name
+
+    def call(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute with the operations of `f`."""
+        return self.parent_call(self.layer, f, *args, **kwargs)
+
+
+def _open_to_recording(cls: Any, own: Callable[..., Any]) -> Callable[..., Any]:
+    """call(self, f, x) of `cls`, which records a node where it is called on symbolic tensors, without `f`."""
+
+    @functools.wraps(own)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_symbolic(args, kwargs):
+            return own(self, *args, **kwargs)
+        x = args[0] if args else NOT_GIVEN
+        args, kwargs = arranged(self, cls, x, args[1:], kwargs)
+        shape = cls.compute_output_shape(self, shape_of(args[0]))
+        outputs = map_shapes(lambda size: KerasTensor(size, name=self.name), shape)
+        Node(InheritedCall(self, own), args, kwargs, outputs)
+        return outputs
+
+    return call
+
+
+def _shape(value: Any) -> Any:
     """A symbolic tensor in place of a value that is computed; constants as they are."""
     return KerasTensor((None, *value.shape[1:])) if hasattr(value, "shape") else value
+
+
+def _place(value: Any) -> Any:
+    """A new symbolic tensor in place of one that is given, or of an array; constants as they are."""
+    return KerasTensor(value.shape) if isinstance(value, KerasTensor) else value
 
 
 def _taken_off(made: Any) -> list[Node]:
@@ -93,11 +169,11 @@ def _taken_off(made: Any) -> list[Node]:
     return nodes
 
 
-def _attributes(layer: Any) -> list[tuple[str, Any]]:
+def attribute_layers(layer: Any) -> list[tuple[str, Any]]:
     """The layers in attributes, in the order of these. One in several has the name that Keras's files take."""
     held = {name: held_layers(name, value) for name, value in list(vars(layer).items())}
     names: dict[int, str] = {}
-    for attribute in sorted(held, key=lambda name: (name.startswith("_"), name)):
+    for attribute in sorted(held, key=group_order):
         for name, inner in held[attribute]:
             names.setdefault(id(inner), name)
     found = {id(inner): inner for pairs in held.values() for _, inner in pairs}

@@ -94,7 +94,9 @@ def serialize(layer: Any) -> dict[str, Any]:
     else:
         module = _MODULES.get(name, "keras.layers")
         registered = name if module.startswith("keras.src") else None
-    return {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
+    made = {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
+    build_config = layer.get_build_config() if hasattr(layer, "get_build_config") else None
+    return {**made, "build_config": build_config} if build_config else made
 
 
 def _registered_name(layer: Any) -> str:

@@ -45,10 +45,12 @@ class KerasTensor:
         raise TypeError(f"{self!r} has no values yet: make a Model of it and call that on arrays.")
 
     def __bool__(self) -> bool:
-        raise TypeError(f"{self!r} has no values yet and cannot be used as a condition.")
+        raise TypeError(
+            f"{self!r} has no values yet and cannot be used as a condition: choose with ops.where(condition, a, b)."
+        )
 
     def __iter__(self) -> Any:
-        raise TypeError(f"{self!r} cannot be iterated over.")
+        raise TypeError(f"{self!r} cannot be iterated over: take its parts with x[:, i] or ops.split.")
 
     def __add__(self, other: Any) -> KerasTensor:
         return _operate("Add", self, other)
@@ -216,6 +218,15 @@ def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
     return made
 
 
+def label_steps(f: Any, made: Any, name: str) -> None:
+    """Name the steps of a graph that lead to `made` after their layer. A value passed on keeps its maker's name."""
+    if isinstance(f, GraphBuilder):
+        end = 1 + max(tensor.id for tensor in flatten(made))
+        for step in range(f.labelled, end):
+            f.core.label(step, name)
+        f.labelled = max(f.labelled, end)
+
+
 def symbolic_leaves(structure: Any) -> list[KerasTensor]:
     """The symbolic tensors among the leaves of `structure`."""
     return [leaf for leaf in flatten(structure) if isinstance(leaf, KerasTensor)]
@@ -238,27 +249,6 @@ def map_shapes(function: Any, shapes: Any) -> Any:
     if isinstance(shapes, dict):
         return {key: map_shapes(function, value) for key, value in shapes.items()}
     return [map_shapes(function, value) for value in shapes]
-
-
-def call_symbolic(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Record a call of `layer` on symbolic tensors and return the tensors that it makes.
-
-    Builds the layer if it is not built. `training` and `mask` belong to training and are not recorded.
-    """
-    if kwargs.get("training"):
-        raise ValueError(
-            f"Layer '{layer.name}' is called with training=True. Only inference is computed here."
-        )
-    kwargs = {name: value for name, value in kwargs.items() if name not in ("training", "mask")}
-    first = args[0] if args else next(iter(kwargs.values()))
-    shapes = map_structure(lambda t: t.shape if isinstance(t, KerasTensor) else None, first)
-    if not layer.built:
-        layer.build(shapes)
-        layer.built = True
-    made = layer.compute_output_shape(shapes)
-    outputs = map_shapes(lambda shape: KerasTensor(shape, name=layer.name), made)
-    Node(layer, args, kwargs, outputs)
-    return outputs
 
 
 def _operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:

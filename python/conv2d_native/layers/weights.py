@@ -11,10 +11,20 @@ from .. import arguments, constraints, initializers, regularizers
 from .variable import Variable, assign_all, held_together
 
 
+def group_order(group: str) -> tuple[bool, str]:
+    """The order in which Keras 3's files take the attributes of a layer: by name, private ones last."""
+    return group.startswith("_"), group.split("/")[0]
+
+
+def sorted_groups(named: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """(group, layer) in that order."""
+    return sorted(named, key=lambda pair: group_order(pair[0]))
+
+
 class WeightOwner:
     """Adds, lists, reads and replaces variables."""
 
-    _sublayers_in_config = False  # whether the configuration tells the layers inside
+    _sublayers_in_config: Any = False  # whether the configuration tells the layers inside
     name: str
     trainable: bool
     built: bool
@@ -53,9 +63,7 @@ class WeightOwner:
 
     def _stored_sublayers(self) -> list[tuple[str, Any]]:
         """The same after the groups of Keras 3's files, in the order of those: by attribute, private ones last."""
-        return sorted(
-            self.named_sublayers(), key=lambda named: (named[0].startswith("_"), named[0].split("/")[0])
-        )
+        return sorted_groups(self.named_sublayers())
 
     @property
     def sublayers(self) -> list[Any]:

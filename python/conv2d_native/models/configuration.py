@@ -59,7 +59,7 @@ def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> 
 def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:
     chosen = _custom(entry, class_name, name, custom)
     if chosen is not None:
-        made = _from_custom(chosen, class_name, config, name)
+        made = _from_custom(chosen, class_name, config, name, custom)
         made.registered_name = entry.get("registered_name")
         if not config.get("name"):  # from a get_config without it
             made.name = str(entry.get("name") or made.name)
@@ -67,7 +67,7 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
     if class_name in ("TFOpLambda", "SlicingOpLambda"):
         function = str(config.get("function") or "__operators__.getitem")
         if function in custom:
-            return _from_custom(custom[function], class_name, config, name)
+            return _from_custom(custom[function], class_name, config, name, custom)
         return Operation.from_tensorflow(function, name)
     if is_operation(entry.get("module"), class_name, config):
         return Operation(class_name, config, name)
@@ -85,18 +85,21 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         config["layer"] = deserialize(config["layer"], custom)
     if config.get("activation") is not None:
         config["activation"] = _activation(config["activation"], class_name, name, custom)
-    if "custom_objects" in inspect.signature(found.from_config).parameters:
-        return found.from_config(config, custom_objects=custom)
-    return found.from_config(config)
+    return _from_config(found, config, custom)
+
+
+def _from_config(cls: Any, config: dict[str, Any], custom: Mapping[str, Any]) -> Any:
+    if "custom_objects" in inspect.signature(cls.from_config).parameters:
+        return cls.from_config(config, custom_objects=custom)
+    return cls.from_config(config)
 
 
 def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
     registered = entry.get("registered_name")
-    keys = (registered, str(registered).rpartition(">")[2], class_name, class_name.rpartition(">")[2], name)
-    for key in keys:
-        if key and key in custom and not (key == name and class_name not in ("Lambda", "TFOpLambda")):
-            return custom[key]
-    return None
+    keys = [registered, str(registered).rpartition(">")[2], class_name, class_name.rpartition(">")[2]]
+    if class_name in ("Lambda", "TFOpLambda"):
+        keys.append(name)
+    return next((custom[key] for key in keys if key and key in custom), None)
 
 
 def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
@@ -119,9 +122,11 @@ def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any
     return given
 
 
-def _from_custom(chosen: Any, class_name: str, config: dict[str, Any], name: str) -> Any:
+def _from_custom(
+    chosen: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]
+) -> Any:
     if inspect.isclass(chosen) and issubclass(chosen, Layer):
-        return chosen.from_config(config)
+        return _from_config(chosen, config, custom)
     if callable(chosen) and not inspect.isclass(chosen):
         return FunctionLayer(chosen, class_name, name=name)
     raise TypeError(
@@ -143,8 +148,10 @@ def _unsupported(class_name: str, name: str) -> str:
 
 
 def custom_objects_of(model: Any) -> dict[str, Any]:
-    """The layer classes and functions in `model` that no table holds, by the names that `deserialize` asks for."""
+    """The layer classes and functions of `model`, its own class too, that no table holds, by deserialize's names."""
     found: dict[str, Any] = {}
+    if layer_class(type(model).__name__) is not type(model):
+        found[type(model).__name__] = type(model)
     for layer in model.sublayers:
         activation = getattr(layer, "activation", None)
         if isinstance(activation, Activation) and activation.function is not None:
@@ -153,8 +160,6 @@ def custom_objects_of(model: Any) -> dict[str, Any]:
             found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
         else:
             found |= custom_objects_of(layer)
-            if layer_class(type(layer).__name__) is not type(layer):
-                found[type(layer).__name__] = type(layer)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
 from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
-from .configuration import custom_objects_of, deserialize, serialize
+from .configuration import class_name_of, custom_objects_of, deserialize, serialize
 from .network import Model
 from .weights import assign_weights
 
@@ -44,7 +44,7 @@ def load_model(
 def model_of(spec: ModelSpec, custom_objects: Mapping[str, Any] | None) -> Any:
     """The model that a file describes, with its weights. Raises ModelFormatError, which names the file."""
     try:
-        model = deserialize(spec.config, custom_objects)
+        model = built_from(spec.config, custom_objects)
     except ModelFormatError as error:
         raise type(error)(_located(spec.source, error)) from error
     except RecursionError:
@@ -84,7 +84,21 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         raise ModelFormatError(f"`text` must be JSON, from `model.to_json()`. Received: text={shown(text)}.")
     spec = read_model(data)
-    return deserialize(spec.config, custom_objects)
+    return built_from(spec.config, custom_objects)
+
+
+def built_from(entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> Any:
+    """The model that a configuration describes, with weights of the shapes that a file tells of its inputs."""
+    model, config = deserialize(entry, custom_objects), entry.get("build_config")
+    if not model.built and isinstance(config, Mapping) and hasattr(model, "build_from_config"):
+        try:
+            model.build_from_config(config)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise ModelFormatError(
+                f"Model '{model.name}' ({class_name_of(model)}) cannot be built for the shapes of its file, "
+                f"{shown(dict(config))}: {error} Its class may define build_from_config(self, config)."
+            ) from error
+    return model
 
 
 def clone_model(model: Any) -> Any:
@@ -96,7 +110,7 @@ def clone_model(model: Any) -> Any:
     """
     if not isinstance(model, Model):
         raise TypeError(f"`model` must be a Model or Sequential. Received: model={shown(model)}.")
-    return deserialize(serialize(model), custom_objects_of(model))
+    return built_from(serialize(model), custom_objects_of(model))
 
 
 def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

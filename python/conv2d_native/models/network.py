@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..graph import GraphBuilder, Traced, is_exact
+from ..graph import Traced, is_exact
 from ..layers.base import Layer, unique_name, weights_epoch
+from ..layers.call_arguments import filled, taken_apart
+from ..layers.recorded_call import attribute_layers
 from ..layers.registry import register_layer
-from ..layers.symbolic import KerasTensor, Node, Shape, compute_node, is_shape, is_symbolic, map_shapes
+from ..layers.symbolic import (
+    KerasTensor,
+    compute_node,
+    is_symbolic,
+    label_steps,
+    map_shapes,
+)
 from ..layers.variable import held_together
 from ..locks import fork_safe_lock
 from ..newest import Newest
@@ -31,8 +39,9 @@ from .batches import (
     pieces,
 )
 from .inspection import Inspection
+from .own_calls import OwnCalls
 from .storage import Storage
-from .topology import checked_count, map_graph
+from .topology import checked_count, infer_shapes, map_graph
 
 IMAGE_SHAPES_KEPT = 8
 _TRAINING = ("compile", "evaluate", "fit", "test_on_batch", "train_on_batch")
@@ -40,7 +49,7 @@ _LOCK = fork_safe_lock()
 
 
 @register_layer("Functional")
-class Model(Inspection, Storage, Layer):
+class Model(Inspection, Storage, OwnCalls, Layer):
     """A network from `inputs` to `outputs`, which layers called on `Input(...)` have made.
 
     `inputs` and `outputs` are symbolic tensors, or lists or dicts of them; predict takes and returns arrays in the
@@ -51,8 +60,12 @@ class Model(Inspection, Storage, Layer):
         >>> Model(x, y).predict(np.zeros((5, 32, 32, 3))).shape
         (5, 8)
 
-    Raises ValueError where an output cannot be computed from the inputs.
+    A class of your own derives from it as in Keras: layers in attributes, and a `call(self, inputs)` that computes with
+    them, operators and conv2d_native.ops; or super().__init__(inputs, outputs). Raises ValueError where an output
+    cannot be computed from the inputs.
     """
+
+    _names_steps = True
 
     def __init__(
         self,
@@ -68,6 +81,7 @@ class Model(Inspection, Storage, Layer):
         self._choices: dict[str, str] = {}  # algorithms, from autotune
         if inputs is not None or outputs is not None or type(self) is Model:
             self._connect(inputs, outputs)
+            self._graph_class = "Functional"
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         for word, structure in (("inputs", inputs), ("outputs", outputs)):
@@ -82,6 +96,8 @@ class Model(Inspection, Storage, Layer):
         self._input_structure, self._output_structure = inputs, outputs
         self.inputs: list[KerasTensor] = flatten(inputs)
         self.outputs: list[KerasTensor] = flatten(outputs)
+        if self._own_call is None:
+            self._form, self._answer = taken_apart((inputs,), {})[0], _alone(outputs)
         self._nodes, self.operations = nodes, operations
         self._shapes: Newest[str, Any] = Newest(IMAGE_SHAPES_KEPT)  # of the output, by those of the input
         self.built = True
@@ -97,6 +113,8 @@ class Model(Inspection, Storage, Layer):
     @property
     def layers(self) -> list[Any]:
         """The layers in Keras's order, without operations such as `x * 2`."""
+        if self._graph_class is None:
+            return [layer for _, layer in attribute_layers(self)]
         return [layer for layer in self.operations if isinstance(layer, Layer)]
 
     @property
@@ -110,6 +128,10 @@ class Model(Inspection, Storage, Layer):
         return self._structure("output")
 
     def _structure(self, word: str) -> Any:
+        if self._graph_class is None:
+            raise AttributeError(
+                f"Model '{self.name}' has no {word}: its class computes with its own call(), for any shapes."
+            )
         if not self.built:
             raise AttributeError(f"Model '{self.name}' has no {word} yet: call build(input_shape) first.")
         return self._input_structure if word == "input" else self._output_structure
@@ -117,19 +139,19 @@ class Model(Inspection, Storage, Layer):
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs in the order of `inputs`: the keys of a dict, else the names of the layers."""
-        if isinstance(self._input_structure, dict):
+        if isinstance(self._structure("input"), dict):
             return sorted(self._input_structure)
         return [tensor.name for tensor in self.inputs]
 
     @property
     def input_shape(self) -> Any:
         """Shape of the input with None where it varies; the structure of the inputs where there are several."""
-        return map_structure(lambda tensor: tensor.shape, _alone(self._input_structure))
+        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("input")))
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, or the structure of shapes where there are several."""
-        return map_structure(lambda tensor: tensor.shape, _alone(self._output_structure))
+        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("output")))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers after their names."""
@@ -155,11 +177,6 @@ class Model(Inspection, Storage, Layer):
             f"No layer is called {name!r}. There are: {', '.join(x.name for x in self.layers)[:500]}."
         )
 
-    @property
-    def weights(self) -> list[Any]:
-        """The variables of all layers, in Keras's order; those of a shared layer once."""
-        return list(dict.fromkeys(variable for layer in self.layers for variable in layer.weights))
-
     # -- as a layer --------------------------------------------------------------------------------------------
 
     def call(self, f: Any, inputs: Any) -> Any:
@@ -172,20 +189,26 @@ class Model(Inspection, Storage, Layer):
         return pack(self._output_structure, [values[id(tensor)] for tensor in self.outputs])
 
     def build(self, input_shape: Any) -> None:
-        """A model made of symbolic tensors is built already."""
+        """Create the weights of a class with its own `call`. A model made of symbolic tensors is built already."""
+        if self._own_call is not None:
+            self._record((map_shapes(KerasTensor, input_shape),), {})
+
+    def _build_for(self, args: tuple[Any, ...], kwargs: Any) -> None:
+        if self._own_call is None or type(self).build is not Model.build:
+            super()._build_for(args, kwargs)
+        if self._own_call is not None:
+            self._build_and_record(args, kwargs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output for `input_shape`, or the structure of shapes where there are several outputs."""
-        given = flatten(map_shapes(_Held, input_shape))
-        values = {id(t): KerasTensor(s.shape) for t, s in zip(self.inputs, given, strict=True)}
+        given = flatten(map_shapes(KerasTensor, input_shape))
+        values = dict(zip(map(id, self.inputs), given, strict=True))
         if all(values[id(t)].shape == t.shape for t in self.inputs):
             return map_structure(lambda tensor: tensor.shape, self._output_structure)
         key = repr([values[id(t)].shape for t in self.inputs])
         made = self._shapes.get(key)
         if made is None:
-            for node in self._nodes:
-                if node.inputs and not all(id(tensor) in values for tensor in node.outputs):
-                    values.update(zip(map(id, node.outputs), _shapes_of_call(node, values), strict=True))
+            infer_shapes(self._nodes, values)
             made = map_structure(lambda t: values[id(t)].shape, self._output_structure)
             self._shapes[key] = made
         return made
@@ -260,8 +283,7 @@ class Model(Inspection, Storage, Layer):
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if is_symbolic(x, *args, **kwargs):
             return super()._first_call(x, args, kwargs)
-        self._check_words(args, kwargs)
-        return self.predict_on_batch(x)
+        return self._packed(self._run(self._arrays(x, args, kwargs)))
 
     def __getattr__(self, name: str) -> Any:
         if name in _TRAINING:
@@ -287,12 +309,14 @@ class Model(Inspection, Storage, Layer):
             raise ValueError("`x` must hold at least one batch. Received: an iterable without any.")
         return self._packed(concatenated(parts))
 
-    def _arrays(self, x: Any) -> list[np.ndarray]:
+    def _arrays(self, x: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> list[np.ndarray]:
         """The inputs as arrays of any real dtype, their shapes checked."""
+        if self._own_call is not None:
+            return self._arrays_in_form((x, *args), kwargs or {})
         if not self.built:
             raise ValueError(
-                f"Model '{self.name}' has no inputs and outputs: make it with Model(inputs, outputs). "
-                "Classes that define a call() of their own derive from Layer."
+                f"Model '{self.name}' has no inputs and outputs: make it with Model(inputs, outputs), or define "
+                f"call(self, inputs) in {type(self).__name__}."
             )
         names = self.input_names
         words = names if len(names) > 1 else ["x"]
@@ -308,9 +332,9 @@ class Model(Inspection, Storage, Layer):
         """The outputs for one batch. The next batch of its shape is one native call, where a plain array is taken."""
         program = self._program(arrays)
         made = program.run([arguments.array("x", array) for array in arrays])
-        if len(arrays) == 1 and len(arrays[0]) and not isinstance(self._input_structure, dict):
+        if len(arrays) == 1 and len(arrays[0]) and not isinstance(self._form[0][0], dict):
             run = executable = program.executable(len(arrays[0]), is_exact())
-            if not isinstance(_alone(self._output_structure), KerasTensor):
+            if not isinstance(self._answer, KerasTensor):
                 run = lambda x: self._packed(executable.run([x]))  # noqa: E731
             with _LOCK:
                 if program in self._programs.values():  # else the weights have changed meanwhile
@@ -318,8 +342,7 @@ class Model(Inspection, Storage, Layer):
         return made
 
     def _packed(self, outputs: list[np.ndarray]) -> Any:
-        structure = _alone(self._output_structure)
-        return outputs[0] if isinstance(structure, KerasTensor) else pack(structure, outputs)
+        return pack(self._answer, outputs)
 
     def _program(self, arrays: Sequence[np.ndarray]) -> Traced:
         """The program for the image shapes of `arrays`, traced when they are met for the first time."""
@@ -360,41 +383,11 @@ class Model(Inspection, Storage, Layer):
     def _trace(self, f: Any, inputs: list[Any]) -> list[Any]:
         for value, tensor in zip(inputs, self.inputs, strict=True):
             label_steps(f, value, tensor.name)
-        return flatten(self.call(f, pack(self._input_structure, inputs)))
+        args, kwargs = filled(self._form, inputs)
+        return flatten(self.call(f, *args, **kwargs))
 
 
 def _alone(structure: Any) -> Any:
     """The one tensor of a list with a single one, as Keras returns it of arrays; any other structure as it is."""
     single = isinstance(structure, (list, tuple)) and len(structure) == 1
     return structure[0] if single and isinstance(structure[0], KerasTensor) else structure
-
-
-class _Held:
-    """A shape as one leaf of a structure."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
-
-
-def label_steps(f: Any, made: Any, name: str) -> None:
-    """Name the steps of a graph that lead to `made` after their layer. A value passed on keeps its maker's name."""
-    if isinstance(f, GraphBuilder):
-        end = 1 + max(tensor.id for tensor in flatten(made))
-        for step in range(f.labelled, end):
-            f.core.label(step, name)
-        f.labelled = max(f.labelled, end)
-
-
-def _shapes_of_call(node: Node, values: dict[int, KerasTensor]) -> list[KerasTensor]:
-    """What a node makes when its inputs have the shapes of `values`; nothing is recorded."""
-    fill = lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf  # noqa: E731
-    args, kwargs = map_structure(fill, node.args), map_structure(fill, node.kwargs)
-    if not isinstance(node.layer, Layer):
-        return flatten(node.layer.symbolic_result(args, kwargs))
-    shapes = map_structure(lambda t: t.shape if isinstance(t, KerasTensor) else None, args[0])
-    made = node.layer.compute_output_shape(shapes)
-    return (
-        [KerasTensor(made)]
-        if is_shape(made)
-        else [KerasTensor(s.shape) for s in flatten(map_shapes(_Held, made))]
-    )

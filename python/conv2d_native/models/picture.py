@@ -17,13 +17,14 @@ from .summary import count_parameters
 def to_dot(model: Any, shapes: bool = True) -> str:
     """The model's graph in DOT: a box per layer with class, output shape and parameters; an arrow per tensor."""
     own = {id(node) for node in model._nodes}
-    names = {id(layer): f"n{i}" for i, layer in enumerate(model.operations)}
+    operations = model.operations or list(dict.fromkeys(node.layer for node in model._nodes))
+    names = {id(layer): f"n{i}" for i, layer in enumerate(operations)}
     lines = [
         f"digraph {_quoted(model.name)} {{",
         '  node [shape=box, style="rounded,filled", fillcolor="#eef3fa", fontname="Helvetica", fontsize=10];',
         '  edge [color="#666666", arrowsize=0.7];',
     ]
-    for layer in model.operations:
+    for layer in operations:
         nodes = [node for node in inbound_nodes(layer) if id(node) in own]
         parts = [f"{layer.name}", class_name_of(layer)]
         if shapes and nodes:
@@ -33,7 +34,7 @@ def to_dot(model: Any, shapes: bool = True) -> str:
             parts.append(f"{count:,} parameters")
         lines.append(f"  {names[id(layer)]} [label={_quoted(chr(10).join(parts))}];")
     for node in model._nodes:
-        for tensor in node.inputs:
+        for tensor in (tensor for tensor in node.inputs if tensor.node is not None):
             lines.append(f"  {names[id(tensor.node.layer)]} -> {names[id(node.layer)]};")
     return "\n".join([*lines, "}"]) + "\n"
 

@@ -12,9 +12,9 @@ from ..layers.building import undone_where_it_fails
 from ..layers.configuration import checked_config
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer
-from ..layers.symbolic import KerasTensor, call_layer, is_shape
+from ..layers.symbolic import KerasTensor, call_layer, is_shape, label_steps
 from .configuration import deserialize, serialize
-from .network import Model, label_steps
+from .network import Model
 
 
 @register_layer
@@ -28,6 +28,8 @@ class Sequential(Model):
 
     Raises TypeError for what is no layer, ValueError for two layers of one name or shapes that do not fit.
     """
+
+    _graph_class = "Sequential"
 
     def __init__(
         self,
@@ -184,7 +186,7 @@ class Sequential(Model):
             model.build(tuple(shape))
         return model
 
-    def _arrays(self, x: Any) -> Any:
+    def _arrays(self, x: Any, *others: Any) -> Any:
         if not self.built:
             array = arguments.array("x", x)
             if array.ndim < 2:
@@ -192,7 +194,7 @@ class Sequential(Model):
                     f"`x` must have the batch as its first axis. Received: x of shape {array.shape}."
                 )
             self.build((None, *array.shape[1:]))
-        return super()._arrays(x)
+        return super()._arrays(x, *others)
 
 
 def _holds(layer: Any, wanted: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import errno
 import json
 import os
@@ -12,13 +13,16 @@ import numpy as np
 
 from .. import arguments
 from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
-from ..layers.configuration import checked_config
+from ..layers.configuration import checked_config, constructed, constructor_words, has_own_config
 from ..layers.function_layer import FunctionLayer
-from ..layers.recorded_call import held_layers
+from ..layers.recorded_call import attribute_layers, held_layers
 from ..layers.variable import held_together
-from .configuration import class_name_of, custom_objects_of, deserialize, serialize
+from ..layers.weights import group_order, sorted_groups
+from .configuration import custom_objects_of, deserialize, serialize
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
+
+_GRAPH_WORDS = {"layers", "input_layers", "output_layers"}
 
 
 def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
@@ -40,16 +44,29 @@ class Storage:
     weights: Any
     get_weights: Callable[[], list[np.ndarray]]
     _choices: dict[str, str]
-    _sublayers_in_config = True
+    _graph_class: str | None
+    _own_call: Any
+
+    @property
+    def _sublayers_in_config(self) -> bool:
+        """Whether the configuration tells the layers inside: not where a class has a constructor of its own."""
+        if self._graph_class is None or has_own_config(type(self)):
+            return False
+        return self._graph_class == "Sequential" or takes_graph(type(self))
 
     def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration: layers, the calls between them, inputs and outputs.
+        """Return Keras's configuration: layers, the calls between them, inputs and outputs; of a class with a
+        constructor or a call of its own, the constructor's arguments.
 
         >>> x = Input((2,))
         >>> [layer["class_name"] for layer in Model(x, Dense(3)(x)).get_config()["layers"]]
         ['InputLayer', 'Dense']
         """
-        return graph_config(self)
+        if self._graph_class == "Functional" and takes_graph(type(self)):
+            return graph_config(self)
+        made: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        unused = ("inputs", "outputs") if self._graph_class is None else ()
+        return {word: value for word, value in made.items() if word not in unused}
 
     def to_json(self) -> str:
         """Return the configuration as text; `model_from_json` reads it, and so does Keras.
@@ -93,14 +110,24 @@ class Storage:
         write_weights(filepath, serialize(self), self._stored_weights())
 
     def _stored_sublayers(self) -> list[tuple[str, Any]]:
-        """The layers after their groups in files."""
-        return held_layers("layers", list(self.layers))
+        """The layers after their groups in files: where nothing connects them, attributes and `layers` in turn."""
+        named = held_layers("layers", list(self.layers))
+        if self._graph_class is not None:
+            return named
+        attributes = {id(layer): place for place, layer in attribute_layers(self)}
+        return sorted_groups([(min(attributes[id(x)], place, key=group_order), x) for place, x in named])
 
     def _stored_weights(self) -> dict[tuple[str, ...], list[np.ndarray]]:
         if not self.built:
             raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
         with held_together(self.weights):
             return {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(self)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]
+        for word in ("_nodes", "_programs", "_compiled_for"):
+            state.pop(word, None)
+        return state
 
     def load_weights(
         self,
@@ -131,20 +158,28 @@ class Storage:
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
-        inputs, outputs = connect(checked_config(config), custom_objects)
-        make: Any = cls
-        return make(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
+        words = {**checked_config(config)}
+        if takes_graph(cls) and (cls.__module__ == __package__ or words.keys() >= _GRAPH_WORDS):
+            inputs, outputs = connect(config, custom_objects)
+            words = {word: words[word] for word in ("name", "trainable") if word in words}
+            words |= {"inputs": inputs, "outputs": outputs}
+        return constructed(cls, words)
 
     def __reduce__(self) -> Any:
-        parts = (class_name_of(self), self.get_config(), self.get_weights(), custom_objects_of(self))
+        if self._graph_class is None:
+            return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]
+        parts = (serialize(self), self.get_weights(), custom_objects_of(self))
         return rebuilt, parts, {"_choices": self._choices}
 
 
-def rebuilt(
-    class_name: str, config: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]
-) -> Any:
+def takes_graph(cls: Any) -> bool:
+    """Whether the constructor of a model's class takes `inputs` and `outputs` first, as Model's does."""
+    return constructor_words(cls)[:2] == ("inputs", "outputs")
+
+
+def rebuilt(entry: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]) -> Any:
     """What pickle calls to make a model again."""
-    model = deserialize({"class_name": class_name, "config": config}, custom)
+    model = deserialize(entry, custom)
     model.set_weights(weights)
     return model
 

@@ -65,11 +65,11 @@ def _can_print(text: str) -> bool:
 
 
 def _shown(model: Any) -> list[Any]:
-    return list(model.layers if class_name_of(model) == "Sequential" else model.operations)
+    return list(model.operations if model._graph_class == "Functional" else model.layers)
 
 
 def _is_linear(model: Any) -> bool:
-    if class_name_of(model) == "Sequential":
+    if model._graph_class != "Functional":
         return True
     own = {id(node) for node in model._nodes}
     calls = [[node for node in inbound_nodes(layer) if id(node) in own] for layer in model.operations]
@@ -89,7 +89,7 @@ def _rows(layer: Any, model: Any, linear: bool, expand: bool, trainable: bool, l
     if trainable:
         row.append("-" if not layer.weights else "Y" if layer.trainable else "N")
     rows = [row]
-    if expand and hasattr(layer, "operations"):
+    if expand and hasattr(layer, "_nodes"):
         for inner in layer.layers:
             rows += _rows(inner, layer, linear, expand, trainable, level + 1)
     return rows
@@ -97,7 +97,8 @@ def _rows(layer: Any, model: Any, linear: bool, expand: bool, trainable: bool, l
 
 def _shape_text(layer: Any, model: Any) -> str:
     own = {id(node) for node in model._nodes}
-    nodes = [node for node in inbound_nodes(layer) if id(node) in own] or inbound_nodes(layer)
+    nodes = [node for node in inbound_nodes(layer) if id(node) in own]
+    nodes = nodes or [node for node in model._nodes if node.layer is layer] or inbound_nodes(layer)
     if not nodes:
         return "?"
     shapes = [str(tuple(tensor.shape)) for tensor in nodes[0].outputs]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..layers.symbolic import KerasTensor, Node
+from ..structure import flatten, map_structure
 
 MOST_CALLS = 50_000
 
@@ -41,6 +42,16 @@ def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> 
     order = sorted(layers, key=lambda key: (-layer_depths[key], positions[key]))
     _check_names([layers[key].name for key in order])
     return nodes, [layers[key] for key in order]
+
+
+def infer_shapes(nodes: Sequence[Node], values: dict[int, KerasTensor]) -> None:
+    """Add to `values`, tensors by id, what `nodes` make of them; nothing is recorded."""
+    fill = lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf  # noqa: E731
+    for node in nodes:
+        if node.inputs and not all(id(tensor) in values for tensor in node.outputs):
+            args, kwargs = map_structure(fill, node.args), map_structure(fill, node.kwargs)
+            made = node.layer.compute_output_spec(*args, **kwargs)
+            values.update(zip(map(id, node.outputs), flatten(made), strict=True))
 
 
 def checked_count(name: str, nodes: Sequence[Node]) -> int:

@@ -26,7 +26,8 @@ def assign_weights(model: Any, source: WeightSource) -> None:
         arrays += source.get(path, [v.name for v in own], [v.shape for v in own])
         variables += own
     if isinstance(source, GroupWeights):
-        for path in _own_layers(model, ()):
+        own_call = model._own_call is not None
+        for path in [()] if own_call else _own_layers(model, ()):
             source.check_all_read(path)
     assign_all(variables, arrays, copy=False)
 
@@ -37,6 +38,8 @@ def layers_with_weights(model: Any, groups: bool = True) -> Iterator[tuple[Path,
     Below layers of the user's, whose configuration does not tell what is in them, names are those of Keras 3's groups,
     and a layer comes once; without `groups` they are names as everywhere else.
     """
+    if model._variables:
+        yield (), model
     yield from _walk(model, (), groups, None)
 
 

@@ -13,7 +13,7 @@ from ..arguments import shown
 from ..errors import ModelFormatError
 from ..layers.symbolic import KerasTensor, inbound_nodes
 from ..structure import map_structure
-from .configuration import MODEL_CLASSES, class_name_of, deserialize, history, reference, revive, serialize
+from .configuration import class_name_of, deserialize, history, reference, revive, serialize
 
 Call = tuple[str, int]  # name of a layer, number of the call
 _MOST_PARTS = 16_384  # tensors that the calls of a file may make beyond one each
@@ -38,7 +38,7 @@ def graph_config(model: Any) -> dict[str, Any]:
     def place(tensor: KerasTensor) -> list[Any]:
         assert tensor.node is not None
         layer, number = tensor.node.layer, numbers[id(tensor.node)]
-        return [layer.name, number + (class_name_of(layer) == "Functional"), tensor.index]
+        return [layer.name, number + _is_functional(layer), tensor.index]
 
     entries = []
     for layer in model.operations:
@@ -55,6 +55,11 @@ def graph_config(model: Any) -> dict[str, Any]:
         "input_layers": map_structure(place, model._input_structure),
         "output_layers": map_structure(place, model._output_structure),
     }
+
+
+def _is_functional(layer: Any) -> bool:
+    """Whether Keras's outputs of a model around `layer` count its calls from 1."""
+    return getattr(layer, "_graph_class", None) == "Functional"
 
 
 def _mapped(function: Any, value: Any) -> Any:
@@ -107,7 +112,7 @@ def connect(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None)
 
     def tensor(found: Any) -> KerasTensor:
         name, number, index = reference(found)
-        if class_name_of(layers.get(name)) == "Functional" or name in shifted:
+        if _is_functional(layers.get(name)) or name in shifted:
             number = max(number - 1, 0)
         return _output(made, name, number, index)
 
@@ -149,7 +154,7 @@ def _shifted(layers: Mapping[str, Any], calls: Mapping[Call, Any]) -> set[str]:
         name
         for node in calls.values()
         for name, number in _references(node)
-        if name in layers and class_name_of(layers[name]) in MODEL_CLASSES and number >= counts[name] > 0
+        if name in layers and getattr(layers[name], "_graph_class", None) and number >= counts[name] > 0
     }
 
 

@@ -1,0 +1,120 @@
+"""The arguments of a layer's call: the words that `call` takes, the arrays among them, the shapes that `build` gets."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import arguments
+from ..structure import flatten, map_structure
+from .symbolic import KerasTensor
+
+NOT_GIVEN: Any = inspect.Parameter.empty
+_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Slot(int):
+    """In a structure of arguments, the place of the array with this number."""
+
+    def __repr__(self) -> str:
+        return f"#{int(self)}"
+
+
+def call_words(cls: Any) -> inspect.Signature:
+    """What `cls.call` takes beside `self` and `f`."""
+    return _words(cls.call)
+
+
+@functools.cache
+def _words(call: Callable[..., Any]) -> inspect.Signature:
+    words = list(inspect.signature(call).parameters.values())[1:]
+    return inspect.Signature(words[1:] if words and words[0].name == "f" else words)
+
+
+def arranged(
+    layer: Any, cls: Any, x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call of `layer` for the `call` of `cls`, the first one by position, training's left out.
+
+    Raises ValueError for training=True, TypeError for what `call` does not take and for what it lacks.
+    """
+    if kwargs.get("training"):
+        raise ValueError(f"Layer '{layer.name}' computes inference only. Received: training=True.")
+    words = call_words(cls)
+    names = list(words.parameters)
+    named = {name: value for name, value in kwargs.items() if name != "training"}
+    if "mask" not in names and isinstance(named.get("mask"), (KerasTensor, type(None))):
+        named.pop("mask", None)
+    if x is not NOT_GIVEN:
+        if len(names) == 1:  # Keras's `training` by position
+            args = tuple(value for value in args if value is not None and value is not False)
+        args = (x, *args)
+    elif names and (names[0] in named or ("inputs" in named and "inputs" not in names)):
+        args = (named.pop(names[0] if names[0] in named else "inputs"),)
+    try:
+        words.bind(*args, **named)
+    except TypeError as error:
+        given = arguments.shown((*args[1:], *named.items()))
+        if len(names) == 1 and args:
+            raise TypeError(f"Layer '{layer.name}' takes `x` alone. Received beside it: {given}.") from None
+        raise TypeError(f"call() of layer '{layer.name}': {error}.") from None
+    return args, named
+
+
+def taken_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+    """(args, kwargs) with a Slot in place of every array, and the arrays.
+
+    The first argument is an array, or a list or dict of them; of the others, what has a shape is one.
+    """
+    arrays: list[Any] = []
+
+    def slot(value: Any) -> Any:
+        arrays.append(value)
+        return Slot(len(arrays) - 1)
+
+    x = args[0]
+    several = isinstance(x, (list, tuple, Mapping)) and any(hasattr(leaf, "shape") for leaf in flatten(x))
+    first = map_structure(slot, x) if several else slot(x)
+    others = map_structure(
+        lambda leaf: slot(leaf) if getattr(leaf, "shape", ()) else leaf, (args[1:], kwargs)
+    )
+    return ((first, *others[0]), others[1]), arrays
+
+
+def filled(form: Any, values: Sequence[Any]) -> Any:
+    """`form`, from taken_apart, with `values` in its slots."""
+    return map_structure(lambda leaf: values[leaf] if isinstance(leaf, Slot) else leaf, form)
+
+
+def shape_of(value: Any) -> Any:
+    """The shapes of the tensors in `value`, None for what has none."""
+    return map_structure(lambda leaf: getattr(leaf, "shape", None), value)
+
+
+def shapes_for(
+    method: Callable[..., Any], layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """The arguments of a `build` or `compute_output_shape`: the first tensor's shape, or those that it names.
+
+    Keras's rule for several: `x_shape` is the shape of `x` in `call`. Raises TypeError for other names.
+    """
+    words = [
+        word.name
+        for word in inspect.signature(method).parameters.values()
+        if word.kind not in _OPEN and word.default is word.empty and word.name != "self"
+    ]
+    if len(words) <= 1:
+        return (shape_of(args[0]),)
+    taken = call_words(type(layer))
+    names, given = taken.parameters, taken.bind(*args, **kwargs).arguments
+    wrong = [
+        word for word in words if not word.endswith("_shape") or word.removesuffix("_shape") not in names
+    ]
+    if wrong:
+        raise TypeError(
+            f"{method.__name__}() of layer '{layer.name}' must name the arguments of call() with _shape behind them, "
+            f"one of {', '.join(f'{name}_shape' for name in names)}, or take one. Received: {wrong[0]}."
+        )
+    return tuple(shape_of(given.get(word.removesuffix("_shape"))) for word in words)

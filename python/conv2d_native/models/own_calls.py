@@ -1,0 +1,142 @@
+"""Models of classes with a `call(self, inputs)` of their own: layers whose call is recorded, with Model's methods.
+
+The form of the first call, which arguments it has and which of them are lists or dicts, is the model's; sizes of images
+may change with every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..errors import ModelFormatError
+from ..layers.building import undone_where_it_fails
+from ..layers.call_arguments import NOT_GIVEN, Slot, arranged, call_words, filled, shape_of, taken_apart
+from ..layers.recorded_call import record_call
+from ..layers.symbolic import KerasTensor, is_shape, map_shapes
+from ..structure import flatten, map_structure
+from .batches import as_array, batch_count
+
+
+class OwnCalls:
+    """The part of Model for classes with a `call` of their own."""
+
+    name: str
+    built: bool
+    build: Callable[..., None]
+    _build_for: Callable[..., None]
+    _own_call: Any
+    _build_shape: Any
+    _graph_class: str | None
+    _sublayers_in_config: Any
+    _programs: Any
+    _form: Any = None  # of a call, from taken_apart
+    _answer: Any = None  # the structure of what a call returns
+    _called_with: Any = None  # shapes of the arguments of the call that was recorded first
+    _nodes: Any = ()
+    operations: Any = ()
+
+    def _record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Record a call with these tensors or arrays, and keep what it takes and returns."""
+        recorded = record_call(self, self._own_call, *map_structure(_of_any_batch, (args, kwargs)))
+        self._form, places = taken_apart(*recorded.places)
+        words = ["x"] if len(places) == 1 else [f"x[{i}]" for i in range(len(places))]
+        self.inputs = [
+            KerasTensor((None,) * place.ndim, name=word) for place, word in zip(places, words, strict=True)
+        ]
+        self._answer = map_structure(lambda tensor: KerasTensor(tensor.shape), recorded.made)
+        self.outputs = flatten(self._answer)
+        self._nodes, self._called_with = recorded.nodes, shape_of(recorded.places)
+
+    def _build_and_record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """What a first call does: the layers inside make their weights as they are called."""
+        with undone_where_it_fails(self):
+            if self._form is None:
+                self._record(args, kwargs)
+                self.built = True
+
+    def _arrays_in_form(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[np.ndarray]:
+        """The arrays of a call, of any real dtype. Raises ValueError for another form than that of the first call."""
+        form, given = taken_apart(args, kwargs)
+        names = ["x"] if len(given) == 1 else [f"x[{i}]" for i in range(len(given))]
+        settings = [leaf for leaf in flatten(form) if not isinstance(leaf, (Slot, type(None)))]
+        if settings:
+            raise TypeError(
+                f"Model '{self.name}' is called on arrays alone: give settings to its constructor. "
+                f"Received: {arguments.shown(settings[0])}."
+            )
+        arrays = [as_array(name, value) for name, value in zip(names, given, strict=True)]
+        for name, array in zip(names, arrays, strict=True):
+            if not array.ndim:
+                raise ValueError(f"`{name}` must have a batch axis. Received: {name} of shape {array.shape}.")
+            arguments.no_empty_axes(name, array.shape)
+        batch_count(names, arrays)
+        self._build_for(*filled(form, arrays))
+        if repr(form) != repr(self._form):
+            if self._programs:
+                raise ValueError(
+                    f"Model '{self.name}' takes arguments in the form of its first call. "
+                    f"Received: {_shown_form(form)} after {_shown_form(self._form)}."
+                )
+            self._record(*filled(form, arrays))
+        return arrays
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the shapes that build_from_config needs, as Keras's files have them; None where they are not known.
+
+        >>> Sequential([Dense(3)]).get_build_config() is None
+        True
+        """
+        if self._own_call is None and (self._graph_class != "Sequential" or self._sublayers_in_config):
+            return None
+        if self._called_with is None:
+            return {"input_shape": self._build_shape} if self._build_shape is not None else None
+        args, kwargs = self._called_with
+        given = call_words(type(self)).bind(*args, **kwargs).arguments
+        shapes = {name: value for name, value in given.items() if _holds_shape(value)}
+        if len(shapes) == 1:
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"shapes_dict": {f"{name}_shape": value for name, value in shapes.items()}}
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Make the weights for the shapes of a file, {"input_shape": ...} or {"shapes_dict": {"x_shape": ...}}.
+
+        >>> model = Sequential([Dense(3)])
+        >>> model.build_from_config({"input_shape": [None, 2]})
+        >>> model.count_params()
+        9
+        """
+        shapes = config.get("shapes_dict")
+        if self.built:
+            return
+        if isinstance(shapes, Mapping):
+            tensors = {name.removesuffix("_shape"): map_shapes(KerasTensor, shapes[name]) for name in shapes}
+            self._build_for(*arranged(self, type(self), NOT_GIVEN, (), tensors))
+        elif config.get("input_shape") is not None:
+            self.build(config["input_shape"])
+        else:
+            raise ModelFormatError(
+                f"Model '{self.name}' was saved before it was built: its weights have no shapes."
+            )
+
+
+def _of_any_batch(value: Any) -> Any:
+    return KerasTensor((None, *value.shape[1:])) if hasattr(value, "shape") else value
+
+
+def _holds_shape(value: Any) -> bool:
+    """Whether a structure of shapes holds one: None stands for arguments that were left out."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_shape, value.values()))
+    if not isinstance(value, (list, tuple)):
+        return False
+    return bool(value) and (is_shape(value) or any(map(_holds_shape, value)))
+
+
+def _shown_form(form: Any) -> str:
+    args, kwargs = map_structure(lambda leaf: None if leaf is None else "array", form)
+    words = [*map(arguments.shown, args), *(f"{name}={value}" for name, value in kwargs.items())]
+    return f"({', '.join(words)})".replace("'array'", "array")
