@@ -199,3 +199,103 @@ def test_weights_are_arrays_to_operators():
     np.testing.assert_array_equal(kernel, values)
     scalar = L.Layer().add_weight((), "ones")
     assert float(scalar) == int(scalar) == round(scalar) == 1
+
+
+class Blend(L.Layer):
+    """Two tensors, one of which may be left out, and a setting."""
+
+    def call(self, x, y=None, scale=1.0):
+        return x * scale if y is None else x * y * scale
+
+
+def test_several_tensors_by_position_and_by_name():
+    blend, source = Blend(), cn.Input((6, 5, 3))
+    cases = [
+        (((X, X + 1), {}), X * (X + 1)),
+        (((X,), {"y": X + 1}), X * (X + 1)),
+        (((), {"y": X, "x": X + 1}), X * (X + 1)),
+        (((X, X[:, :1, :1], 3.0), {}), X * X[:, :1, :1] * 3),
+        (((X,), {"scale": 3.0}), X * 3),
+        (((X, np.asfortranarray(X)), {"scale": 2.0}), X * X * 2),
+        (((X,), {}), X),
+    ]
+    for (args, kwargs), expected in cases:
+        np.testing.assert_allclose(blend(*args, **kwargs), expected, rtol=1e-6)
+    made = [blend(source, source + 1.0), blend(source, y=source + 1.0), blend(y=source + 1.0, x=source)]
+    model = cn.Model(source, made)
+    held = io.BytesIO()
+    model.save(held)
+    for network in (model, cn.load_model(held.getvalue(), {"Blend": Blend})):
+        for y in network(X):
+            np.testing.assert_allclose(y, X * (X + 1), rtol=1e-6)
+    with pytest.raises(TypeError, match=r"call\(\) of layer 'blend.*unexpected keyword argument 'z'"):
+        blend(X, z=X)
+    with pytest.raises(ValueError, match="same batch size"):
+        blend(X, X[:1])
+
+    class Named(L.Layer):
+        def build(self, a, b):
+            pass
+
+        def call(self, x, y):
+            return x + y
+
+    with pytest.raises(TypeError, match=r"build\(\).*one of x_shape, y_shape, or take one. Received: a"):
+        Named()(X, X)
+
+
+def test_the_first_argument_by_name():
+    conv, source = L.Conv2D(2, 3), cn.Input((6, 5, 3))
+    expected = conv(X)
+    for made in (conv(inputs=X), conv(x=X), cn.Model(source, conv(inputs=source))(X)):
+        np.testing.assert_array_equal(made, expected)
+    np.testing.assert_array_equal(cn.Sequential([conv])(inputs=X), expected)
+    assert L.Resizing(4, 4)(inputs=X[0]).shape == (4, 4, 3)
+    with pytest.raises(TypeError, match="missing a required argument: 'x'"):
+        conv()
+    with pytest.raises(TypeError, match="takes `x` alone"):
+        L.Add()(X, X)
+
+
+def test_super_calls_of_layers_of_the_package_and_of_one_s_own():
+    class Swish(L.Conv2D):
+        def call(self, x):
+            return cn.activations.silu(super().call(x))
+
+    class Twice(Swish):
+        def call(self, inputs, training=None):
+            return super().call(inputs) * 2.0
+
+    class Norm(L.BatchNormalization):
+        def call(self, inputs, training=None):
+            return super().call(inputs, training) + super().call(inputs=inputs, training=training)
+
+    class Sum(L.Add):
+        def call(self, inputs):
+            return super().call(inputs) + 1.0
+
+    class Direct(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = L.Dense(3)
+
+        def build(self, input_shape):
+            self.dense.build(input_shape)
+
+        def call(self, x):
+            return self.dense.call(x)
+
+    layer, source = Twice(2, 3), cn.Input((6, 5, 3))
+    got = layer(X)
+    plain = L.Conv2D(2, 3)
+    plain.build(X.shape)
+    plain.set_weights(layer.get_weights())
+    y = plain(X)
+    np.testing.assert_allclose(got, 2 * y / (1 + np.exp(-y)), rtol=1e-5)
+    assert not vars(layer).get("_inbound_nodes")
+    np.testing.assert_allclose(cn.Model(source, layer(source))(X), got, rtol=1e-6)
+    norm = Norm()
+    np.testing.assert_allclose(norm(X), 2 * X / np.sqrt(1.001), rtol=1e-5)
+    np.testing.assert_allclose(Sum()([X, X]), 2 * X + 1, rtol=1e-6)
+    direct = Direct()
+    np.testing.assert_allclose(direct(X), direct.dense(X), rtol=1e-6)

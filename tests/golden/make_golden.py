@@ -1,10 +1,11 @@
 """Write Keras's answers to the golden cases. Needs keras >= 3 and tensorflow; conv2d_native is not used.
 
-    python tests/golden/make_golden.py [layers | models]
+    python tests/golden/make_golden.py [layers | models | own_models]
 
 layers.npz   "values": the outputs of every layer case, one after the other
 layers.json  per case: Keras's configuration, names and shapes of the weights, shape of the output
 models.npz   NAME.keras and NAME.h5 as bytes, NAME/y0.. as Keras answers; ARTICLE/y for the article's programs
+own_models.npz  NAME.keras as bytes and NAME/y0.. for the networks of ../own_models.py, classes as users write them
 models.json  per model: input and output names and input shapes
 Inputs and layer weights are not stored: pattern.py makes them from the case's name.
 """
@@ -20,11 +21,12 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow convolves channels-first images with it only
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
+import own_models  # noqa: E402
 from article import ARTICLES, article_input  # noqa: E402
 from keras_models import MODELS  # noqa: E402
 from layer_cases import CASES, case_id, inputs_of, make_layer  # noqa: E402
@@ -114,8 +116,26 @@ def make_models() -> str:
     return f"{len(MODELS)} models, {len(ARTICLES)} programs"
 
 
+def make_own_models() -> str:
+    classes, arrays = own_models.make_classes(keras), {}
+    networks = own_models.make_networks(keras, classes)
+    for name, make in networks.items():
+        keras.backend.clear_session()
+        xs = inputs_of(name, [(2, 6, 5, 3)] * (2 if name == "pair" else 1))
+        model, x = make(), xs if len(xs) > 1 else xs[0]
+        model(x)
+        set_pattern(model.weights, name)
+        for variable in model.weights:
+            variable.assign(np.round(np.asarray(variable) * 16) / 16)
+        ys = keras.tree.flatten(model(x, training=False))
+        arrays |= {f"{name}/y{i}": np.asarray(y, np.float32) for i, y in enumerate(ys)}
+        arrays[f"{name}.keras"] = saved_bytes(model, ".keras")
+    np.savez_compressed(HERE / "own_models.npz", **arrays)
+    return f"{len(networks)} models of classes as users write them"
+
+
 def main() -> None:
-    made = {"layers": make_layers, "models": make_models}
+    made = {"layers": make_layers, "models": make_models, "own_models": make_own_models}
     for name in sys.argv[1:] or made:
         print(f"Keras {keras.__version__}: {made[name]()}")
     for path in sorted(HERE.glob("*.[jn][sp][oz]*")):

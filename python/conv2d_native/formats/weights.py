@@ -26,7 +26,8 @@ _MAX_GROUPS, _MAX_DEPTH = 50_000, 64  # below one layer of the user's
 
 
 def _wrong(source: str, path: Path, text: str) -> ModelFormatError:
-    return ModelFormatError(f"{source}: weights of layer '{shown_path(path)}': {text}")
+    owner = f"layer '{shown_path(path)}'" if path else "the model"
+    return ModelFormatError(f"{source}: weights of {owner}: {text}")
 
 
 class GroupWeights:

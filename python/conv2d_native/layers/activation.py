@@ -170,7 +170,7 @@ class PReLU(Weighted):
                 f"Received: shared_axes={self.shared_axes}, input_shape={input_shape}."
             )
         self.alpha = self.make_weight("alpha", shape)
-        self._channels = {
+        self._sizes_by_axis = {
             axis: size for axis, size in enumerate(input_shape) if axis and axis not in shared and size
         }
 

@@ -86,7 +86,7 @@ class Layer(WeightOwner):
     tensors instead; its output shape is then found by calling it.
     """
 
-    rank: int | None = None  # number of axes of the input, where it is fixed
+    input_rank: int | None = None  # number of axes of the input, where it is fixed
     built: bool = False
     _own_call: Any = None  # call(self, x, ...) as a class of the user's defines it
     _names_steps = False  # whether the steps of a graph are called after the layers inside
@@ -127,7 +127,7 @@ class Layer(WeightOwner):
         self.dtype_policy, self.trainable = dtype_name(dtype), arguments.flag("trainable", trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._variables: list[Variable] = []
-        self._channels: dict[int, int] = {}  # axis of the input: the size that the weights are made for
+        self._sizes_by_axis: dict[int, int] = {}  # axis of the input: the size that the weights are made for
         self._in_build = False
         self._build_shape: Any = None
         self._forget()
@@ -174,7 +174,7 @@ class Layer(WeightOwner):
     def check_shape(self, shape: Any) -> None:
         """Raise ValueError for an input shape that the layer cannot take."""
         if isinstance(shape, tuple):
-            check_input(self.name, shape, self.rank, self._channels)
+            check_input(self.name, shape, self.input_rank, self._sizes_by_axis)
 
     # Calling.
 
@@ -188,7 +188,8 @@ class Layer(WeightOwner):
         run = self._compiled_call(x)
         if run is None or args or kwargs:
             args, kwargs = arranged(self, type(self), x, args, kwargs)
-            return self._first_call(args[0], args[1:], kwargs)
+            if run is None or kwargs or len(args) > 1:
+                return self._first_call(args[0], args[1:], kwargs)
         return run(x)
 
     def _compiled_call(self, x: Any) -> Callable[..., Any] | None:

@@ -40,8 +40,7 @@ def arranged(
 
     Raises ValueError for training=True, TypeError for what `call` does not take and for what it lacks.
     """
-    if kwargs.get("training"):
-        raise ValueError(f"Layer '{layer.name}' computes inference only. Received: training=True.")
+    _refuse_training(layer, kwargs.get("training"))
     words = call_words(cls)
     names = list(words.parameters)
     named = {name: value for name, value in kwargs.items() if name != "training"}
@@ -54,13 +53,21 @@ def arranged(
     elif names and (names[0] in named or ("inputs" in named and "inputs" not in names)):
         args = (named.pop(names[0] if names[0] in named else "inputs"),)
     try:
-        words.bind(*args, **named)
+        bound = words.bind(*args, **named)
     except TypeError as error:
         given = arguments.shown((*args[1:], *named.items()))
         if len(names) == 1 and args:
             raise TypeError(f"Layer '{layer.name}' takes `x` alone. Received beside it: {given}.") from None
         raise TypeError(f"call() of layer '{layer.name}': {error}.") from None
+    if "training" in bound.arguments:  # by position
+        _refuse_training(layer, bound.arguments.pop("training"))
+        return bound.args, bound.kwargs
     return args, named
+
+
+def _refuse_training(layer: Any, training: Any) -> None:
+    if training:
+        raise ValueError(f"Layer '{layer.name}' computes inference only. Received: training=True.")
 
 
 def taken_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, list[Any]]:

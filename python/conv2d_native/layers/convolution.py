@@ -56,7 +56,7 @@ class BaseConv(WeightedWindow):
         self.compute_output_shape(input_shape)
         self.kernel = self.make_weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self.bias = self.make_bias(self.filters)
-        self._channels = {self.channel_axis: channels}
+        self._sizes_by_axis = {self.channel_axis: channels}
 
     def call(self, f: Any, x: Any) -> Any:
         """One convolution with bias and activation."""

@@ -60,7 +60,7 @@ class Dense(Weighted):
             )
         self.kernel = self.make_weight("kernel", (inputs, self.units))
         self.bias = self.make_bias(self.units)
-        self._channels = {-1: inputs}
+        self._sizes_by_axis = {-1: inputs}
 
     def call(self, f: Any, x: Any) -> Any:
         """One matrix product with bias and activation."""

@@ -45,7 +45,7 @@ class BaseDepthwiseConv(WeightedWindow):
             "kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
         )
         self.bias = self.make_bias(channels * self.depth_multiplier)
-        self._channels = {self.channel_axis: channels}
+        self._sizes_by_axis = {self.channel_axis: channels}
 
     def call(self, f: Any, x: Any) -> Any:
         """One depthwise convolution with bias and activation."""
@@ -127,7 +127,7 @@ class BaseSeparableConv(WeightedWindow):
         )
         self.pointwise_kernel = self.make_weight("pointwise_kernel", (*ones, deep, self.filters), "pointwise")
         self.bias = self.make_bias(self.filters)
-        self._channels = {self.channel_axis: channels}
+        self._sizes_by_axis = {self.channel_axis: channels}
 
     def call(self, f: Any, x: Any) -> Any:
         """A depthwise convolution, then a pointwise one with bias and activation."""

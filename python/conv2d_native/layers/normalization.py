@@ -104,7 +104,7 @@ class BatchNormalization(GainAndOffset):
         self.add_pair((size,))
         self.moving_mean = self.make_weight("moving_mean", (size,), trainable=False)
         self.moving_variance = self.make_weight("moving_variance", (size,), trainable=False)
-        self._channels = {self.axis: size}
+        self._sizes_by_axis = {self.axis: size}
 
     def call(self, f: Any, x: Any) -> Any:
         """One scale and shift."""
@@ -150,7 +150,7 @@ class LayerNormalization(GainAndOffset):
         numbers = sorted(arguments.axis("axis", axis, len(input_shape)) for axis in self.axis)
         shape = tuple(self.size_of(input_shape, number) for number in numbers)
         self.add_pair(shape, self.center and not self.rms_scaling)
-        self._channels = dict(zip(numbers, shape, strict=True))
+        self._sizes_by_axis = dict(zip(numbers, shape, strict=True))
 
     def call(self, f: Any, x: Any) -> Any:
         """One normalization."""
@@ -207,7 +207,7 @@ class GroupNormalization(GainAndOffset):
                 f"`groups` must divide the number of channels. Received: groups={self.groups}, {size} channels."
             )
         self.add_pair((size,))
-        self._channels = {self.axis: size}
+        self._sizes_by_axis = {self.axis: size}
 
     def call(self, f: Any, x: Any) -> Any:
         """Channels to the end, groups to the front, one normalization, and back."""

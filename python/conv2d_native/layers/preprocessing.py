@@ -73,7 +73,7 @@ class Normalization(Layer):
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", trainable=False, name="count")
-        self._channels = dict(zip(self._kept, shape, strict=True))
+        self._sizes_by_axis = dict(zip(self._kept, shape, strict=True))
 
     def call(self, f: Any, x: Any) -> Any:
         """One scale and shift where they run along the last axis, else two operations."""
@@ -249,7 +249,7 @@ class AutoContrast(Layer):
         [0.0, 1.0]
     """
 
-    rank = 4
+    input_rank = 4
 
     def __init__(
         self,

@@ -77,7 +77,7 @@ class Permute(Layer):
             raise ValueError(
                 f"`dims` must be a permutation of the axes that counts from 1. Received: dims={self.dims}."
             )
-        self.rank = len(self.dims) + 1
+        self.input_rank = len(self.dims) + 1
 
     def call(self, f: Any, x: Any) -> Any:
         """One transposition."""
@@ -97,7 +97,7 @@ class RepeatVector(Layer):
     (5, 3, 8)
     """
 
-    rank = 2
+    input_rank = 2
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

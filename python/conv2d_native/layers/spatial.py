@@ -17,7 +17,7 @@ class SpatialLayer(Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.rank = cls.spatial + 2
+        cls.input_rank = cls.spatial + 2
 
     def image(self, f: Any, x: Any) -> Any:
         """`x` with a height: a line becomes an image of one row."""

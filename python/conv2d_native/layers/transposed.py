@@ -51,7 +51,7 @@ class BaseConvTranspose(WeightedWindow):
         channels = self.channels_of(input_shape)
         self.kernel = self.make_weight("kernel", (*self.kernel_size, self.filters, channels))
         self.bias = self.make_bias(self.filters)
-        self._channels = {self.channel_axis: channels}
+        self._sizes_by_axis = {self.channel_axis: channels}
 
     def call(self, f: Any, x: Any) -> Any:
         """One transposed convolution with bias and activation."""

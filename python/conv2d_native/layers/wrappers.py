@@ -178,7 +178,7 @@ class LayerScale(Layer):
         super().__init__(**kwargs)
         self.init_values = arguments.number("init_values", init_values)
         self.projection_dim = arguments.integer("projection_dim", projection_dim)
-        self._channels = {-1: self.projection_dim}
+        self._sizes_by_axis = {-1: self.projection_dim}
 
     def build(self, input_shape: Any) -> None:
         """Create `gamma`."""

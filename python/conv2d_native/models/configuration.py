@@ -56,6 +56,21 @@ def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> 
         raise kind(f"Layer '{name[:100]}' ({class_name[:100]}): {message}") from error
 
 
+def built_from(entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> Any:
+    """The model that a configuration describes, with weights of the shapes that a file tells of its inputs."""
+    model, config = deserialize(entry, custom_objects), entry.get("build_config")
+    if not model.built and isinstance(config, Mapping) and hasattr(model, "build_from_config"):
+        try:
+            model.build_from_config(config)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise ModelFormatError(
+                f"Model '{model.name}' ({class_name_of(model)}) cannot be built for the shapes of its file, "
+                f"{shown(dict(config))}: {str(error).rstrip('.')}. "
+                "Its class may define build_from_config(self, config)."
+            ) from error
+    return model
+
+
 def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:
     chosen = _custom(entry, class_name, name, custom)
     if chosen is not None:

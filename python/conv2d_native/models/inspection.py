@@ -18,7 +18,7 @@ class Inspection:
 
     name: str
     built: bool
-    inputs: list[Any]
+    _places: Any
     _arrays: Callable[[Any], list[Any]]
     _program: Callable[[Any], Any]
     _program_for: Callable[[Any], Any]
@@ -45,7 +45,7 @@ class Inspection:
             ...
         """
         memory = None
-        if self.built and all(n is not None for tensor in self.inputs for n in tensor.shape[1:]):
+        if self.built and all(n is not None for tensor in self._places for n in tensor.shape[1:]):
             executable = self._executable(self._known_shapes(), 1)
             memory = f"Memory for one image: {readable_bytes(executable.arena_bytes)}"
         summarize(self, line_length, print_fn, expand_nested, show_trainable, memory)
@@ -102,7 +102,7 @@ class Inspection:
 
     def _known_shapes(self) -> tuple[tuple[int, ...], ...]:
         if self.built:
-            shapes: tuple[Any, ...] = tuple(tensor.shape[1:] for tensor in self.inputs)
+            shapes: tuple[Any, ...] = tuple(tensor.shape[1:] for tensor in self._places)
             if all(n is not None for shape in shapes for n in shape):
                 return shapes
             if self._programs:

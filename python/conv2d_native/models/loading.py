@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
 from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
-from .configuration import class_name_of, custom_objects_of, deserialize, serialize
+from .configuration import built_from, custom_objects_of, serialize
 from .network import Model
 from .weights import assign_weights
 
@@ -85,20 +85,6 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
         raise ModelFormatError(f"`text` must be JSON, from `model.to_json()`. Received: text={shown(text)}.")
     spec = read_model(data)
     return built_from(spec.config, custom_objects)
-
-
-def built_from(entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> Any:
-    """The model that a configuration describes, with weights of the shapes that a file tells of its inputs."""
-    model, config = deserialize(entry, custom_objects), entry.get("build_config")
-    if not model.built and isinstance(config, Mapping) and hasattr(model, "build_from_config"):
-        try:
-            model.build_from_config(config)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise ModelFormatError(
-                f"Model '{model.name}' ({class_name_of(model)}) cannot be built for the shapes of its file, "
-                f"{shown(dict(config))}: {error} Its class may define build_from_config(self, config)."
-            ) from error
-    return model
 
 
 def clone_model(model: Any) -> Any:

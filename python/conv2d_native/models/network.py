@@ -97,7 +97,8 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         self.inputs: list[KerasTensor] = flatten(inputs)
         self.outputs: list[KerasTensor] = flatten(outputs)
         if self._own_call is None:
-            self._form, self._answer = taken_apart((inputs,), {})[0], _alone(outputs)
+            self._form, self._places = taken_apart((inputs,), {})
+            self._answer = _alone(outputs)
         self._nodes, self.operations = nodes, operations
         self._shapes: Newest[str, Any] = Newest(IMAGE_SHAPES_KEPT)  # of the output, by those of the input
         self.built = True
@@ -130,28 +131,28 @@ class Model(Inspection, Storage, OwnCalls, Layer):
     def _structure(self, word: str) -> Any:
         if self._graph_class is None:
             raise AttributeError(
-                f"Model '{self.name}' has no {word}: its class computes with its own call(), for any shapes."
+                f"Model '{self.name}' has no {word}: the call() of its class takes any shapes."
             )
         if not self.built:
             raise AttributeError(f"Model '{self.name}' has no {word} yet: call build(input_shape) first.")
-        return self._input_structure if word == "input" else self._output_structure
+        return self._input_structure if word.startswith("input") else self._output_structure
 
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs in the order of `inputs`: the keys of a dict, else the names of the layers."""
-        if isinstance(self._structure("input"), dict):
+        if isinstance(self._structure("input_names"), dict):
             return sorted(self._input_structure)
         return [tensor.name for tensor in self.inputs]
 
     @property
     def input_shape(self) -> Any:
         """Shape of the input with None where it varies; the structure of the inputs where there are several."""
-        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("input")))
+        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("input_shape")))
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, or the structure of shapes where there are several."""
-        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("output")))
+        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("output_shape")))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers after their names."""
@@ -191,6 +192,10 @@ class Model(Inspection, Storage, OwnCalls, Layer):
     def build(self, input_shape: Any) -> None:
         """Create the weights of a class with its own `call`. A model made of symbolic tensors is built already."""
         if self._own_call is not None:
+            if input_shape is None:
+                raise ValueError(
+                    f"`input_shape` of model '{self.name}' must be a tuple, or a list or dict of them. Received: None."
+                )
             self._record((map_shapes(KerasTensor, input_shape),), {})
 
     def _build_for(self, args: tuple[Any, ...], kwargs: Any) -> None:
@@ -381,7 +386,7 @@ class Model(Inspection, Storage, OwnCalls, Layer):
             self._compiled_for, self._epoch = values, epoch
 
     def _trace(self, f: Any, inputs: list[Any]) -> list[Any]:
-        for value, tensor in zip(inputs, self.inputs, strict=True):
+        for value, tensor in zip(inputs, self._places, strict=True):
             label_steps(f, value, tensor.name)
         args, kwargs = filled(self._form, inputs)
         return flatten(self.call(f, *args, **kwargs))

@@ -36,19 +36,21 @@ class OwnCalls:
     _form: Any = None  # of a call, from taken_apart
     _answer: Any = None  # the structure of what a call returns
     _called_with: Any = None  # shapes of the arguments of the call that was recorded first
+    _places: Any = ()  # the symbolic tensors that its arrays stand for
     _nodes: Any = ()
     operations: Any = ()
 
     def _record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Record a call with these tensors or arrays, and keep what it takes and returns."""
-        recorded = record_call(self, self._own_call, *map_structure(_of_any_batch, (args, kwargs)))
+        bound = call_words(type(self)).bind(*args, **kwargs)
+        given = map_structure(_of_any_batch, (bound.args, bound.kwargs))
+        recorded = record_call(self, self._own_call, *given)
         self._form, places = taken_apart(*recorded.places)
         words = ["x"] if len(places) == 1 else [f"x[{i}]" for i in range(len(places))]
-        self.inputs = [
+        self._places = [
             KerasTensor((None,) * place.ndim, name=word) for place, word in zip(places, words, strict=True)
         ]
         self._answer = map_structure(lambda tensor: KerasTensor(tensor.shape), recorded.made)
-        self.outputs = flatten(self._answer)
         self._nodes, self._called_with = recorded.nodes, shape_of(recorded.places)
 
     def _build_and_record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -60,7 +62,9 @@ class OwnCalls:
 
     def _arrays_in_form(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[np.ndarray]:
         """The arrays of a call, of any real dtype. Raises ValueError for another form than that of the first call."""
-        form, given = taken_apart(args, kwargs)
+        args, kwargs = arranged(self, type(self), args[0], args[1:], kwargs)
+        bound = call_words(type(self)).bind(*args, **kwargs)
+        form, given = taken_apart(bound.args, bound.kwargs)
         names = ["x"] if len(given) == 1 else [f"x[{i}]" for i in range(len(given))]
         settings = [leaf for leaf in flatten(form) if not isinstance(leaf, (Slot, type(None)))]
         if settings:

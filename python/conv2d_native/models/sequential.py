@@ -106,7 +106,7 @@ class Sequential(Model):
         first = self._stack[0] if self._stack else None
         if isinstance(first, InputLayer) and len(self._stack) > 1:
             self.build(first.batch_shape)
-        elif isinstance(first, Model) and first.built and is_shape(first.input_shape):
+        elif isinstance(first, Model) and first.built and first._graph_class and is_shape(first.input_shape):
             self.build(first.input_shape)
 
     def build(self, input_shape: Any = None) -> None:

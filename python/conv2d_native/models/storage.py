@@ -18,7 +18,7 @@ from ..layers.function_layer import FunctionLayer
 from ..layers.recorded_call import attribute_layers, held_layers
 from ..layers.variable import held_together
 from ..layers.weights import group_order, sorted_groups
-from .configuration import custom_objects_of, deserialize, serialize
+from .configuration import built_from, custom_objects_of, serialize
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
 
@@ -179,7 +179,7 @@ def takes_graph(cls: Any) -> bool:
 
 def rebuilt(entry: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]) -> Any:
     """What pickle calls to make a model again."""
-    model = deserialize(entry, custom)
+    model = built_from(entry, custom)
     model.set_weights(weights)
     return model
 

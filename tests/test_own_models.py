@@ -1,0 +1,245 @@
+"""Models of the user's, written for Keras: calls of their own, functional style, Sequential; Keras's files of them."""
+
+import copy
+import io
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+import own_models
+from answers import HERE, relative_error
+from conv2d_native import layers as L
+from conv2d_native import ops
+from conv2d_native.structure import flatten
+from layer_cases import inputs_of
+
+MADE = own_models.make_classes(cn)
+NETWORKS = own_models.make_networks(cn, MADE)
+ANSWERS = np.load(HERE / "own_models.npz")
+Net, Deep, Pair = MADE["Net"], MADE["Deep"], MADE["Pair"]
+globals().update({name: cls for name, cls in MADE.items()})
+for cls in MADE.values():  # as if they stood at the top of this module, for pickle
+    cls.__module__, cls.__qualname__ = __name__, cls.__name__
+X = inputs_of("net", [(2, 6, 5, 3)])[0]
+
+
+def saved(model):
+    held = io.BytesIO()
+    model.save(held)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_files_of_keras(name):
+    """Keras's answers: out of its file, with its weights in a network made here, and of both saved again."""
+    xs = inputs_of(name, [(2, 6, 5, 3)] * (2 if name == "pair" else 1))
+    x = xs if len(xs) > 1 else xs[0]
+    data = ANSWERS[f"{name}.keras"].tobytes()
+    opened, built = cn.load_model(data, custom_objects=MADE), NETWORKS[name]()
+    built(x)
+    built.load_weights(data)
+    weights = io.BytesIO()
+    built.save_weights(weights)
+    other = NETWORKS[name]()
+    other.predict(x)
+    other.load_weights(weights.getvalue())
+    again = cn.load_model(saved(opened), custom_objects=MADE)
+    for model in (opened, built, other, again, cn.load_model(saved(built), custom_objects=MADE)):
+        for ys in (model(x), model.predict(x, batch_size=1)):
+            for i, y in enumerate(flatten(ys)):
+                assert relative_error(y, ANSWERS[f"{name}/y{i}"]) <= 1e-5
+    for copied in (pickle.loads(pickle.dumps(opened)), copy.deepcopy(opened)):
+        for y, expected in zip(flatten(copied(x)), flatten(opened(x)), strict=True):
+            np.testing.assert_array_equal(y, expected)
+    report = cn.check_model(data, custom_objects=MADE)
+    assert report.ok and report.parameters == opened.count_params()
+    assert not cn.check_model(data).ok
+
+
+def test_the_model_is_one_of_the_package_s():
+    net = Net()
+    assert not net.built and [layer.name[:5] for layer in net.layers] == ["conv2", "dense", "batch", "dense"]
+    lines = []
+    net.summary(print_fn=lines.append)
+    assert "0 (unbuilt)" in lines[0]
+    expected = net(X)
+    net.summary(print_fn=lines.append)
+    assert "(None, 4, 3, 3)" in lines[1] and "Total params: 116" in lines[1]
+    assert net.count_params() == 116 and len(net.trainable_weights) == 8
+    assert net.profile(X, repeats=1).rows[0]["name"] == net.conv.name
+    assert net.get_layer(index=0) is net.conv and net.conv.name in net.to_dot()
+    np.testing.assert_array_equal(net(X, training=False), expected)
+    np.testing.assert_array_equal(net(inputs=X), expected)
+    np.testing.assert_array_equal(net.predict(iter([X[:1], X[1:]])), expected)
+    np.testing.assert_array_equal(net.predict(X.astype(np.float64), batch_size=1), expected)
+    assert net(X[:, :4]).shape == (2, 2) and net(X[:0]).shape == (0, 2)
+    assert len(cn.autotune(net, X, repeats=1)) == 3
+    net.top.set_weights([w * 0 for w in net.top.get_weights()])
+    assert not net(X).any()
+    built = Net()
+    built.build((None, None, None, 3))
+    assert built(X).shape == (2, 2) and built.get_build_config() == {"input_shape": (None, None, None, 3)}
+    assert cn.models.clone_model(net)(X).shape == (2, 2)
+
+
+def test_constructor_arguments_are_kept_as_keras_keeps_them():
+    """`classes` is in no attribute and there is no get_config."""
+    net = Net(5)
+    expected = net(X)
+    assert net.get_config()["classes"] == 5
+    for made in (cn.load_model(saved(net), {"Net": Net}), cn.model_from_json(net.to_json(), {"Net": Net})):
+        made.set_weights(net.get_weights())
+        np.testing.assert_array_equal(made(X), expected)
+
+
+def test_registered_names_and_constructors_without_further_words():
+    before = dict(cn.saving.get_custom_objects())
+    try:
+
+        @cn.saving.register_keras_serializable("pkg")
+        class Head(cn.Model):
+            def __init__(self, units=2):
+                super().__init__()
+                self.dense = L.Dense(units)
+
+            def call(self, x):
+                return self.dense(x)
+
+        head = Head(3)
+        expected = head(X)
+        data = saved(head)
+        assert '"registered_name": "pkg>Head"' in head.to_json()
+        np.testing.assert_array_equal(cn.load_model(data)(X), expected)
+    finally:
+        cn.saving.get_custom_objects().clear()
+        cn.saving.get_custom_objects().update(before)
+    for name in ("Head", "pkg>Head"):
+        np.testing.assert_array_equal(cn.load_model(data, {name: Head})(X), expected)
+    with pytest.raises(cn.UnsupportedLayerError, match=r"class 'Head' is not computed here.*custom_objects"):
+        cn.load_model(data)
+
+
+def test_weights_that_a_class_has_no_place_for_are_an_error():
+    class Less(cn.Model):
+        def __init__(self, classes, **kwargs):
+            super().__init__(**kwargs)
+            self.conv = L.Conv2D(3, 3)
+
+        def call(self, x):
+            return self.conv(x)
+
+    class More(Net):
+        def __init__(self, classes, **kwargs):
+            super().__init__(7, **kwargs)
+
+    with pytest.raises(cn.ModelFormatError, match="of the model: those in '.*' belong to no layer"):
+        cn.load_model(ANSWERS["net.keras"].tobytes(), custom_objects={"Net": Less})
+    with pytest.raises(cn.ModelFormatError, match="expected shape"):
+        cn.load_model(ANSWERS["net.keras"].tobytes(), custom_objects={"Net": More})
+
+
+class Two(cn.Model):
+    """Two arguments."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.second = L.Dense(3), L.Dense(3)
+
+    def call(self, x, y, scale=1.0, training=False):
+        return self.first(x) + self.second(y) * scale
+
+
+def test_several_arguments():
+    two = Two()
+    expected = two(X, X + 1)
+    for made in (two(X, y=X + 1), two(y=X + 1, x=X), two(X, X + 1, training=False)):
+        np.testing.assert_array_equal(made, expected)
+    assert two.get_build_config() == {"shapes_dict": {"x_shape": (None, 6, 5, 3), "y_shape": (None, 6, 5, 3)}}
+    np.testing.assert_array_equal(cn.load_model(saved(two), {"Two": Two})(X, X + 1), expected)
+    source = cn.Input((6, 5, 3))
+    model = cn.Model(source, two(source, y=source + 1.0, scale=2.0))
+    twice = two.first(X) + 2 * two.second(X + 1)
+    np.testing.assert_allclose(model(X), twice, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(cn.load_model(saved(model), {"Two": Two})(X), model(X))
+    with pytest.raises(TypeError, match=r"call\(\) of layer 'two.*missing a required argument: 'y'"):
+        two.predict(X)
+    with pytest.raises(TypeError, match="called on arrays alone: give settings to its constructor"):
+        two(X, X, scale=2.0)
+    with pytest.raises(ValueError, match=r"form of its first call. Received: \(\[array, array\], array\)"):
+        two([X, X], X)
+    with pytest.raises(cn.ModelFormatError, match=r"cannot be built.*'y'.*build_from_config"):
+        cn.model_from_json(two.to_json().replace("shapes_dict", "input_shape"), {"Two": Two})
+
+
+def test_mistakes_are_named():
+    class Nothing(cn.Model):
+        pass
+
+    class Branch(Net):
+        def call(self, x):
+            return x if ops.max(x, axis=-1) > 0 else -x
+
+    class Values(Net):
+        def call(self, x):
+            return x.numpy()
+
+    class Parts(Net):
+        def call(self, x):
+            return [part for part in x]
+
+    cases = [
+        (lambda: Nothing()(X), ValueError, r"define call\(self, inputs\) in Nothing"),
+        (lambda: Branch()(X), TypeError, r"condition: choose with ops.where"),
+        (lambda: Values()(X), TypeError, r"gets symbolic tensors: compute with conv2d_native.ops.*'numpy'"),
+        (lambda: Parts()(X), TypeError, r"iterated over: take its parts with x\[:, i\]"),
+        (lambda: Net()(X, training=True), ValueError, "inference only"),
+        (lambda: Net()(), TypeError, "missing a required argument: 'inputs'"),
+        (lambda: Net().build(None), ValueError, "`input_shape` of model"),
+        (lambda: Net().predict(X > 0), TypeError, "real numbers"),
+        (lambda: Net()(np.float32(3)), ValueError, "must have a batch axis"),
+        (lambda: Pair()([X, X[:1]]), ValueError, "same batch"),
+        (lambda: Net().save(io.BytesIO()), ValueError, "is not built"),
+        (lambda: Net().input_shape, AttributeError, r"has no input_shape: the call\(\) of its class"),
+        (lambda: Net().fit(X), AttributeError, "inference only"),
+    ]
+    for call, error, text in cases:
+        with pytest.raises(error, match=text):
+            call()
+    net = Net()
+    with pytest.raises(ValueError, match="expected ndim=4"):
+        net(X[0, 0])
+    assert not net.built and not net.conv.built  # nothing was changed
+    assert net(X).shape == (2, 2)
+    with pytest.raises(ValueError, match=r"Received: \(\[array\]\) after \(array\)"):
+        net([X])
+
+
+def test_one_model_in_many_threads():
+    net, made = Net(), []
+    workers = [threading.Thread(target=lambda: made.append(net(X))) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(made) == 6 and all(np.array_equal(y, made[0]) for y in made) and len(net.weights) == 10
+
+
+def test_names_of_attributes_are_the_user_s():
+    class Wide(cn.Model):
+        def __init__(self, rank=4, **kwargs):
+            super().__init__(**kwargs)
+            self.rank, self._channels = rank, 7
+            self.inputs, self.outputs = L.Dense(3), L.Dense(rank)
+
+        def call(self, x):
+            return self.outputs(self.inputs(x))
+
+    wide = Wide(8)
+    assert wide(X).shape == (2, 6, 5, 8) and wide.predict(X).shape == (2, 6, 5, 8)
+    np.testing.assert_array_equal(cn.load_model(saved(wide), {"Wide": Wide})(X), wide(X))
+    net = Net()
+    net(X)
+    assert cn.Sequential([net, L.Dense(4)])(X).shape == (2, 4)
