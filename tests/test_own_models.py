@@ -135,7 +135,7 @@ def test_weights_that_a_class_has_no_place_for_are_an_error():
         def __init__(self, classes, **kwargs):
             super().__init__(7, **kwargs)
 
-    with pytest.raises(cn.ModelFormatError, match="of the model: those in '.*' belong to no layer"):
+    with pytest.raises(cn.ModelFormatError, match=r"of the model: those in '.*' belong to no layer"):
         cn.load_model(ANSWERS["net.keras"].tobytes(), custom_objects={"Net": Less})
     with pytest.raises(cn.ModelFormatError, match="expected shape"):
         cn.load_model(ANSWERS["net.keras"].tobytes(), custom_objects={"Net": More})
@@ -172,6 +172,27 @@ def test_several_arguments():
         two([X, X], X)
     with pytest.raises(cn.ModelFormatError, match=r"cannot be built.*'y'.*build_from_config"):
         cn.model_from_json(two.to_json().replace("shapes_dict", "input_shape"), {"Two": Two})
+
+
+def test_training_is_false_wherever_it_stands():
+    class Train(Net):
+        def call(self, inputs, training):
+            return super().call(inputs, training=training)
+
+    class Inner(cn.Model):
+        def __init__(self):
+            super().__init__()
+            self.net = cn.Sequential([Train(name="train")])
+
+        def call(self, x, training=None, mask=None):
+            return self.net(x, training=training)
+
+    for model in (Train(), Inner()):
+        expected = model(X)
+        for made in (model(X, training=False), model(X, False), model.predict(X)):
+            np.testing.assert_array_equal(made, expected)
+        with pytest.raises(ValueError, match="inference only"):
+            model(X, True)
 
 
 def test_mistakes_are_named():

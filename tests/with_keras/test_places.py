@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import conv2d_native as cn
 import own_layers
+import own_models
 from conv2d_native import applications, utils
 from test_keras_places import ON_BOTH, PIXELS, X
 
@@ -118,3 +119,32 @@ def test_layers_of_the_users(tmp_path):
     theirs.save(tmp_path / "m.h5")  # layers inside one of the user's have names of no meaning there
     with pytest.raises(cn.ModelFormatError, match="'block/conv': 'kernel' is ambiguous"):
         cn.load_model(tmp_path / "m.h5", custom_objects=for_here)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*own_models.make_networks(cn, own_models.make_classes(cn))} - {"pair"})
+)
+def test_models_of_the_users(name, tmp_path):
+    """Both libraries open each other's files.
+
+    Pair takes two images. Deep has a build of its own: Keras's load_model makes no layers for it, nor of Keras's file.
+    """
+    for_keras, for_here = own_models.make_classes(keras), own_models.make_classes(cn)
+    theirs = own_models.make_networks(keras, for_keras)[name]()
+    theirs(X)
+    rng = np.random.default_rng(4)
+    theirs.set_weights([rng.uniform(0.1, 0.5, w.shape) for w in theirs.get_weights()])
+    expected = keras.tree.flatten(theirs(X))
+    theirs.save(tmp_path / "m.keras")
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    ours = cn.load_model(tmp_path / "m.keras", custom_objects=for_here)
+    built = own_models.make_networks(cn, for_here)[name]()
+    built(X)
+    built.load_weights(tmp_path / "m.weights.h5")
+    built.save(tmp_path / "again.keras")
+    answers = [ours.predict(X, verbose=0), built.predict(X, verbose=0)]
+    if name != "deep":
+        answers.append(keras.models.load_model(tmp_path / "again.keras", custom_objects=for_keras)(X))
+    for made in answers:
+        for got, value in zip(keras.tree.flatten(made), expected, strict=True):
+            np.testing.assert_allclose(np.asarray(got), np.asarray(value), rtol=1e-4, atol=1e-5)

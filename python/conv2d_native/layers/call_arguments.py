@@ -30,7 +30,10 @@ def call_words(cls: Any) -> inspect.Signature:
 @functools.cache
 def _words(call: Callable[..., Any]) -> inspect.Signature:
     words = list(inspect.signature(call).parameters.values())[1:]
-    return inspect.Signature(words[1:] if words and words[0].name == "f" else words)
+    words = words[1:] if words and words[0].name == "f" else words
+    if words and words[-1].name == "training" and words[-1].default is NOT_GIVEN:
+        words[-1] = words[-1].replace(default=False)
+    return inspect.Signature(words)
 
 
 def arranged(

@@ -56,7 +56,8 @@ def model_of(spec: ModelSpec, custom_objects: Mapping[str, Any] | None) -> Any:
     if spec.weights is not None:
         if not model.built:
             raise ModelFormatError(
-                f"{spec.source}: the model was saved before its input shape was known: its weights have no shapes."
+                f"{spec.source}: the model was saved before its input shape was known, or as .h5 with a call() of "
+                "its own: its weights have no shapes. Build it with Keras and save it as .keras."
             )
         assign_weights(model, spec.weights)
     return model

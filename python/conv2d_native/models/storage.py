@@ -16,6 +16,7 @@ from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weight
 from ..layers.configuration import checked_config, constructed, constructor_words, has_own_config
 from ..layers.function_layer import FunctionLayer
 from ..layers.recorded_call import attribute_layers, held_layers
+from ..layers.registry import layer_class
 from ..layers.variable import held_together
 from ..layers.weights import group_order, sorted_groups
 from .configuration import built_from, custom_objects_of, serialize
@@ -159,7 +160,7 @@ class Storage:
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
         words = {**checked_config(config)}
-        if takes_graph(cls) and (cls.__module__ == __package__ or words.keys() >= _GRAPH_WORDS):
+        if layer_class(cls.__name__) is cls or (takes_graph(cls) and words.keys() >= _GRAPH_WORDS):
             inputs, outputs = connect(config, custom_objects)
             words = {word: words[word] for word in ("name", "trainable") if word in words}
             words |= {"inputs": inputs, "outputs": outputs}
