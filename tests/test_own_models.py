@@ -95,6 +95,22 @@ def test_constructor_arguments_are_kept_as_keras_keeps_them():
         np.testing.assert_array_equal(made(X), expected)
 
 
+def test_a_class_without_a_constructor():
+    class Plain(cn.Model):
+        def build(self, input_shape):
+            self.dense = L.Dense(input_shape[-1])
+
+        def call(self, x):
+            return self.dense(x)
+
+    plain = Plain(name="plain", trainable=False)
+    expected = plain(X)
+    assert plain.get_config().keys() == {"name", "trainable", "dtype"}
+    opened = cn.load_model(saved(plain), {"Plain": Plain})
+    assert opened.name == "plain" and not opened.trainable and not opened.trainable_weights
+    np.testing.assert_array_equal(opened(X), expected)
+
+
 def test_registered_names_and_constructors_without_further_words():
     before = dict(cn.saving.get_custom_objects())
     try:

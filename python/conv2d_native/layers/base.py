@@ -29,14 +29,13 @@ from .configuration import (
     constructor_arguments,
     constructor_words,
     dtype_name,
-    has_own_config,
     input_shape,
+    is_own,
     layer_name,
     serialized,
     unique_name,
 )
 from .recorded_call import adapt_call
-from .registry import layer_class
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
 from .variable import Variable, held_together, weights_epoch
 from .weights import WeightOwner
@@ -93,7 +92,7 @@ class Layer(WeightOwner):
     _graph_class: str | None = (
         None  # Keras's class of a model whose layers are connected without a call of its own
     )
-    _constructor_arguments: Any = None  # of a class of the user's
+    _constructor_arguments: Any = None  # where the constructor is the user's
     registered_name: str | None = None  # of a class of the user's, in the file that the layer comes from
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -104,7 +103,7 @@ class Layer(WeightOwner):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
-        if layer_class(cls.__name__) is not cls:
+        if is_own(cls.__init__):
             made._constructor_arguments = constructor_arguments(cls, args, kwargs)
         return made
 
@@ -293,11 +292,12 @@ class Layer(WeightOwner):
             },
         }
         cls: Any = type(self)
-        own = has_own_config(cls)
-        given = {} if own else self.__dict__.get("_constructor_arguments") or {}
+        own = is_own(cls.get_config)
+        needed = not own and is_own(cls.__init__)
+        given = {} if own else self._constructor_arguments or {}
         for word in dict.fromkeys((*given, *constructor_words(cls))):
             # A get_config of the user's adds what is kept under other names.
-            if word not in config and (word in given or hasattr(self, word) or not own):
+            if word not in config and (word in given or needed or hasattr(self, word)):
                 config[word] = serialized(given[word] if word in given else getattr(self, word))
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialized(self.activity_regularizer)

@@ -124,9 +124,9 @@ def constructed(cls: Any, config: Mapping[str, Any]) -> Any:
     return made
 
 
-def has_own_config(cls: Any) -> bool:
-    """Whether a class of the user's defines get_config."""
-    return not cls.get_config.__module__.startswith(f"{__name__.partition('.')[0]}.")
+def is_own(method: Any) -> bool:
+    """Whether a method of a layer is the user's rather than one of this package."""
+    return not str(method.__module__).startswith(f"{__name__.partition('.')[0]}.")
 
 
 def constructor_arguments(

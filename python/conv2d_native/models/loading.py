@@ -25,8 +25,8 @@ def load_model(
 ) -> Any:
     """Open a model that Keras saved: `.keras` (Keras 2.12 on) or a whole-model `.h5` (Keras 2 and 3).
 
-    filepath: path, bytes or binary file object. custom_objects: layer classes or NumPy functions for classes that
-    this package does not have, by class name; Lambda layers also by their own name. compile, safe_mode: Keras's
+    filepath: path, bytes or binary file object. custom_objects: classes of layers and models, or NumPy functions, for
+    classes that this package does not have, by name; Lambda layers also by their own name. compile, safe_mode: Keras's
     words, without effect: nothing is trained, and a file's code is never run, in any mode. max_bytes: what the weights
     may have at most (2 GiB).
     Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights,

@@ -113,18 +113,20 @@ class OwnCalls:
         >>> model.count_params()
         9
         """
-        shapes = config.get("shapes_dict")
+        shape, shapes = config.get("input_shape"), config.get("shapes_dict")
         if self.built:
             return
         if isinstance(shapes, Mapping):
             tensors = {name.removesuffix("_shape"): map_shapes(KerasTensor, shapes[name]) for name in shapes}
             self._build_for(*arranged(self, type(self), NOT_GIVEN, (), tensors))
-        elif config.get("input_shape") is not None:
-            self.build(config["input_shape"])
-        else:
+        elif shape is None:
             raise ModelFormatError(
                 f"Model '{self.name}' was saved before it was built: its weights have no shapes."
             )
+        elif self._own_call is None:
+            self.build(shape)
+        else:
+            self._build_for(*arranged(self, type(self), map_shapes(KerasTensor, shape), (), {}))
 
 
 def _of_any_batch(value: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import arguments
 from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
-from ..layers.configuration import checked_config, constructed, constructor_words, has_own_config
+from ..layers.configuration import checked_config, constructed, constructor_words, is_own
 from ..layers.function_layer import FunctionLayer
 from ..layers.recorded_call import attribute_layers, held_layers
 from ..layers.registry import layer_class
@@ -51,7 +51,7 @@ class Storage:
     @property
     def _sublayers_in_config(self) -> bool:
         """Whether the configuration tells the layers inside: not where a class has a constructor of its own."""
-        if self._graph_class is None or has_own_config(type(self)):
+        if self._graph_class is None or is_own(type(self).get_config):
             return False
         return self._graph_class == "Sequential" or takes_graph(type(self))
 
