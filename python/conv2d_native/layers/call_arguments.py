@@ -36,6 +36,19 @@ def _words(call: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature(words)
 
 
+@functools.cache
+def _takes_one(call: Callable[..., Any]) -> bool:
+    needed = [word for word in _words(call).parameters.values() if word.default is NOT_GIVEN]
+    return len(needed) == 1 and needed[0].kind not in _OPEN
+
+
+@functools.cache
+def _needed(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The arguments without a default."""
+    words = inspect.signature(function).parameters.values()
+    return tuple(word.name for word in words if word.kind not in _OPEN and word.default is word.empty)
+
+
 def arranged(
     layer: Any, cls: Any, x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -43,6 +56,8 @@ def arranged(
 
     Raises ValueError for training=True, TypeError for what `call` does not take and for what it lacks.
     """
+    if not args and not kwargs and x is not NOT_GIVEN and _takes_one(cls.call):
+        return (x,), {}
     _refuse_training(layer, kwargs.get("training"))
     words = call_words(cls)
     names = list(words.parameters)
@@ -110,11 +125,7 @@ def shapes_for(
 
     Keras's rule for several: `x_shape` is the shape of `x` in `call`. Raises TypeError for other names.
     """
-    words = [
-        word.name
-        for word in inspect.signature(method).parameters.values()
-        if word.kind not in _OPEN and word.default is word.empty and word.name != "self"
-    ]
+    words = _needed(getattr(method, "__func__", method))[1:]
     if len(words) <= 1:
         return (shape_of(args[0]),)
     taken = call_words(type(layer))
