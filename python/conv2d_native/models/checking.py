@@ -43,6 +43,7 @@ class Report:
     keras_version: str = ""
     layers: dict[str, int] = field(default_factory=dict)  # class name -> how many
     parameters: int = 0
+    has_weights: bool = True  # False for a configuration alone
     problems: list[Problem] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -60,8 +61,9 @@ class Report:
         )
         lines = [f"{self.source}{written}: {sum(self.layers.values())} layers ({counts or 'none'})"]
         if self.ok:
+            where = "are there" if self.has_weights else "are not in the file: load_weights brings them"
             return "\n".join(
-                [*lines, f"ok: every layer is computed here; {self.parameters:,} parameters are there"]
+                [*lines, f"ok: every layer is computed here; {self.parameters:,} parameters {where}"]
             )
         lines.append(f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''}:")
         return "\n".join([*lines, *(f"  {problem}" for problem in self.problems)])
@@ -86,6 +88,7 @@ def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) 
         report.problems.append(Problem("", "", str(error)))
         return report
     report.source, report.keras_version = spec.source, spec.keras_version
+    report.has_weights = spec.weights is not None
     for entry in _layers(spec.config):
         class_name = str(entry.get("class_name"))
         report.layers[class_name] = report.layers.get(class_name, 0) + 1

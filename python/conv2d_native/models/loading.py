@@ -29,8 +29,9 @@ def load_model(
     classes that this package does not have, by name; Lambda layers also by their own name. compile, safe_mode: Keras's
     words, without effect: nothing is trained, and a file's code is never run, in any mode. max_bytes: what the weights
     may have at most (2 GiB).
-    Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights,
-    UnsupportedLayerError for layers that are not computed here, UnsafeModelError for files that ask for code.
+    Returns a Sequential or Model. Raises OSError, ModelFormatError for damaged files and missing weights (so for
+    `to_json` alone, which model_from_json opens), UnsupportedLayerError for layers that are not computed here,
+    UnsafeModelError for files that ask for code.
 
         >>> from conv2d_native.demo import DATA
         >>> model = load_model(DATA / "digits.keras")
@@ -38,7 +39,12 @@ def load_model(
         (2, 10)
     """
     max_bytes = integer("max_bytes", max_bytes, high=LARGEST_STEP)
-    return model_of(read_model(filepath, max_bytes=max_bytes), custom_objects)
+    spec = read_model(filepath, max_bytes=max_bytes)
+    if spec.weights is None:
+        raise ModelFormatError(
+            f"{spec.source}: holds layers without weights. Open it with model_from_json, then load_weights."
+        )
+    return model_of(spec, custom_objects)
 
 
 def model_of(spec: ModelSpec, custom_objects: Mapping[str, Any] | None) -> Any:
