@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -128,7 +131,8 @@ def test_bench_and_profile(classifier, tmp_path, capsys):
         (["info", "nowhere.keras"], "nowhere.keras"),
         (["predict", "{model}", "nowhere.png"], "nowhere.png"),
         (["predict", "{model}", "{model}", "-o", "y.txt"], "must end in"),
-        (["bench", "{model}", "--batch", "-1"], "batch"),
+        (["predict", "{model}", "{model}", "-o", "nowhere/y.csv"], "'nowhere'"),
+        (["predict", "{model}", "{model}", "--labels", "{model}"], "UTF-8"),
         (["bench", "{model}", "--size", "16x16"], "leave --size out"),
         (["info", "{model}", "--picture", "x.txt"], ".svg"),
     ],
@@ -136,6 +140,24 @@ def test_bench_and_profile(classifier, tmp_path, capsys):
 def test_mistakes_end_with_a_message(arguments, text, classifier, capsys):
     code = main([word.replace("{model}", classifier[1]) for word in arguments])
     assert code == 1 and text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bench", "--batch", "-1"],
+        ["bench", "--threads", "0"],
+        ["bench", "--seconds", "nan"],
+        ["bench", "--seconds", "-1"],
+        ["bench", "--seconds", "soon"],
+        ["profile", "--seconds", "1"],
+        ["predict", "x.npy", "--batch-size", "0"],
+    ],
+)
+def test_options_out_of_range_are_named(words, classifier, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([words[0], classifier[1], *words[1:]])
+    assert stop.value.code == 2 and words[-2] in capsys.readouterr().err
 
 
 def npz(**arrays):
@@ -194,3 +216,116 @@ def test_predict_prints_every_output(two_inputs, tmp_path, capsys):
     assert "several outputs" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["predict", two_inputs[1], str(tmp_path / "x.npz"), "--top", "0"])
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i, height in enumerate((20, 20, 20, 24, 20)):
+        pixels = RNG.integers(0, 256, (height, 20, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return folder
+
+
+def test_image_files_are_read_batch_by_batch(photos, monkeypatch):
+    from conv2d_native import picture_files
+
+    opened = []
+    load = picture_files.load_img
+    monkeypatch.setattr(
+        picture_files, "load_img", lambda path, *rest: opened.append(path) or load(path, *rest)
+    )
+    paths = picture_files.find_images([str(photos)])
+    batches = picture_files.ImageBatches(paths, (16, 16, 3), 2, lambda images: images)
+    assert (len(batches), batches.sizes) == (3, 1)
+    assert next(iter(batches)).shape == (2, 16, 16, 3) and opened == paths[:2]
+    own = picture_files.ImageBatches(paths, (None, None, 3), 2, lambda images: images)
+    assert [x.shape[:2] for x in own] == [(2, 20), (1, 20), (1, 24), (1, 20)]
+    assert (len(own), own.sizes) == (4, 2)
+
+
+def test_photos_of_any_size(photos, tmp_path, capsys):
+    x = cn.Input((None, None, 3))
+    y = L.Conv2D(4, 3)(x)
+    cn.Model(x, L.GlobalAveragePooling2D()(y)).save(tmp_path / "classes.keras")
+    assert main(["predict", str(tmp_path / "classes.keras"), str(photos), "--top", "1"]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        str(photos / f"{i}.png") for i in range(5)
+    ]
+    cn.Model(x, y).save(tmp_path / "masks.keras")
+    command = ["predict", str(tmp_path / "masks.keras"), str(photos), "-o", str(tmp_path / "y.npy")]
+    assert main(command) == 1 and "There are 2" in capsys.readouterr().err
+    assert main([*command[:2], str(photos / "0.png"), *command[3:]]) == 0
+    assert np.load(tmp_path / "y.npy").shape == (1, 18, 18, 4)
+
+
+def test_a_damaged_image_is_named(classifier, photos, capsys):
+    (photos / "3.png").write_bytes((photos / "3.png").read_bytes()[:500])
+    assert main(["predict", classifier[1], str(photos)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(photos / "3.png") in line
+
+
+def test_what_cannot_be_written_is_said_before_the_work(two_inputs, tmp_path, capsys, monkeypatch):
+    a, b = cn.Input((4, 4, 3), name="a"), cn.Input((4, 4, 3), name="b")
+    path = str(tmp_path / "masks.keras")
+    cn.Model([a, b], {"mask": L.Conv2D(1, 1)(a + b), "sum": L.Flatten()(a + b)}).save(path)
+    monkeypatch.setattr(cn.Model, "predict", lambda *_, **__: pytest.fail("predict was called"))
+    for model, words, text in (
+        (path, [], "Write .npz with -o"),
+        (path, ["-o", "y.csv"], "several outputs"),
+        (two_inputs[1], ["-o", "y.npy"], "several outputs"),
+        (path, ["-o", "y.npz"], "several inputs"),
+    ):
+        assert main(["predict", model, "x.npy", *words]) == 1
+        assert text in capsys.readouterr().err
+
+
+def test_names_must_be_as_many_as_the_classes(classifier, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", RNG.random((2, 16, 16, 3), np.float32))
+    labels = tmp_path / "labels.txt"
+    command = ["predict", classifier[1], str(tmp_path / "x.npy"), "--labels", str(labels)]
+    labels.write_text("background\n" + "\n".join(f"class {i}" for i in range(6)))
+    assert main(command) == 1 and "6 classes. It has 7" in capsys.readouterr().err
+    labels.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(b"%d." % i for i in range(6)) + b"\r\n\r\n")
+    assert main(command) == 0
+    named = {word.split()[0] for word in capsys.readouterr().out.splitlines()[0][3:].split(", ")}
+    assert len(named) == 5 and named <= {f"{i}." for i in range(6)}
+
+
+def test_an_input_with_a_key(tmp_path):
+    x = cn.Input((3,))
+    path = str(tmp_path / "keyed.keras")
+    cn.Model({"values": x}, x * 2.0).save(path)
+    np.save(tmp_path / "x.npy", np.float32([[1, 2, 3]]))
+    assert main(["predict", path, str(tmp_path / "x.npy"), "-o", str(tmp_path / "y.npy")]) == 0
+    assert np.load(tmp_path / "y.npy").tolist() == [[2, 4, 6]]
+
+
+def test_layers_without_weights(classifier, tmp_path, capsys):
+    path = tmp_path / "model.json"
+    path.write_text(classifier[0].to_json())
+    assert main(["check", str(path)]) == 0
+    assert "142 parameters are not in the file: load_weights" in capsys.readouterr().out
+    assert main(["predict", str(path), "x.npy"]) == 1
+    assert "model.json: holds layers without weights" in capsys.readouterr().err
+    with pytest.raises(cn.ModelFormatError, match="model_from_json"):
+        cn.load_model(path)
+
+
+def test_output_that_nobody_reads_on(classifier):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "conv2d_native", "info", classifier[1]]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(classifier, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cn.models, "load_model", interrupted)
+    assert main(["bench", classifier[1]]) == 130

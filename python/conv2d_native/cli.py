@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -83,7 +85,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one per line")
     parser.add_argument("--top", type=_count, default=5, metavar="K", help="classes per image (default 5)")
     parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="images per batch (default 32)"
+        "--batch-size", type=_count, default=32, metavar="N", help="images per batch (default 32)"
     )
 
 
@@ -91,63 +93,97 @@ def _predict(arguments: argparse.Namespace) -> None:
     from .models import load_model
 
     output = Path(arguments.output) if arguments.output else None
-    if output is not None and output.suffix not in (".npy", ".npz", ".csv"):
-        raise ValueError(f"The output must end in .npy, .npz or .csv. Received: {arguments.output!r}.")
-    labels = Path(arguments.labels).read_text(encoding="utf-8").splitlines() if arguments.labels else []
     model = load_model(arguments.model)
-    x, names = _read_inputs(model, arguments.inputs, arguments.mode)
-    answer = model.predict(x, batch_size=arguments.batch_size)
-    outputs = _named_outputs(model, answer)
+    shapes = {name: tensor.shape for name, tensor in _named_outputs(model.output).items()}
+    _check_output(output, shapes)
+    labels = _read_labels(arguments.labels, shapes) if arguments.labels else []
+    x, names = _read_inputs(model, arguments)
+    outputs = _named_outputs(model.predict(x, batch_size=arguments.batch_size))
     if output is None:
         for name, scores in outputs.items():
             _print_rows(_rows(scores, names, labels, arguments.top), name if len(outputs) > 1 else "")
         return
     if output.suffix == ".npz":
-        np.savez(output, **outputs)  # type: ignore[arg-type]
-    elif len(outputs) > 1:
-        raise ValueError(f"The model has several outputs ({', '.join(outputs)}): write an .npz file.")
+        np.savez(output, **outputs)
     elif output.suffix == ".csv":
         _write_rows(output, list(_rows(next(iter(outputs.values())), names, labels, arguments.top)))
     else:
         np.save(output, next(iter(outputs.values())))
-    shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
-    print(f"wrote {output}: {shapes}")
+    written = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
+    print(f"wrote {output}: {written}")
 
 
-def _read_inputs(model: Any, inputs: Sequence[str], mode: str) -> tuple[Any, Sequence[Any]]:
+def _check_output(output: Path | None, shapes: dict[str, Any]) -> None:
+    """Raise ValueError or OSError where outputs of `shapes` cannot go to the file, or to the terminal for None."""
+    if output is not None:
+        if output.suffix not in (".npy", ".npz", ".csv"):
+            raise ValueError(f"The output must end in .npy, .npz or .csv. Received: {str(output)!r}.")
+        if not output.parent.is_dir():
+            raise FileNotFoundError(f"There is no folder {str(output.parent)!r} to write {output.name} in.")
+        if output.suffix != ".npz" and len(shapes) > 1:
+            raise ValueError(f"The model has several outputs ({', '.join(shapes)}): write an .npz file.")
+    if output is None or output.suffix == ".csv":
+        ending = ".npz" if len(shapes) > 1 else ".npy"
+        for name, shape in shapes.items():
+            if len(shape) != 2:
+                raise ValueError(
+                    f"`{name}` has shape {shape}: only scores per class can be listed. Write {ending} with -o."
+                )
+
+
+def _read_labels(path: str, shapes: dict[str, Any]) -> list[str]:
+    """The names of the classes. Raises ValueError where no output has as many classes."""
+    try:
+        labels = Path(path).read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}.") from None
+    classes = [shape[-1] for shape in shapes.values()]
+    if len(labels) not in classes:
+        counts = " or ".join(map(str, classes))
+        raise ValueError(f"{path} must have a line for each of {counts} classes. It has {len(labels)}.")
+    return labels
+
+
+def _read_inputs(model: Any, arguments: argparse.Namespace) -> tuple[Any, Sequence[Any]]:
     """What predict takes, and the names of image files."""
     from .applications import preprocess
-    from .picture_files import find_images, read_arrays, read_images
+    from .picture_files import ImageBatches, find_images, read_arrays
 
-    first = Path(inputs[0])
-    if first.suffix in (".npy", ".npz"):
-        if len(inputs) > 1:
-            raise ValueError("Give one .npy or .npz file.")
-        return read_arrays(first, model.input_names), ()
-    if len(model.input_names) > 1:
+    name, shape = model.input_names[0], model.inputs[0].shape
+    first = Path(arguments.inputs[0])
+    if len(model.input_names) > 1 and first.suffix != ".npz":
         raise ValueError(f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file.")
-    names = find_images(inputs)
-    return preprocess(read_images(names, model.input_shape[1:]), mode), names
+    if first.suffix in (".npy", ".npz"):
+        if len(arguments.inputs) > 1:
+            raise ValueError("Give one .npy or .npz file.")
+        x = read_arrays(first, model.input_names)
+        return x if isinstance(x, dict) else {name: x}, ()
+    names = find_images(arguments.inputs)
+    batches = ImageBatches(
+        names, shape[1:], arguments.batch_size, lambda images: {name: preprocess(images, arguments.mode)}
+    )
+    if batches.sizes > 1 and any(None in tensor.shape[1:] for tensor in model.outputs):
+        raise ValueError(
+            f"The outputs have the sizes of the images, which must be one in a call. There are {batches.sizes}."
+        )
+    return batches, names
 
 
-def _named_outputs(model: Any, answer: Any) -> dict[str, np.ndarray]:
-    if isinstance(answer, dict):
-        return answer
-    if isinstance(answer, (list, tuple)):
-        return {f"output_{i}" if i else "output": array for i, array in enumerate(answer)}
-    return {"output": answer}
+def _named_outputs(outputs: Any) -> dict[str, Any]:
+    """Arrays or tensors by name: that of a dict, or output, output_1, ..."""
+    if isinstance(outputs, dict):
+        return outputs
+    if isinstance(outputs, (list, tuple)):
+        return {f"output_{i}" if i else "output": value for i, value in enumerate(outputs)}
+    return {"output": outputs}
 
 
 def _rows(scores: np.ndarray, names: Sequence[Any], labels: Sequence[str], top: int) -> Any:
-    """(name of the image, [(class, score)]) of every image, best classes first."""
-    if scores.ndim != 2:
-        raise ValueError(
-            f"The output has shape {scores.shape}: only scores per class can be listed. Write .npy."
-        )
+    """(name of the image, [(class, score)]) of every image, best classes first; numbers where labels do not fit."""
+    words = labels if len(labels) == scores.shape[1] else range(scores.shape[1])
     for i, row in enumerate(scores):
         best = np.argsort(-row, kind="stable")[:top]
-        name = str(names[i]) if len(names) else str(i)
-        yield name, [(labels[k] if k < len(labels) else str(k), float(row[k])) for k in best]
+        yield str(names[i]) if len(names) else str(i), [(str(words[k]), float(row[k])) for k in best]
 
 
 def _print_rows(rows: Iterable[Any], output: str) -> None:
@@ -170,13 +206,17 @@ def _write_rows(path: Path, rows: Sequence[Any]) -> None:
             writer.writerow([name, *(value for pair in classes for value in pair)])
 
 
-def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _model_argument(parser)
-    parser.add_argument("--batch", type=int, default=1, metavar="N", help="images per call (default 1)")
+    parser.add_argument("--batch", type=_count, default=1, metavar="N", help="images per call (default 1)")
     parser.add_argument("--size", type=_size, metavar="HxW", help="image size, for models that take any")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all that may be used)")
+    parser.add_argument("--threads", type=_count, metavar="N", help="threads (default: all that may be used)")
+
+
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    _run_arguments(parser)
     parser.add_argument(
-        "--seconds", type=float, default=2.0, metavar="S", help="how long to measure (default 2)"
+        "--seconds", type=_seconds, default=2.0, metavar="S", help="how long to measure (default 2)"
     )
 
 
@@ -184,6 +224,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"expected a positive integer. Received: {text!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, such as 0.5. Received: {text!r}")
+    return seconds
 
 
 def _size(text: str) -> list[int]:
@@ -203,8 +253,6 @@ def _use_threads(count: int | None) -> int:
 
 def _random_input(model: Any, batch: int, size: list[int] | None) -> Any:
     """Random images of the model's shape, a list of them for several inputs."""
-    if batch < 1:
-        raise ValueError(f"The batch must be at least 1. Received: --batch {batch}.")
     arrays = {}
     shape: list[Any]
     for name, tensor in zip(model.input_names, model.inputs, strict=True):
@@ -243,7 +291,7 @@ def _bench(arguments: argparse.Namespace) -> None:
 
 
 def _profile_arguments(parser: argparse.ArgumentParser) -> None:
-    _bench_arguments(parser)
+    _run_arguments(parser)
     parser.add_argument("--trace", metavar="FILE", help="also write a Chrome trace (.json)")
 
 
@@ -286,7 +334,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default sys.argv) and return the exit code: 0, or 1 after a message on stderr.
 
-    Without a command it prints the help and returns 2, argparse's code for a wrong command line.
+    Without a command it prints the help and returns 2, argparse's code for a wrong command line; 130 after Ctrl-C.
     """
     parser = make_parser()
     if not (sys.argv[1:] if argv is None else argv):
@@ -294,7 +342,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     arguments = parser.parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        code = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read the output has stopped: nothing may be written at the end either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:
         print(f"conv2d_native {arguments.command}: {error}", file=sys.stderr)
         return 1

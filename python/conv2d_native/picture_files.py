@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -142,20 +142,52 @@ def save_img(
     image.save(path, kind or None, **kwargs)
 
 
-def read_images(paths: Sequence[Path], shape: Sequence[int | None]) -> np.ndarray:
-    """Images as a float32 array (n, h, w, c), resized to `shape` (h, w, c) where that gives sizes.
+class ImageBatches:
+    """Image files in batches of at most `size`, in order, read when their turn comes.
 
-    Without sizes, all images must be of one size. Raises ImportError without Pillow.
+    Iteration gives what `prepare` makes of a float32 batch (n, h, w, c).
+    shape: (h, w, c) of the network; images are resized where h and w are given. Otherwise a batch ends where the next
+    image has another size, and `sizes` counts the different ones; it is 1 for resized images.
+    Raises ValueError for a shape that is not an image's and for damaged files, ImportError without Pillow.
     """
-    if len(shape) != 3 or shape[2] not in (1, 3, 4, None):
-        raise ValueError(f"The model takes inputs of shape {tuple(shape)}, not images. Give .npy files.")
-    height, width, channels = shape
-    colours = {1: "grayscale", 3: "rgb", 4: "rgba", None: "rgb"}[channels]
-    size = (height, width) if height and width else None
-    arrays = [img_to_array(load_img(path, colours, size, "bilinear")) for path in paths]
-    if len({array.shape for array in arrays}) > 1:
-        raise ValueError("The model takes images of any size, but those of one call must have one size.")
-    return np.stack(arrays)
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        shape: Sequence[int | None],
+        size: int,
+        prepare: Callable[[np.ndarray], Any],
+    ) -> None:
+        if len(shape) != 3 or shape[2] not in (1, 3, 4, None):
+            raise ValueError(f"The model takes inputs of shape {tuple(shape)}, not images. Give .npy files.")
+        height, width, channels = shape
+        self._colours = {1: "grayscale", 3: "rgb", 4: "rgba", None: "rgb"}[channels]
+        self._target = (height, width) if height and width else None
+        kinds = [(0, 0) if self._target else _size_of(path) for path in paths]
+        self.sizes = len(set(kinds))
+        self._prepare = prepare
+        self._batches: list[list[Path]] = []
+        for i, path in enumerate(paths):
+            if not i or kinds[i] != kinds[i - 1] or len(self._batches[-1]) == size:
+                self._batches.append([])
+            self._batches[-1].append(path)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Any]:
+        for paths in self._batches:
+            yield self._prepare(np.stack([self._read(path) for path in paths]))
+
+    def _read(self, path: Path) -> np.ndarray:
+        with _damage_named(path):
+            return img_to_array(load_img(path, self._colours, self._target, "bilinear"))
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    library = _pillow()
+    with _damage_named(path), library.open(path) as image:
+        return image.size
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> Any:
@@ -187,10 +219,10 @@ def read_arrays(path: Path, names: Sequence[str]) -> Any:
 
 @contextmanager
 def _damage_named(path: Path) -> Iterator[None]:
-    """Turn whatever NumPy raises for a damaged file (a dozen classes) into a ValueError of one line with its name."""
+    """Turn what NumPy and Pillow raise for damage (a dozen classes) into a ValueError of one line with the name."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, ImportError, PermissionError):
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
