@@ -17,11 +17,11 @@ PIXELS = (X * 255).round()
 
 def test_modules_of_older_programs():
     from conv2d_native.applications.vgg16 import decode_predictions, preprocess_input
-    from conv2d_native.utils import to_categorical
 
     from conv2d_native.models import clone_model, load_model, save_model
     from conv2d_native.preprocessing import image
     from conv2d_native.preprocessing.image import img_to_array, load_img
+    from conv2d_native.utils import to_categorical
 
     assert to_categorical is utils.to_categorical and "to_categorical" in dir(utils)
     assert preprocess_input is applications.vgg16.preprocess_input and load_model is saving.load_model

@@ -1,4 +1,3 @@
-# ruff: noqa: F401
 """Trained Keras CNNs on the CPU: NumPy in, NumPy out, no TensorFlow.
 
     import conv2d_native as cn                      # or: import conv2d_native as keras
@@ -55,45 +54,63 @@ _MODULES = (
 _TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-if TYPE_CHECKING:
+# isort: off
+if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this package
     from . import (
-        activations,
-        applications,
-        backend,
-        constraints,
-        errors,
-        formats,
-        functional,
-        initializers,
-        layers,
-        models,
-        ops,
-        preprocessing,
-        regularizers,
-        saving,
+        activations as activations,
+        applications as applications,
+        backend as backend,
+        constraints as constraints,
+        errors as errors,
+        formats as formats,
+        functional as functional,
+        initializers as initializers,
+        layers as layers,
+        models as models,
+        ops as ops,
+        preprocessing as preprocessing,
+        regularizers as regularizers,
+        saving as saving,
+        utils as utils,
     )
-    from . import data_preparation as utils
-    from .errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
+    from .errors import (
+        ModelFormatError as ModelFormatError,
+        UnsafeModelError as UnsafeModelError,
+        UnsupportedLayerError as UnsupportedLayerError,
+    )
     from .functional import (
-        average_pool2d,
-        batch_normalization,
-        conv2d,
-        conv2d_transpose,
-        dense,
-        depthwise_conv2d,
-        explain,
-        global_average_pool2d,
-        global_max_pool2d,
-        layer_normalization,
-        max_pool2d,
-        prelu,
-        resize,
-        separable_conv2d,
+        average_pool2d as average_pool2d,
+        batch_normalization as batch_normalization,
+        conv2d as conv2d,
+        conv2d_transpose as conv2d_transpose,
+        dense as dense,
+        depthwise_conv2d as depthwise_conv2d,
+        explain as explain,
+        global_average_pool2d as global_average_pool2d,
+        global_max_pool2d as global_max_pool2d,
+        layer_normalization as layer_normalization,
+        max_pool2d as max_pool2d,
+        prelu as prelu,
+        resize as resize,
+        separable_conv2d as separable_conv2d,
     )
-    from .graph import exact
-    from .layers import Input, InputLayer, Layer
-    from .machine import get_num_threads, set_num_threads, show_config
-    from .models import Model, Sequential, autotune, check_model, from_keras, load_model, model_from_json
+    from .graph import exact as exact
+    from .layers import Input as Input, InputLayer as InputLayer, Layer as Layer
+    from .machine import (
+        get_num_threads as get_num_threads,
+        set_num_threads as set_num_threads,
+        show_config as show_config,
+    )
+    from .models import (
+        Model as Model,
+        Sequential as Sequential,
+        autotune as autotune,
+        check_model as check_model,
+        from_keras as from_keras,
+        load_model as load_model,
+        model_from_json as model_from_json,
+    )
+# isort: on
 
 
 def _module(name: str) -> Any:

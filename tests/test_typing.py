@@ -1,0 +1,54 @@
+"""Programs in the words of docs/models.md pass a strict type checker: what the package exports, and where."""
+
+import pytest
+
+mypy = pytest.importorskip("mypy.api")
+
+PROGRAM = """
+import numpy as np
+
+import conv2d_native as keras
+from conv2d_native import Input, Model, Sequential, applications, layers, load_model, models, ops, utils
+from conv2d_native.applications.resnet50 import preprocess_input
+from conv2d_native.layers import Conv2D, Dense, Flatten, MaxPooling2D
+from conv2d_native.preprocessing.image import load_img
+from conv2d_native.utils import img_to_array, to_categorical
+
+x = np.zeros((2, 8, 8, 3), np.float32)
+y: np.ndarray = keras.conv2d(x, np.zeros((3, 3, 3, 4)), strides=1, padding="same", activation="relu")
+model = Sequential([Conv2D(4, 3, activation="relu", input_shape=(8, 8, 3)), MaxPooling2D(2), Flatten(), Dense(2)])
+model.summary()
+image = Input((8, 8, 3))
+other = Model(image, layers.ReLU()(image * 2.0))
+weights: list[np.ndarray] = other.get_weights()
+labels: np.ndarray = keras.utils.to_categorical([1, 2])
+scaled = applications.preprocess(preprocess_input(x), "tf")
+with keras.exact():
+    scores = other.predict(scaled, batch_size=2)
+report = keras.check_model("model.keras")
+print(report.ok, keras.explain(other), load_model, models, ops, load_img, img_to_array, to_categorical, labels, utils)
+"""
+MISTAKES = """
+import conv2d_native as cn
+cn.conv2d(1, 2, stride=3)
+cn.layers.Conv2D(2)
+cn.utils.to_category([1])
+from conv2d_native.utils import load_image
+"""
+
+
+def checked(tmp_path, program):
+    path = tmp_path / "program.py"
+    path.write_text(program)
+    words = ["--strict", "--cache-dir", str(tmp_path / "cache"), "--config-file", "", str(path)]
+    out, err, code = mypy.run(words)
+    assert err == ""
+    return code, out
+
+
+@pytest.mark.timeout(900)
+def test_a_user_s_program_passes(tmp_path):
+    code, out = checked(tmp_path, PROGRAM)
+    assert code == 0, out
+    code, out = checked(tmp_path, MISTAKES)
+    assert code == 1 and out.count("error:") == 4, out
