@@ -3,6 +3,7 @@
 import ast
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,62 @@ def test_the_readme_s_program_runs(capsys):
     cn.set_num_threads(threads)
     assert len(shapes) == 2 and names["probabilities"].shape == (8, 10)
     assert "Total params" in capsys.readouterr().out
+
+
+@pytest.fixture
+def files_of_the_docs(tmp_path, monkeypatch):
+    """The files that docs/models.md speaks of."""
+    layers = cn.layers
+    image = cn.Input((224, 224, 3))
+    y = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, strides=4)(image))
+    model = cn.Model(image, layers.Dense(10, activation="softmax")(y))
+    monkeypatch.chdir(tmp_path)
+    for name in ("model.keras", "resnet50.keras"):
+        model.save(name)
+    model.save_weights("model.weights.h5")
+    Path("photos").mkdir()
+    for name in ("cat.jpg", "photos/one.png", "photos/two.jpg"):
+        cn.utils.save_img(name, np.random.default_rng(0).random((40, 30, 3)))
+    Path("labels.txt").write_text("".join(f"class {i}\n" for i in range(10)))
+    return model
+
+
+def blocks(name, language):
+    return re.findall(rf"```{language}\n(.*?)```", (EXAMPLES.parent / name).read_text(), re.DOTALL)
+
+
+def test_the_blocks_of_the_docs_run(files_of_the_docs, capsys):
+    """Those of docs/models.md one after the other, as a reader would, and the README's first."""
+    model, images = files_of_the_docs, np.random.default_rng(1).random((3, 224, 224, 3))
+    names = {"cn": cn, "images": images, "keras_model": model, "text": model.to_json(), "my_swish": np.tanh}
+    programs = [blocks("README.md", "python")[0], *blocks("docs/models.md", "python")]
+    assert len(programs) == 8
+    for program in programs:
+        made = dict(names)
+        exec(program, made)
+        if "x = cn.Input" not in program:  # models of any size stay apart
+            names = made
+    out = capsys.readouterr().out
+    assert names["y"].shape == (3, 10) and names["scores"].shape == (1, 10) and names["report"].ok
+    assert "Total params" in out and "GFLOP/s" in out
+    for file in ("trace.json", "model.dot", "small.keras", "small.weights.h5"):
+        assert Path(file).stat().st_size > 0
+
+
+def test_the_commands_of_the_docs_run(files_of_the_docs, capsys):
+    from conv2d_native.cli import COMMANDS, main
+
+    (commands,) = blocks("docs/models.md", "sh")
+    ran = set()
+    for line in commands.splitlines():
+        words = shlex.split(line, comments=True)
+        assert words[:3] == ["python", "-m", "conv2d_native"]
+        seconds = ["--seconds", "0.05"] if words[3] == "bench" else []
+        assert main(words[3:] + seconds) == 0, capsys.readouterr().err
+        ran.add(words[3])
+    assert ran == {command.name for command in COMMANDS} - {"demo"}
+    rows = Path("classes.csv").read_text().splitlines()
+    assert len(rows) == 3 and rows[1].startswith("photos/one.png,class ")
 
 
 HEADS = {

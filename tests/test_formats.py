@@ -85,6 +85,8 @@ def test_a_source_is_a_path_bytes_or_a_file_object(tmp_path):
         read_model(7)
     with pytest.raises(TypeError, match="binary"):
         read_model(io.StringIO("{}"))
+    with path.open() as file, pytest.raises(TypeError, match="binary mode"):  # whose bytes are no text either
+        read_model(file)
 
 
 class Pipe(io.RawIOBase):

@@ -166,6 +166,10 @@ CALLS = {
     "nothing returned, inside": (
         lambda m: L.Pipeline([Nothing(name="n")])(X), TypeError, "call() of layer 'n'", "None",
     ),
+    "batches of several sizes": (
+        lambda m: cn.Sequential([L.ReLU(input_shape=(None, 3))]).predict(X[:, i, : 8 - i] for i in range(2)),
+        ValueError, "outputs have one shape", "each batch", "(7, 3), (8, 3)",
+    ),
     "save nowhere": (lambda m: m.save("nowhere/m.keras"), FileNotFoundError, "nowhere/m.keras'"),
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ memory.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Callable
@@ -172,6 +173,8 @@ def open_source(source: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> Extent:
         extent = _open_path(arguments.path("filepath", source))
     elif isinstance(source, (bytes, bytearray, memoryview)):
         extent = from_buffer("<bytes>", source)
+    elif isinstance(source, io.TextIOBase):
+        raise TypeError("`filepath` must be opened in binary mode, 'rb'. Received: a file opened as text.")
     elif hasattr(source, "read"):
         name = getattr(source, "name", None)
         name = name if isinstance(name, str) else "<file object>"

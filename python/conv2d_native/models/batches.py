@@ -97,7 +97,14 @@ def batch_count(names: Sequence[str], arrays: Sequence[np.ndarray]) -> int:
 
 
 def concatenated(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
-    """Outputs of several batches, one array per output."""
+    """Outputs of several batches, one array per output. Raises ValueError for images of several output shapes."""
+    for column in zip(*parts, strict=True):
+        shapes = {made.shape[1:] for made in column}
+        if len(shapes) > 1:
+            raise ValueError(
+                "`x` must hold batches whose outputs have one shape, to be put together: call the model on each batch "
+                f"instead. Received: outputs of shapes {', '.join(map(str, sorted(shapes)))}."
+            )
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
