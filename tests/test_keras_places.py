@@ -107,6 +107,18 @@ def test_image_files(tmp_path):
         utils.load_img(tmp_path / "a.png", "bgr")
     with pytest.raises(ValueError, match="1, 3 or 4 channels"):
         utils.array_to_img(np.zeros((2, 2, 2)))
+    with pytest.raises(ValueError, match="Received: 'foo'"):
+        utils.save_img(tmp_path / "a.foo", pixels)
+
+
+def test_plot_model(tmp_path):
+    model = cn.Sequential([L.Dense(3, name="top", input_shape=(4,))])
+    for show_shapes in (False, True):
+        utils.plot_model(model, tmp_path / "model.dot", show_shapes=show_shapes)
+        text = (tmp_path / "model.dot").read_text()
+        assert "top" in text and ("(None, 3)" in text) is show_shapes
+    with pytest.raises(TypeError, match="`model` must be a Model"):
+        utils.plot_model(model.layers, tmp_path / "model.dot")
 
 
 def test_labels_and_seeds():

@@ -1,4 +1,4 @@
-"""Images, labels and batches before a network, and names of one's own: what programs look for in `keras.utils`."""
+"""Images, labels and batches before a network, pictures of it, names of one's own: what is in `keras.utils`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from . import arguments
 from .backend import clear_session
+from .models import Model
+from .models.picture import save_picture
 from .picture_files import array_to_img, img_to_array, load_img, save_img
 from .saving import (
     CustomObjectScope,
@@ -28,6 +30,7 @@ __all__ = [
     "img_to_array",
     "load_img",
     "normalize",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "set_random_seed",
@@ -69,6 +72,32 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     """
     norm = np.linalg.norm(x, order, axis, keepdims=True)
     return np.asarray(x) / np.where(norm == 0, 1, norm)
+
+
+def plot_model(
+    model: Any,
+    to_file: Any = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+) -> None:
+    """Write the graph of a model as a picture: .dot, or .svg, .png and .pdf where Graphviz's `dot` is installed.
+
+    show_shapes: put the output shapes into the boxes, under the names and classes of the layers, which are always
+    there. The other words are Keras's, without effect. Raises what Model.save_picture raises, and TypeError where
+    `model` is no model.
+
+        >>> plot_model(Sequential([Dense(3, input_shape=(2,))]), "model.dot", show_shapes=True)
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"`model` must be a Model or Sequential. Received: model={arguments.shown(model)}.")
+    save_picture(model, to_file, shapes=bool(show_shapes))
 
 
 def set_random_seed(seed: int) -> None:

@@ -130,7 +130,8 @@ def save_img(
 ) -> None:
     """Write an array as an image file, of the kind that the path's ending or `file_format` says.
 
-    The others are array_to_img's words; kwargs go to Pillow's save. A fourth channel is dropped for JPEG.
+    The others are array_to_img's words; kwargs go to Pillow's save. A fourth channel is dropped for JPEG. Raises
+    ValueError for kinds that Pillow does not write.
 
         >>> save_img("one.png", np.zeros((4, 6, 3)))
     """
@@ -139,6 +140,12 @@ def save_img(
     kind = "jpeg" if kind.lower() == "jpg" else kind.lower()
     if kind == "jpeg" and image.mode == "RGBA":
         image = image.convert("RGB")
+    library = _pillow()
+    library.init()
+    if kind and kind.upper() not in library.SAVE:
+        raise ValueError(
+            f"`path` and `file_format` must name a kind of image that Pillow writes. Received: {kind!r}."
+        )
     image.save(path, kind or None, **kwargs)
 
 

@@ -28,7 +28,7 @@ FUNCTIONS = {
     "Model.summary": keras.Model.summary,
     "Sequential": keras.Sequential.__init__,
 }
-UTILS = "array_to_img img_to_array load_img normalize save_img set_random_seed to_categorical"
+UTILS = "array_to_img img_to_array load_img normalize plot_model save_img set_random_seed to_categorical"
 FUNCTIONS |= {f"utils.{name}": getattr(keras.utils, name) for name in UTILS.split()}
 FUNCTIONS["saving.register_keras_serializable"] = keras.saving.register_keras_serializable
 REST = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
