@@ -152,11 +152,12 @@ def test_mistakes_end_with_a_message(arguments, text, classifier, capsys):
         ["bench", "--seconds", "soon"],
         ["profile", "--seconds", "1"],
         ["predict", "x.npy", "--batch-size", "0"],
+        ["demo", "--images", "0"],
     ],
 )
 def test_options_out_of_range_are_named(words, classifier, capsys):
     with pytest.raises(SystemExit) as stop:
-        main([words[0], classifier[1], *words[1:]])
+        main([words[0], *([] if words[0] == "demo" else [classifier[1]]), *words[1:]])
     assert stop.value.code == 2 and words[-2] in capsys.readouterr().err
 
 

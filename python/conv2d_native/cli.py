@@ -31,7 +31,7 @@ class Command:
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--images", type=int, default=12, metavar="N", help="how many images to draw (default 12)"
+        "--images", type=_count, default=12, metavar="N", help="how many images to draw (default 12)"
     )
 
 
