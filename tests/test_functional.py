@@ -179,6 +179,12 @@ def test_large_working_memory_is_not_kept():
     assert len(functional.eager._prepared) == 1
 
 
+def test_what_layers_keep_has_the_name_of_keras_s_function():
+    for given in ("relu", cn.activations.relu):
+        assert cn.layers.Conv2D(2, 3, activation=given).activation.__name__ == "relu"
+    assert cn.layers.Dense(2).activation.__name__ == "linear"
+
+
 def test_activation_layers_are_told_apart_by_what_they_compute():
     x, kernel = -np.ones((1, 1, 1, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
     for slope in (0.1, 0.5, 0.7):

@@ -30,7 +30,7 @@ PYTHON_FLOORS = [
     {"layers"},
     {"models"},
     {"applications", "backend", "demo", "ops", "picture_files", "saving"},
-    {"data_preparation"},
+    {"data_preparation", "utils"},
     {"cli", "preprocessing"},
     {"__init__", "__main__"},
 ]

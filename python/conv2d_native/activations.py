@@ -151,6 +151,10 @@ class Activation:
     function: Callable[[np.ndarray], Any] | None = None
 
     @property
+    def __name__(self) -> str:  # that of the function which Keras's layers keep here
+        return self.name
+
+    @property
     def values(self) -> Parameters:
         """All parameters by name, defaults included."""
         return {} if self.function else dict(TABLE[self.name].defaults) | dict(self.parameters)
