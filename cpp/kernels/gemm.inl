@@ -123,8 +123,14 @@ void gemm_few(const GemmTile& t, int64_t rows) {
 #pragma GCC unroll 16
   for (int m = 0; m < kRows; ++m) row[m] = t.a[m < rows ? m : rows - 1];
   const float* b = t.b;
+  const char* ahead = t.ahead;
   for (int64_t r = 0; r < t.runs; ++r, b += t.depth) {
     const auto step = [&](int64_t k, const auto& get) __attribute__((always_inline)) {
+      if (ahead != nullptr) {
+#pragma GCC unroll 8
+        for (int line = 0; line < kRows * kLanes / 16; ++line) __builtin_prefetch(ahead + 64 * line);
+        ahead += t.ahead_step;
+      }
       Vec column[kColumns];
 #pragma GCC unroll 4
       for (int o = 0; o < kColumns; ++o) column[o] = get(b + o * t.b_step + k);

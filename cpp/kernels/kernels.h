@@ -186,7 +186,8 @@ struct Kernels {
   GemmFamily gemm[3];
 
   // gemm_few[columns], columns <= lanes / 2: tiles of 1 <= rows <= lanes / columns. Here b is [columns][runs
-  // * depth], its rows b_step apart.
+  // * depth], its rows b_step apart, and `ahead` may be null: with every vector of k, rows * lanes floats at
+  // it are asked for, ahead_step bytes further every time.
   void (*gemm_few[kMostFewColumns + 1])(const GemmTile& tile, int64_t rows);
 
   // y[i] = x[i] * scale[i] + shift[i], relu, * gate[i]; null members are skipped.

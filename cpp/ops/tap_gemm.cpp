@@ -25,6 +25,7 @@ constexpr int64_t kPadFloats = 16;
 constexpr int64_t kPattern = 96;     // floats of a repeated pattern
 constexpr int64_t kAheadSteps = 64;  // of k
 constexpr int64_t kFarBytes = 1 << 20;
+constexpr int64_t kNearFloats = 32;  // between pixels read side by side: processors foresee what follows
 
 // Pixels this far apart share one set of the first-level cache.
 bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
@@ -328,8 +329,12 @@ void TapGemm::multiply_few(const Chunk& chunk, const Block& b, bool residual, Ge
   const int64_t count = b.pixels.end - b.pixels.begin, most = kernels_.lanes / p_.oc;
   t.b = packed_->floats() + chunk.b_begin;
   t.b_step = chunk.taps * chunk.channels;
+  t.ahead_step = 4 * most * kernels_.lanes;
+  const bool far = 4 * p_.h * p_.w * p_.c > kFarBytes && b.source == Source::kInPlace && b.step == t.b_step &&
+                   b.step > kNearFloats;
   for (int64_t first = 0; first < count; first += most) {
     const int64_t height = std::min(most, count - first);
+    if (far) t.ahead = reinterpret_cast<const char*>(b.a[first] + most * b.step);
     t.a = b.a + first, t.c = b.c + first;
     t.residual = residual ? b.residual + first : nullptr;
     kernels_.gemm_few[p_.oc](t, height);
