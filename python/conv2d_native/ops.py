@@ -6,7 +6,7 @@
 Symbolic tensors are taken by what the table of operations has (docs/models.md); arguments have Keras's names.
 Arrays are computed by NumPy's function of the same name where there is one, with the batch an axis like any other, and
 by the table else, which keeps the images of a batch apart. Python's numbers become float32, not float64. `ops.nn`,
-`ops.image` and `ops.numpy` are this module.
+`ops.image`, `ops.linalg` and `ops.numpy` are this module.
 """
 
 from __future__ import annotations
@@ -19,18 +19,45 @@ from typing import Any
 import numpy as np
 
 from . import functional
-from .layers.operation_table import OPERATIONS
+from .layers.operation_table import OPERATIONS, divide_no_nan
 from .layers.operations import Operation
 from .layers.symbolic import KerasTensor, is_symbolic
 from .layers.tensorflow_names import OPERANDS
 from .named_objects import to_snake_case
 from .structure import flatten, map_structure
 
-nn = image = numpy = sys.modules[__name__]
-_APART = ("Cast", "ConvertToTensor", "Einsum", "GetItem")  # functions of their own below, and x[key]
-_CLASS_NAMES = {to_snake_case(name): name for name in OPERATIONS if name not in _APART}
-_CLASS_NAMES |= {"rgb_to_grayscale": "RGBToGrayscale", "swish": "Silu", "hard_swish": "HardSilu"}
-_OWN = ("cast", "convert_to_numpy", "convert_to_tensor", "einsum", "is_tensor", "one_hot", "shape", "top_k")
+nn = image = linalg = numpy = sys.modules[__name__]
+_NAMED = {
+    "LayerNorm": "layer_normalization", "RMSNorm": "rms_normalization", "RGBToGrayscale": "rgb_to_grayscale",
+    "RGBToHSV": "rgb_to_hsv", "HSVToRGB": "hsv_to_rgb", "IsIn": "isin",
+}  # fmt: skip
+# functions of their own below, and x[key]
+_APART = ("BatchNorm", "Cast", "ConvertToTensor", "Einsum", "GetItem", "OneHot", "TopK")
+_CLASS_NAMES = {_NAMED.get(name) or to_snake_case(name): name for name in OPERATIONS if name not in _APART}
+_CLASS_NAMES |= {"swish": "Silu", "hard_swish": "HardSilu"}
+
+
+def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
+    axis = tuple(axes) if isinstance(axes, (list, tuple)) else axes
+    return np.mean(x, axis, keepdims=keepdims), np.var(x, axis, keepdims=keepdims)
+
+
+_BY_NUMPY: dict[str, Callable[..., Any]] = {
+    "norm": np.linalg.norm,
+    "divide_no_nan": divide_no_nan,
+    "moments": _moments,
+}
+_OWN = (
+    "batch_normalization",
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "einsum",
+    "is_tensor",
+    "one_hot",
+    "shape",
+    "top_k",
+)
 __all__ = sorted({*_CLASS_NAMES, *_OWN})
 
 
@@ -81,25 +108,44 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, (np.ndarray, KerasTensor))
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> np.ndarray:
-    """Return arrays of `num_classes` zeros along a new axis, with a one where `x` says. For arrays alone.
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """Return arrays of `num_classes` zeros along a new axis, with a one where `x` says. `sparse`: False.
 
     >>> one_hot([1, 0], 3).tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
+    if is_symbolic(x):
+        settings = {"num_classes": num_classes, "axis": axis, "dtype": dtype, "sparse": sparse}
+        return Operation("OneHot", settings)(x)
     made = np.asarray(x)[..., np.newaxis] == np.arange(num_classes)
     return np.moveaxis(made.astype(dtype or np.float32), -1, axis)
 
 
-def top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Return the `k` largest values along the last axis, largest first, and their places. For arrays alone.
+def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+    """Return the `k` largest values along the last axis, largest first, and their places.
 
     >>> values, places = top_k(np.array([0.1, 0.7, 0.2]), 2)
     >>> values.tolist(), places.tolist()
     ([0.7, 0.2], [1, 2])
     """
+    if is_symbolic(x):
+        return Operation("TopK", {"k": k, "sorted": sorted})(x)
     places = np.argsort(-np.asarray(x), axis=-1, kind="stable")[..., :k]
     return np.take_along_axis(np.asarray(x), places, axis=-1), places
+
+
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Any:
+    """Return (x - mean) / sqrt(variance + epsilon) * scale + offset with vectors along `axis`.
+
+    >>> batch_normalization(np.ones((1, 2)), [1, 0], [1, 1], axis=-1, epsilon=0).tolist()
+    [[0.0, 1.0]]
+    """
+    if is_symbolic(x, mean, variance, offset, scale):
+        settings = {"axis": axis, "epsilon": epsilon}
+        return Operation("BatchNorm", settings)(x, mean, variance, offset, scale)
+    return functional.batch_normalization(x, mean, variance, offset, scale, axis, epsilon)
 
 
 def einsum(subscripts: str, *operands: Any) -> Any:
@@ -118,7 +164,7 @@ def _operation(name: str) -> Callable[..., Any]:
     class_name = _CLASS_NAMES[name]
     row = OPERATIONS[class_name]
     words = inspect.signature(row.lower)
-    by_numpy = getattr(np, name, None) if row.module == "numpy" else None
+    by_numpy = _BY_NUMPY.get(name) or (getattr(np, name, None) if row.module == "numpy" else None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -135,7 +181,9 @@ def _operation(name: str) -> Callable[..., Any]:
             operands = [settings.pop(name) for name in needed]
             if isinstance(settings.get("axis"), list):
                 settings["axis"] = tuple(settings["axis"])
-            made = by_numpy(*operands[1:], **{k: v for k, v in settings.items() if v is not None})
+            made = by_numpy(
+                *operands[1:], **{k: v for k, v in settings.items() if v is not None or k == "axis"}
+            )
             return _as_keras(made, args, kwargs)
         arrays = [map_structure(_as_array, value) for value in bound.args[1:]]
         return row.lower(functional, *arrays, **bound.kwargs)

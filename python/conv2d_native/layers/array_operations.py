@@ -6,7 +6,6 @@ a batch is refused.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +19,6 @@ from ..errors import UnsupportedLayerError
 _PAD_MODES = (
     "constant", "edge", "empty", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap",
 )  # fmt: skip
-_MOST_PARTS = 1024  # tensors that one operation may make
 
 
 def host(f: Any, function: Callable[..., Any], operands: Sequence[Any], shape: Sequence[Any]) -> Any:
@@ -66,12 +64,12 @@ def constant(name: str, value: Any) -> Any:
         return value
     if type(value) is int:
         value = arguments.number(name, value)
-    made = _array(name, value, "biuf", "be a tensor, a number or an array of numbers")
+    made = constant_array(name, value, "biuf", "be a tensor, a number or an array of numbers")
     with np.errstate(over="ignore"):
         return made.astype(np.float32)
 
 
-def _array(name: str, value: Any, kinds: str, words: str) -> np.ndarray:
+def constant_array(name: str, value: Any, kinds: str, words: str) -> np.ndarray:
     try:
         made = np.asarray(value)
     except ValueError:
@@ -81,7 +79,7 @@ def _array(name: str, value: Any, kinds: str, words: str) -> np.ndarray:
     return made
 
 
-def _is_listed(value: Any) -> bool:
+def is_listed(value: Any) -> bool:
     return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
@@ -89,7 +87,7 @@ def integer_list(
     name: str, value: Any, low: int | None = None, high: int = arguments.LARGEST_SIZE
 ) -> list[int]:
     """A list of ints out of one int, a list, a tuple or a one-dimensional array of them."""
-    return [arguments.integer(name, item, low, high) for item in (value if _is_listed(value) else [value])]
+    return [arguments.integer(name, item, low, high) for item in (value if is_listed(value) else [value])]
 
 
 def axis_numbers(axis: Any, rank: int) -> tuple[int, ...]:
@@ -121,7 +119,7 @@ def replaced(shape: Sequence[Any], axis: int, *sizes: int) -> tuple[Any, ...]:
 
 
 def reshape(f: Any, x: Any, newshape: Any) -> Any:
-    listed = list(newshape) if _is_listed(newshape) else [newshape]
+    listed = list(newshape) if is_listed(newshape) else [newshape]
     target = [-1 if n is None else arguments.integer("newshape", n, low=None) for n in listed]
     batch_is_kept = listed[:1] == [None]
     if any(n < -1 or n == 0 for n in target) or target[batch_is_kept:].count(-1) > 1:
@@ -216,7 +214,7 @@ def stack(f: Any, x: Any, axis: int = 0) -> Any:
 
 
 def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
-    given = _array("pad_width", pad_width, "iu", "hold integers")
+    given = constant_array("pad_width", pad_width, "iu", "hold integers")
     try:
         widths = np.broadcast_to(given, (len(x.shape), 2)).tolist()
     except ValueError:
@@ -239,90 +237,6 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
     return host(f, lambda a: np.pad(a, widths, mode=word), [x], shape)
 
 
-def get_item(f: Any, x: Any, key: Any) -> Any:
-    keys = list(key) if isinstance(key, (tuple, list)) else [key]
-    given = sum(k is not None and k is not Ellipsis for k in keys)
-    if given > len(x.shape) or sum(k is Ellipsis for k in keys) > 1:
-        raise IndexError(
-            f"A tensor of {len(x.shape)} axes takes as many indices, and one '...'. Received: [{shown(key)}]."
-        )
-    if any(k is Ellipsis for k in keys):
-        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (len(x.shape) - given)
-    if keys and not (isinstance(keys[0], slice) and keys[0] == slice(None)):
-        raise UnsupportedLayerError(f"Slicing the batch axis is not computed here: [{shown(keys[0])}].")
-    widths, shape, axis, steps = [(0, 0)] * len(x.shape), [], 0, False
-    for k in keys:
-        if k is None:
-            shape.append(1)
-            continue
-        n = x.shape[axis]
-        if axis:
-            if isinstance(k, (int, np.integer)) and not isinstance(k, bool):
-                if not -n <= k < n:
-                    raise IndexError(f"index {k} is out of bounds for axis {axis} with size {n}")
-                start, stop = int(k) % n, int(k) % n + 1
-            elif isinstance(k, slice):
-                steps |= k.step not in (None, 1)
-                start, stop, _ = k.indices(n)
-                shape.append(len(range(*k.indices(n))))
-            else:
-                raise UnsupportedLayerError(f"Indexing with {shown(k)} is not computed here.")
-            widths[axis] = (-start, stop - n)
-        axis += 1
-    if steps:
-        index = tuple(keys)
-        return host(f, lambda a: a[index], [x], (None, *shape, *x.shape[axis:]))
-    cropped = f.pad(x, tuple(widths)) if any(w != (0, 0) for w in widths) else x
-    shape += x.shape[axis:]
-    return f.reshape(cropped, (-1, *shape)) if list(cropped.shape[1:]) != shape else cropped
-
-
-def split(f: Any, x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    axis = one_axis(axis, len(x.shape))
-    n, name = x.shape[axis], "indices_or_sections"
-    if _is_listed(indices_or_sections):
-        cuts = integer_list(name, indices_or_sections)
-        _check_parts("split", len(cuts) + 1)
-    else:
-        sections = arguments.integer(name, indices_or_sections)
-        _check_parts("split", sections)
-        cuts = [n * i // sections for i in range(1, sections)] if n % sections == 0 else [-1]
-    edges = [0, *cuts, n]
-    if any(a > b for a, b in itertools.pairwise(edges)):
-        raise ValueError(f"An axis of {n} entries cannot be split into {shown(indices_or_sections)}.")
-    key = [slice(None)] * len(x.shape)
-    return [get_item(f, x, [*key[:axis], slice(a, b)]) for a, b in itertools.pairwise(edges)]
-
-
-def _check_parts(name: str, count: int) -> None:
-    if count > _MOST_PARTS:
-        raise UnsupportedLayerError(
-            f"Operation '{name}' makes at most {_MOST_PARTS} tensors here. Received: {count} of them."
-        )
-
-
-def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
-    axis = one_axis(axis, len(x.shape))
-    _check_parts("unstack", x.shape[axis])
-    key = [slice(None)] * axis
-    return [get_item(f, x, [*key, i]) for i in range(x.shape[axis])]
-
-
-def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
-    starts, sizes = integer_list("start_indices", start_indices), integer_list("shape", shape)
-    for name, given in (("start_indices", starts), ("shape", sizes)):
-        if len(given) != len(inputs.shape):
-            raise ValueError(
-                f"`{name}` must have {len(inputs.shape)} entries. Received: {name}={shown(given)}."
-            )
-    if starts[0] != 0:
-        raise UnsupportedLayerError("Slicing the batch axis is not computed here.")
-    return get_item(
-        f, inputs, [slice(None), *(slice(i, i + n) for i, n in zip(starts[1:], sizes[1:], strict=True))]
-    )
-
-
 def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     rank, most = len(x.shape), arguments.LARGEST_STEP
     axes = [0] if axis is None else [arguments.axis("axis", a, rank) for a in integer_list("axis", axis)]
@@ -336,22 +250,28 @@ def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     return host(f, lambda a: np.roll(a, shifts, axes), [x], x.shape)
 
 
-def take(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
-    if is_tensor(indices):
-        raise UnsupportedLayerError("Operation 'take' takes constant indices here.")
-    number = one_axis(axis, len(x.shape))
-    places, n = _array("indices", indices, "iu", "be integers"), x.shape[number]
-    if places.size and not (-n <= places.min() and places.max() < n):
-        raise ValueError(f"`indices` must be from {-n} to {n - 1}. Received: indices={shown(indices)}.")
-    return host(f, lambda a: a.take(places, number), [x], replaced(x.shape, number, *places.shape))
-
-
 def tile(f: Any, x: Any, repeats: Any) -> Any:
-    counts = integer_list("repeats", repeats, 1)
-    if counts[:1] != [1] or len(counts) != len(x.shape):
+    counts, rank = integer_list("repeats", repeats, 1), len(x.shape)
+    counts = [1] * (rank - len(counts)) + counts
+    if counts[0] != 1 or len(counts) != rank:
         raise UnsupportedLayerError("Tiling the batch axis is not computed here.")
     shape = (None, *(n * r for n, r in zip(x.shape[1:], counts[1:], strict=True)))
     return host(f, lambda a: np.tile(a, counts), [x], shape)
+
+
+def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
+    """`shape` starts with the batch, whatever it says of that."""
+    listed = list(shape) if is_listed(shape) else [shape]
+    sizes = integer_list("shape", listed[1:])
+    if len(listed) != len(x.shape):
+        raise UnsupportedLayerError(
+            f"Operation 'broadcast_to' keeps the {len(x.shape)} axes here. Received: shape={shown(shape)}."
+        )
+    if any(n not in (1, size) for n, size in zip(x.shape[1:], sizes, strict=True)):
+        raise ValueError(
+            f"`shape` must be one that {tuple(x.shape)} is broadcast to. Received: shape={shown(shape)}."
+        )
+    return host(f, lambda a: np.broadcast_to(a, (len(a), *sizes)), [x], (None, *sizes))
 
 
 def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
@@ -366,3 +286,29 @@ def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
 def flip(f: Any, x: Any, axis: Any = None) -> Any:
     axes = axis_numbers(axis, len(x.shape))
     return host(f, lambda a: np.flip(a, axes), [x], x.shape)
+
+
+def rot90(f: Any, x: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
+    turns = arguments.integer("k", k, low=None) % 4
+    pair = [arguments.axis("axes", axis, len(x.shape)) for axis in integer_list("axes", axes, None)]
+    if len(set(pair)) != 2 or len(pair) != 2:
+        raise ValueError(f"`axes` must be two different axes. Received: axes={shown(axes)}.")
+    if 0 in pair:
+        raise UnsupportedLayerError("Rotating the batch axis is not computed here.")
+    shape = list(x.shape)
+    if turns % 2:
+        shape[pair[0]], shape[pair[1]] = shape[pair[1]], shape[pair[0]]
+    return host(f, lambda a: np.rot90(a, turns, (pair[0], pair[1])), [x], shape)
+
+
+def triangle(function: Callable[..., Any]) -> Callable[..., Any]:
+    """np.tril or np.triu of the last two axes."""
+
+    def lower(f: Any, x: Any, k: Any = 0) -> Any:
+        most = arguments.LARGEST_SIZE
+        diagonal = arguments.integer("k", k, -most, most)
+        if len(x.shape) < 3:
+            raise mixing(function.__name__)
+        return host(f, lambda a: function(a, diagonal), [x], x.shape)
+
+    return lower

@@ -6,12 +6,12 @@ layer computes the same, it is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import resampling
+from .. import arguments, resampling, shapes
 from ..errors import UnsupportedLayerError
 from .array_operations import host, is_tensor, replaced
 from .pooling import (
@@ -22,6 +22,7 @@ from .pooling import (
 )
 from .preprocessing import Resizing
 
+_LARGEST_BLUR = 255  # cells of a kernel's side
 _GRAY = (0.2989, 0.587, 0.114)
 _ADAPTIVE = {
     ("max", 3): AdaptiveMaxPooling1D,
@@ -114,13 +115,209 @@ def adaptive_pool(kind: str) -> Callable[..., Any]:
     return lower
 
 
-def convolve(name: str) -> Callable[..., Any]:
-    """A convolution of images with kernels that are constants, by the operation `name` of f."""
+def _convolved(f: Any, name: str, inputs: Any, kernels: Sequence[Any], data_format: Any, **words: Any) -> Any:
+    if len(inputs.shape) != 4 or any(is_tensor(kernel) for kernel in kernels):
+        raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
+    arrays = [np.asarray(kernel, np.float32) for kernel in kernels]
+    return getattr(f, name)(inputs, *arrays, data_format=data_format or "channels_last", **words)
 
-    def lower(f: Any, inputs: Any, *kernels: Any, data_format: Any = None, **words: Any) -> Any:
-        if len(inputs.shape) != 4 or any(is_tensor(kernel) for kernel in kernels):
-            raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
-        arrays = [np.asarray(kernel, np.float32) for kernel in kernels]
-        return getattr(f, name)(inputs, *arrays, data_format=data_format or "channels_last", **words)
+
+def conv(
+    f: Any,
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    return _convolved(f, "conv2d", inputs, [kernel], data_format, **words)
+
+
+def depthwise_conv(
+    f: Any,
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    return _convolved(f, "depthwise_conv2d", inputs, [kernel], data_format, **words)
+
+
+def separable_conv(
+    f: Any,
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    kernels = [depthwise_kernel, pointwise_kernel]
+    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    return _convolved(f, "separable_conv2d", inputs, kernels, data_format, **words)
+
+
+def conv_transpose(
+    f: Any,
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    return _convolved(
+        f, "conv2d_transpose", inputs, [kernel], data_format, output_padding=output_padding, **words
+    )
+
+
+def _windows(
+    f: Any, images: Any, sizes: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: Any
+) -> Any:
+    """The cells of windows on images (batch, height, width, channels): (batch, rows, columns, kh * kw * channels)."""
+    _, h, w, c = images.shape
+    rows, columns = shapes.window_outputs(images.shape, sizes, strides, dilation, padding)
+    widths = [
+        (0, 0),
+        *map(shapes.axis_padding, (h, w), sizes, strides, dilation, shapes.per_axis(padding, 2)),
+        (0, 0),
+    ]
+    arguments.result_shape((None, h + sum(widths[1]), w + sum(widths[2]), c), "padded images")
+    spans = [shapes.extent(*axis) for axis in zip(sizes, dilation, strict=True)]
+    places = tuple(slice(None, None, step) for step in (1, *strides, 1, *dilation))
+
+    def cut(a: np.ndarray) -> np.ndarray:
+        seen = np.lib.stride_tricks.sliding_window_view(np.pad(a, widths), spans, axis=(1, 2))[places]
+        return seen.transpose(0, 1, 2, 4, 5, 3).reshape(len(a), rows, columns, -1)
+
+    return host(f, cut, [images], (None, rows, columns, sizes[0] * sizes[1] * c))
+
+
+def extract_patches(
+    f: Any,
+    images: Any,
+    size: Any,
+    strides: Any = None,
+    dilation_rate: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+) -> Any:
+    """Windows on the images, side by side if no `strides` are given; the cells of each become the channels."""
+    _only_batches(images, "extract_patches")
+    sizes = arguments.integers("size", size, 2)
+    first = arguments.data_format(data_format) == "channels_first"
+    steps = arguments.steps("strides", strides or sizes)
+    dilation = arguments.steps("dilation_rate", dilation_rate)
+    word = arguments.padding_word(padding)
+    x = f.transpose(images, (0, 2, 3, 1)) if first else images
+    made = _windows(f, x, sizes, steps, dilation, word)
+    return f.transpose(made, (0, 3, 1, 2)) if first else made
+
+
+def unfold(f: Any, x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Windows on images with the channels first: (batch, channels * kh * kw, windows)."""
+    _only_batches(x, "unfold")
+    sizes, steps = arguments.integers("kernel_size", kernel_size, 2), arguments.steps("stride", stride)
+    between = arguments.steps("dilation", dilation)
+    around = tuple((n, n) for n in arguments.integers("padding", padding, 2, 0))
+    made = _windows(f, f.transpose(x, (0, 2, 3, 1)), sizes, steps, between, around)
+    _, rows, columns, _ = made.shape
+    c = x.shape[1]
+    cells = f.transpose(f.reshape(made, (-1, rows * columns, sizes[0] * sizes[1], c)), (0, 3, 2, 1))
+    return f.reshape(cells, (-1, c * sizes[0] * sizes[1], rows * columns))
+
+
+def sobel_edges(f: Any, images: Any, data_format: Any = None) -> Any:
+    """Slopes down and to the right in a new last axis, borders mirrored."""
+    _only_batches(images, "sobel_edges")
+    axes = _rows_and_columns(images, data_format)
+    if min(images.shape[axis] for axis in axes) < 2:
+        raise ValueError(f"`images` must be 2x2 or larger. Received: images of shape {tuple(images.shape)}.")
+    widths = [(1, 1) if axis in axes else (0, 0) for axis in range(4)]
+
+    def slope(a: np.ndarray, along: int, across: int) -> np.ndarray:
+        a = np.moveaxis(a, (along, across), (0, 1))
+        a = a[2:] - a[:-2]
+        return np.moveaxis(a[:, :-2] + 2 * a[:, 1:-1] + a[:, 2:], (0, 1), (along, across))
+
+    def slopes(a: np.ndarray) -> np.ndarray:
+        a = np.pad(a, widths, "reflect")
+        return np.stack([slope(a, *axes), slope(a, *axes[::-1])], axis=-1)
+
+    return host(f, slopes, [images], (*images.shape, 2))
+
+
+def gaussian_blur(
+    f: Any, images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: Any = None
+) -> Any:
+    """Each channel convolved with a bell curve of `sigma` cells, zeros around the images."""
+    _only_batches(images, "gaussian_blur")
+    sizes = arguments.integers("kernel_size", kernel_size, 2, high=_LARGEST_BLUR)
+    if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
+        raise ValueError(f"`sigma` must be two numbers. Received: sigma={arguments.shown(sigma)}.")
+    bells = []
+    for n, width in zip(sizes, sigma, strict=True):
+        places = np.arange(n) - (n - 1) / 2
+        bell = np.exp(-0.5 * (places / arguments.positive_number("sigma", width)) ** 2)
+        bells.append(bell / bell.sum())
+    kernel = (
+        np.outer(bells[1], bells[0]).reshape(sizes).astype(np.float32)
+    )  # as Keras, also where it is not square
+    axes = _rows_and_columns(images, data_format)
+    h, w = (images.shape[axis] for axis in axes)
+
+    def blurred(a: np.ndarray) -> np.ndarray:
+        a = np.moveaxis(a, axes, (0, 1))
+        padded = np.pad(a, [((n - 1) // 2, n // 2) for n in sizes] + [(0, 0)] * 2)
+        made = sum(kernel[i, j] * padded[i : i + h, j : j + w] for i, j in np.ndindex(*sizes))
+        return np.moveaxis(np.asarray(made), (0, 1), axes)
+
+    return host(f, blurred, [images], images.shape)
+
+
+def _colours(function: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Any]:
+    """`function` of arrays whose last axis holds three channels."""
+
+    def lower(f: Any, images: Any, data_format: Any = None) -> Any:
+        _only_batches(images, "rgb_to_hsv and hsv_to_rgb")
+        axis = 1 if data_format == "channels_first" else 3
+        if images.shape[axis] != 3:
+            raise ValueError(
+                f"`images` must have 3 channels. Received: images of shape {tuple(images.shape)}."
+            )
+        step = lambda a: np.moveaxis(function(np.moveaxis(a, axis, 3)), 3, axis)  # noqa: E731
+        return host(f, step, [images], images.shape)
 
     return lower
+
+
+def _to_hsv(a: np.ndarray) -> np.ndarray:
+    r, g, b = np.moveaxis(a, 3, 0)
+    value = a.max(axis=3)
+    span = value - a.min(axis=3)
+    saturation = np.where(value > 0, span / value, np.float32(0))
+    turn = (
+        np.where(value == r, (g - b) / span, np.where(value == g, (b - r) / span + 2, (r - g) / span + 4)) / 6
+    )
+    hue = np.where(span > 0, turn + (turn < 0), np.float32(0))
+    return np.stack([hue, saturation, value], axis=3)
+
+
+def _to_rgb(a: np.ndarray) -> np.ndarray:
+    hue, saturation, value = np.moveaxis(a, 3, 0)
+    turn = hue * 6
+    parts = (np.abs(turn - 3) - 1, 2 - np.abs(turn - 2), 2 - np.abs(turn - 4))
+    pure = np.stack([np.clip(part, 0, 1) for part in parts], axis=3)
+    return ((1 - saturation)[..., None] + saturation[..., None] * pure) * value[..., None]
+
+
+rgb_to_hsv = _colours(_to_hsv)
+hsv_to_rgb = _colours(_to_rgb)

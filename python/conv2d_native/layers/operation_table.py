@@ -7,46 +7,76 @@ mix the images of a batch are refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import activations, arguments
-from ..errors import UnsupportedLayerError
+from . import orderings, products, reductions
 from .array_operations import (
-    axis_numbers,
     broadcast,
+    broadcast_to,
     concatenate,
     constant,
     expand_dims,
     flip,
-    get_item,
     host,
     is_tensor,
+    mixing,
     moveaxis,
     pad,
-    reduced,
     repeat,
     reshape,
     roll,
-    slice_at,
-    split,
+    rot90,
     squeeze,
     stack,
     swapaxes,
-    take,
     tile,
     transpose,
+    triangle,
+)
+from .image_operations import (
+    adaptive_pool,
+    conv,
+    conv_transpose,
+    crop_images,
+    depthwise_conv,
+    extract_patches,
+    gaussian_blur,
+    hsv_to_rgb,
+    pad_images,
+    resize,
+    rgb_to_grayscale,
+    rgb_to_hsv,
+    separable_conv,
+    sobel_edges,
+    unfold,
+)
+from .normalizing_operations import batch_normalization, layer_normalization, rms_normalization
+from .reductions import position, reduction
+from .selections import (
+    array_split,
+    get_item,
+    slice_at,
+    split,
+    split_along,
+    take,
+    take_along_axis,
     unstack,
 )
-from .image_operations import adaptive_pool, convolve, crop_images, pad_images, resize, rgb_to_grayscale
-from .products import einsum, matmul
 
 _DTYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
            "uint32", "uint64")  # fmt: skip
+
+
+_ERF_ABOVE = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
+              -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02)  # fmt: skip
+_ERF_BELOW = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03,
+              -1.42647390514189e-02)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,6 +89,12 @@ class Row:
 
 def _binary(name: str) -> Callable[..., Any]:
     return lambda f, x1, x2: getattr(f, name)(constant("x1", x1), constant("x2", x2))
+
+
+def divide_no_nan(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a / b, and 0 where `b` is 0."""
+    with np.errstate(all="ignore"):
+        return np.where(b == 0, np.float32(0), np.divide(a, b))
 
 
 def _has_inverse(c: np.ndarray) -> bool:
@@ -98,6 +134,14 @@ def _unary(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda f, x: f.apply(function, [x], x.shape)
 
 
+def _erf(a: np.ndarray) -> np.ndarray:
+    """x p(x^2) / q(x^2) within 1e-7: the coefficients are those of Eigen."""
+    x = np.clip(a, -4, 4).astype(np.float64)
+    above, below = (np.polyval(np.array(each), x * x) for each in (_ERF_ABOVE, _ERF_BELOW))
+    made: np.ndarray = x * above / below
+    return made
+
+
 def _activation(name: str) -> Callable[..., Any]:
     def lower(f: Any, *args: Any, **settings: Any) -> Any:
         return getattr(f, name)(*args, **settings)
@@ -111,53 +155,34 @@ def _round(f: Any, x: Any, decimals: int = 0) -> Any:
     return _unary(lambda a: np.round(a, places))(f, x)
 
 
+def _nan_to_num(f: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    given = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    words: dict[str, Any] = {k: None if v is None else arguments.number(k, v) for k, v in given.items()}
+    return _unary(lambda a: np.nan_to_num(a, **words))(f, x)
+
+
+def _full_like(f: Any, x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    value = np.float32(arguments.number("fill_value", fill_value))
+    return _unary(lambda a: np.full_like(a, value))(f, x)
+
+
 def _filled(value: float) -> Callable[..., Any]:
     return lambda f, x, dtype=None: _unary(lambda a: np.full_like(a, value))(f, x)
-
-
-def _logsumexp(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
-    top = a.max(axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, np.float32(0))
-    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
-    made: np.ndarray = total if keepdims else total.squeeze(axis)
-    return made
-
-
-def _position(function: Callable[..., Any]) -> Callable[..., Any]:
-    """argmax and argmin along one axis. Positions come out as float32, like every output."""
-
-    def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
-        axes = axis_numbers(axis, len(x.shape))
-        if len(axes) != 1:
-            raise UnsupportedLayerError(f"Operation '{function.__name__}' takes one axis of an image's here.")
-        keep = arguments.flag("keepdims", keepdims)
-        step = partial(function, axis=axes[0], keepdims=keep)
-        return host(f, step, [x], reduced(x.shape, axes, keep))
-
-    return lower
-
-
-def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
-    kind = {"mean": "mean", "max": "max", "amax": "max", "sum": "sum"}.get(function.__name__)
-
-    def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
-        if any(value is not None for value in unused.values()):
-            raise UnsupportedLayerError(
-                f"Operation '{function.__name__}' takes axis and keepdims only: {unused}."
-            )
-        axes = axis_numbers(axis, len(x.shape))
-        keep = arguments.flag("keepdims", keepdims)
-        if kind:
-            return f.reduce(x, kind, axes, keep)
-        return host(f, partial(function, axis=axes, keepdims=keep), [x], reduced(x.shape, axes, keep))
-
-    return lower
 
 
 def _clip(f: Any, x: Any, x_min: Any, x_max: Any) -> Any:
     if x_min is not None:
         x = f.maximum(x, constant("x_min", x_min))
     return x if x_max is None else f.minimum(x, constant("x_max", x_max))
+
+
+def _joined(axis: int) -> Callable[..., Any]:
+    """hstack and dstack, of tensors with such an axis."""
+    return lambda f, xs: concatenate(f, xs, axis)
+
+
+def _append(f: Any, x1: Any, x2: Any, axis: Any = None) -> Any:
+    return concatenate(f, [x1, x2], axis)
 
 
 def _first(data_format: Any) -> bool:
@@ -198,9 +223,21 @@ def _space_to_depth(f: Any, x: Any, block_size: int, data_format: Any = "channel
     return f.transpose(y, (0, 3, 1, 2)) if _first(data_format) else y
 
 
-def _cast(f: Any, x: Any, dtype: Any) -> Any:
+def _dtype_name(dtype: Any) -> str:
     named = dtype if isinstance(dtype, str) or dtype is None else getattr(dtype, "name", dtype)
-    name = arguments.choice("dtype", named, _DTYPES)
+    return arguments.choice("dtype", named, _DTYPES)
+
+
+def _saturate_cast(f: Any, x: Any, dtype: Any) -> Any:
+    name = _dtype_name(dtype)
+    if "int" in name:
+        least, most = np.iinfo(name).min, np.iinfo(name).max
+        x = f.minimum(f.maximum(x, constant("dtype", float(least))), constant("dtype", float(most)))
+    return _cast(f, x, name)
+
+
+def _cast(f: Any, x: Any, dtype: Any) -> Any:
+    name = _dtype_name(dtype)
     if name == "bool":
         return _unary(lambda a: a != 0)(f, x)
     return x if "float" in name else _unary(np.trunc)(f, x)
@@ -210,21 +247,38 @@ def _identity(f: Any, x: Any, **unused: Any) -> Any:
     return x
 
 
-def _normalize(f: Any, x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
-    axes, tiny = (
-        axis_numbers(axis, len(x.shape)),
-        1e-12 if epsilon is None else arguments.number("epsilon", epsilon),
-    )
-    if order != 2:
-        raise UnsupportedLayerError(f"Operation 'normalize' is computed with order=2 only, not {order}.")
-    return host(
-        f, lambda a: a / np.sqrt(np.maximum((a * a).sum(axis=axes, keepdims=True), tiny)), [x], x.shape
-    )
-
-
 def _where(f: Any, condition: Any, x1: Any, x2: Any) -> Any:
     xs = [constant(*pair) for pair in (("condition", condition), ("x1", x1), ("x2", x2))]
     return host(f, lambda c, a, b: np.where(c != 0, a, b), xs, broadcast(xs, "where"))
+
+
+def _select(f: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    made = default
+    if not (isinstance(condlist, (list, tuple)) and isinstance(choicelist, (list, tuple)) and condlist):
+        raise TypeError(
+            f"`condlist` must be a list, and `choicelist` another. Received: condlist={arguments.shown(condlist)}."
+        )
+    if len(condlist) != len(choicelist):
+        raise ValueError(
+            f"`choicelist` must have an entry for each of `condlist`. Received: {len(choicelist)} for {len(condlist)}."
+        )
+    for condition, choice in list(zip(condlist, choicelist, strict=True))[::-1]:
+        made = _where(f, condition, choice, made)
+    return made
+
+
+def _is_close(f: Any, x1: Any, x2: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
+    relative, absolute = arguments.number("rtol", rtol), arguments.number("atol", atol)
+    same = arguments.flag("equal_nan", equal_nan)
+    xs = [constant("x1", x1), constant("x2", x2)]
+    return host(f, lambda a, b: np.isclose(a, b, relative, absolute, same), xs, broadcast(xs, "isclose"))
+
+
+def _is_in(f: Any, x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+    members, turned = constant("x2", x2), arguments.flag("invert", invert)
+    if is_tensor(members):
+        raise mixing("isin")
+    return _unary(lambda a: np.isin(a, members, invert=turned))(f, x1)
 
 
 def _numpy_rows() -> dict[str, Row]:
@@ -235,22 +289,45 @@ def _numpy_rows() -> dict[str, Row]:
         "Power": np.power, "FloorDivide": np.floor_divide, "Mod": np.mod, "Arctan2": np.arctan2,
         "Greater": np.greater, "GreaterEqual": np.greater_equal, "Less": np.less, "LessEqual": np.less_equal,
         "Equal": np.equal, "NotEqual": np.not_equal, "LogicalAnd": np.logical_and, "LogicalOr": np.logical_or,
+        "LogicalXor": np.logical_xor, "Heaviside": np.heaviside, "Hypot": np.hypot, "Logaddexp": np.logaddexp,
+        "Logaddexp2": np.logaddexp2, "Fmax": np.fmax, "Fmin": np.fmin, "Fmod": np.fmod,
+        "DivideNoNan": divide_no_nan,
     }  # fmt: skip
     rows |= {name: Row("numpy", _numpy_binary(function)) for name, function in by_numpy.items()}
     unary = "Absolute Exp Expm1 Log Log10 Log1p Log2 Sqrt Sin Cos Tan Floor Ceil Sign Reciprocal Trunc "
-    unary += "Sinh Cosh Arcsin Arccos Arctan Arcsinh Arccosh Arctanh Cbrt Exp2 Fabs Isnan Isinf Isfinite Sinc"
+    unary += (
+        "Sinh Cosh Arcsin Arccos Arctan Arcsinh Arccosh Arctanh Cbrt Exp2 Fabs Isnan Isinf Isfinite Sinc "
+    )
+    unary += "Deg2rad Rad2deg Isposinf Isneginf Signbit"
     for name in unary.split():
         rows[name] = Row("numpy", _unary(getattr(np, name.lower())))
     rows["Abs"] = rows["Absolute"]
     for name in ("Mean", "Max", "Min", "Sum", "Prod", "Var", "Std", "Amax", "Amin", "Median", "Any", "All"):
-        rows[name] = Row("numpy", _reduction(getattr(np, name.lower())))
+        rows[name] = Row("numpy", reduction(getattr(np, name.lower())))
+    for name in ("Ptp", "Nansum", "Nanprod"):
+        rows[name] = Row("numpy", reduction(getattr(np, name.lower())))
+    for name in ("Nanmean", "Nanmax", "Nanmin", "Nanvar", "Nanstd"):
+        rows[name] = Row("numpy", reduction(getattr(reductions, name.lower())))
+    rows["CountNonzero"] = Row("numpy", reduction(np.count_nonzero))
+    for name in ("Cumsum", "Cumprod", "Nancumsum", "Nancumprod"):
+        rows[name] = Row("numpy", reductions.along(getattr(np, name.lower())))
+    for name in ("Sort", "Argsort", "Diff", "Digitize"):
+        rows[name] = Row("numpy", getattr(orderings, name.lower()))
+    for name in ("Matmul", "Einsum", "Dot", "Inner", "Tensordot"):
+        rows[name] = Row("numpy", getattr(products, name.lower()))
     shapes: dict[str, Callable[..., Any]] = {
         "Reshape": reshape, "Transpose": transpose, "Swapaxes": swapaxes, "Moveaxis": moveaxis,
         "Squeeze": squeeze, "ExpandDims": expand_dims, "Concatenate": concatenate, "Stack": stack,
         "Pad": pad, "GetItem": get_item, "Split": split, "Clip": _clip, "Tile": tile, "Repeat": repeat,
-        "Flip": flip, "Matmul": matmul, "Einsum": einsum, "Where": _where, "Copy": _identity,
+        "Flip": flip, "Where": _where, "Copy": _identity,
         "Roll": roll, "Take": take, "Round": _round, "ZerosLike": _filled(0), "OnesLike": _filled(1),
-        "Argmax": _position(np.argmax), "Argmin": _position(np.argmin),
+        "Argmax": position(np.argmax), "Argmin": position(np.argmin), "TakeAlongAxis": take_along_axis,
+        "BroadcastTo": broadcast_to, "Rot90": rot90, "Tril": triangle(np.tril), "Triu": triangle(np.triu),
+        "ArraySplit": array_split, "Hsplit": split_along(1), "Dsplit": split_along(2),
+        "Hstack": _joined(1), "Dstack": _joined(2), "Append": _append,
+        "Fliplr": lambda f, x: flip(f, x, 1), "Average": reductions.average,
+        "Quantile": reductions.quantile(np.quantile, 1), "Percentile": reductions.quantile(np.percentile, 100),
+        "NanToNum": _nan_to_num, "FullLike": _full_like, "Select": _select, "Isclose": _is_close, "IsIn": _is_in,
     }  # fmt: skip
     rows |= {name: Row("numpy", lower) for name, lower in shapes.items()}
     rows["LogicalNot"] = Row("numpy", _unary(lambda a: a == 0))
@@ -276,21 +353,39 @@ def _other_rows() -> dict[str, Row]:
     rows["AveragePool"] = Row("nn", _pool("average_pool2d"))
     rows["DepthToSpace"] = Row("nn", _depth_to_space)
     rows["SpaceToDepth"] = Row("nn", _space_to_depth)
-    rows["Normalize"] = Row("nn", _normalize)
+    rows["Normalize"] = Row("nn", reductions.normalize)
+    rows["Moments"] = Row("nn", reductions.moments)
+    rows["BatchNorm"] = Row("nn", batch_normalization)
+    rows["LayerNorm"] = Row("nn", layer_normalization)
+    rows["RMSNorm"] = Row("nn", rms_normalization)
+    rows["OneHot"] = Row("nn", orderings.one_hot)
+    rows["DotProductAttention"] = Row("nn", products.dot_product_attention)
+    rows["Unfold"] = Row("nn", unfold)
     rows["AdaptiveMaxPool"] = Row("nn", adaptive_pool("max"))
     rows["AdaptiveAveragePool"] = Row("nn", adaptive_pool("average"))
-    rows["Conv"] = Row("nn", convolve("conv2d"))
-    rows["DepthwiseConv"] = Row("nn", convolve("depthwise_conv2d"))
-    rows["SeparableConv"] = Row("nn", convolve("separable_conv2d"))
+    rows["Conv"] = Row("nn", conv)
+    rows["DepthwiseConv"] = Row("nn", depthwise_conv)
+    rows["SeparableConv"] = Row("nn", separable_conv)
+    rows["ConvTranspose"] = Row("nn", conv_transpose)
     rows["Resize"] = Row("image", resize)
     rows["PadImages"] = Row("image", pad_images)
     rows["CropImages"] = Row("image", crop_images)
     rows["RGBToGrayscale"] = Row("image", rgb_to_grayscale)
+    rows["RGBToHSV"] = Row("image", rgb_to_hsv)
+    rows["HSVToRGB"] = Row("image", hsv_to_rgb)
+    rows["ExtractPatches"] = Row("image", extract_patches)
+    rows["SobelEdges"] = Row("image", sobel_edges)
+    rows["GaussianBlur"] = Row("image", gaussian_blur)
     rows["Slice"] = Row("core", slice_at)
     rows["Unstack"] = Row("core", unstack)
-    rows["Logsumexp"] = Row("math", _reduction(_logsumexp))
+    rows["Logsumexp"] = Row("math", reduction(reductions.logsumexp))
     rows["Cast"] = Row("core", _cast)
+    rows["SaturateCast"] = Row("core", _saturate_cast)
     rows["ConvertToTensor"] = rows["StopGradient"] = Row("core", _identity)
+    rows["TopK"] = Row("math", orderings.top_k)
+    rows["Norm"] = Row("linalg", reductions.norm)
+    rows["Erf"] = Row("math", _unary(_erf))
+    rows["Erfc"] = Row("math", _unary(np.vectorize(math.erfc, otypes=[np.float32])))
     rows["Rsqrt"] = Row("math", _unary(lambda a: 1 / np.sqrt(a)))
     return rows
 

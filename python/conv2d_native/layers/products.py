@@ -1,4 +1,4 @@
-"""Products among the operations of `keras.ops`: matmul and einsum, image by image.
+"""Products among the operations of `keras.ops`: matmul, dot, tensordot, einsum, attention, image by image.
 
 Functions of `f`, the interpreter, and of tensors whose first axis is the batch. What would mix the images of a batch
 is refused.
@@ -6,15 +6,17 @@ is refused.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import shapes
+from .. import arguments, shapes
 from ..arguments import shown
-from .array_operations import constant, host, is_tensor, mixing
+from ..errors import UnsupportedLayerError
+from .array_operations import constant, host, integer_list, is_listed, is_tensor, mixing
 
 _TERM = r"[A-Za-z]*(?:\.{3}[A-Za-z]*)?"
 _WRITTEN = re.compile(rf"({_TERM}(?:,{_TERM})*)->({_TERM})")
@@ -33,6 +35,110 @@ def matmul(f: Any, x1: Any, x2: Any) -> Any:
         )
     between = shapes.broadcast([a.shape[1:-2], b.shape[1:-2]])
     return host(f, np.matmul, [a, b], (None, *between, a.shape[-2], b.shape[-1]))
+
+
+def dot(f: Any, x1: Any, x2: Any) -> Any:
+    a, b = constant("x1", x1), constant("x2", x2)
+    if 0 in (len(a.shape), len(b.shape)):
+        return f.multiply(a, b)
+    return tensordot(f, a, b, [[-1], [-min(2, len(b.shape))]])
+
+
+def inner(f: Any, x1: Any, x2: Any) -> Any:
+    a, b = constant("x1", x1), constant("x2", x2)
+    if 0 in (len(a.shape), len(b.shape)):
+        return f.multiply(a, b)
+    return tensordot(f, a, b, [[-1], [-1]])
+
+
+def tensordot(f: Any, x1: Any, x2: Any, axes: Any = 2) -> Any:
+    """Of a tensor and a constant: a dense layer over the axes that are summed."""
+    x, kernel = constant("x1", x1), constant("x2", x2)
+    pairs = _summed_axes(axes, len(x.shape), len(kernel.shape))
+    if not is_tensor(x) and len(pairs[0]) == len(x.shape):
+        x, kernel, pairs = kernel, x, pairs[::-1]
+    if not is_tensor(x) or is_tensor(kernel) or 0 in pairs[0]:
+        raise mixing("tensordot")
+    sizes, others = ([n.shape[i] for i in each] for n, each in zip((x, kernel), pairs, strict=True))
+    if sizes != others:
+        raise ValueError(
+            f"`axes` must name axes of the same sizes. Received: axes={shown(axes)} for shapes {tuple(x.shape)} and "
+            f"{tuple(kernel.shape)}."
+        )
+    kept, new = (
+        [i for i in range(len(n.shape)) if i not in p] for n, p in zip((x, kernel), pairs, strict=True)
+    )
+    shape = [*(x.shape[i] for i in kept[1:]), *(kernel.shape[i] for i in new)]
+    matrix = kernel.transpose([*pairs[1], *new]).reshape(math.prod(sizes), -1)
+    y = f.reshape(f.transpose(x, [*kept, *pairs[0]]), (-1, *(x.shape[i] for i in kept[1:]), len(matrix)))
+    return f.reshape(f.dense(y, matrix), (-1, *arguments.result_shape(tuple(shape))))
+
+
+def _summed_axes(axes: Any, rank: int, other: int) -> list[list[int]]:
+    """The axes of both operands that tensordot sums over."""
+    if not is_listed(axes):
+        n = arguments.integer("axes", axes, 0)
+        if n > min(rank, other):
+            raise ValueError(f"`axes` must be at most {min(rank, other)}. Received: axes={n}.")
+        return [list(range(rank - n, rank)), list(range(n))]
+    if len(axes) == 2:
+        given = zip((rank, other), axes, strict=True)
+        pairs = [
+            [arguments.axis("axes", i, n) for i in integer_list("axes", each, None)] for n, each in given
+        ]
+        if len(pairs[0]) == len(pairs[1]) and all(len(set(pair)) == len(pair) for pair in pairs):
+            return pairs
+    raise ValueError(f"`axes` must be an integer or two lists of as many axes. Received: axes={shown(axes)}.")
+
+
+def dot_product_attention(
+    f: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: Any = None,
+    is_causal: bool = False,
+    flash_attention: Any = None,
+    attn_logits_soft_cap: Any = None,
+) -> Any:
+    """softmax(query key^T scale + bias) value for (batch, entries, heads, depth); `scale`: 1 / sqrt(depth)."""
+    if attn_logits_soft_cap is not None:
+        raise UnsupportedLayerError("Attention is computed without `attn_logits_soft_cap` here.")
+    _, entries, heads, depth = query.shape if len(query.shape) == 4 else (0, 0, 0, 0)
+    _, others, groups, _ = key.shape if len(key.shape) == 4 else (0, 0, 0, 0)
+    fits = groups and heads % groups == 0 and tuple(key.shape[1:]) == (others, groups, depth)
+    if not fits or tuple(value.shape[1:-1]) != (others, groups):
+        raise ValueError(
+            "`query`, `key` and `value` must have shapes (batch, entries, heads, depth), of as many heads and as deep. "
+            f"Received: shapes {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}."
+        )
+    gain = depth**-0.5 if scale is None else arguments.number("scale", scale)
+    causal = arguments.flag("is_causal", is_causal)
+    added = [constant(*pair) for pair in (("bias", bias), ("mask", mask)) if pair[1] is not None]
+    for each in added:
+        wanted = (heads, entries, others)
+        if shapes.broadcast([each.shape[-3:], wanted]) != wanted or len(each.shape) > 4:
+            raise ValueError(
+                f"`bias` and `mask` must be broadcast to {(None, *wanted)}. Received: shape {tuple(each.shape)}."
+            )
+        if len(each.shape) < 4 if is_tensor(each) else len(each.shape) == 4 and each.shape[0] != 1:
+            raise mixing("dot_product_attention")
+
+    def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        k, v = (np.repeat(a, heads // groups, axis=2).swapaxes(1, 2) for a in (k, v))
+        logits = np.matmul(q.swapaxes(1, 2), k.swapaxes(2, 3)) * np.float32(gain)
+        if bias is not None:
+            logits = logits + rest[0]
+        seen = np.tri(entries, others, dtype=bool) if causal else np.bool_(True)
+        if mask is not None:
+            seen = seen & (rest[-1] != 0)
+        logits = np.where(seen, logits, np.finfo(np.float32).min * np.float32(0.7))
+        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.matmul(weights / weights.sum(axis=-1, keepdims=True), v).swapaxes(1, 2)
+
+    return host(f, attend, [query, key, value, *added], (None, entries, heads, value.shape[-1]))
 
 
 def einsum(f: Any, *operands: Any, subscripts: str, **unused: Any) -> Any:

@@ -80,7 +80,10 @@ _LEFT_OUT = {  # TensorFlow's words that change nothing with these values
     "adjoint_b": (False,), "a_is_sparse": (False,), "b_is_sparse": (False,), 
     "preserve_aspect_ratio": (False,), "validate_indices": (None, True), "batch_dims": (0,), "dim": (None,),
 }  # fmt: skip
-OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "indices", "constant_values"}
+OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "indices", "constant_values",
+            "a", "atol", "beta", "bias", "bins", "choicelist", "condlist", "default", "depthwise_kernel",
+            "fill_value", "gamma", "kernel", "mask", "mean", "offset", "pointwise_kernel", "q", "query", "rtol",
+            "scale", "value", "variance", "weights"}  # fmt: skip
 _ORDERS = {"NHWC": "channels_last", "NCHW": "channels_first"}
 _PREFIXES = (
     "",
@@ -144,6 +147,9 @@ _TRANSLATED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "AveragePool": _pooling,
     "Split": _sections,
     "Pad": _padded,
+    "Normalize": lambda words: (
+        words | {"epsilon": words.get("epsilon", 1e-12) ** 0.5}
+    ),  # TensorFlow's is of squares
     "Gelu": lambda words: {"approximate": False} | words,
     "Add": lambda words: {
         key: value for key, value in words.items() if (key, value) != ("data_format", None)

@@ -1,0 +1,71 @@
+"""What orders values among the operations of `keras.ops`: sorting, the largest, differences, bins, one-hot places.
+
+Functions of `f`, the interpreter, and of tensors whose first axis is the batch. Positions come out as float32, like
+every output. What would mix the images of a batch is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..arguments import shown
+from ..errors import UnsupportedLayerError
+from .array_operations import constant, host, is_tensor, one_axis, replaced
+
+
+def sort(f: Any, x: Any, axis: Any = -1) -> Any:
+    number = one_axis(axis, len(x.shape))
+    return host(f, lambda a: np.sort(a, number), [x], x.shape)
+
+
+def argsort(f: Any, x: Any, axis: Any = -1) -> Any:
+    number = one_axis(axis, len(x.shape))
+    return host(f, lambda a: np.argsort(a, number, kind="stable"), [x], x.shape)
+
+
+def largest_places(a: np.ndarray, k: int) -> np.ndarray:
+    """Where the `k` largest values along the last axis are, largest first, the first of equal ones first."""
+    return np.argsort(-a, axis=-1, kind="stable")[..., :k]
+
+
+def top_k(f: Any, x: Any, k: Any, sorted: bool = True) -> list[Any]:
+    """Values and their places, in order whatever `sorted` says."""
+    last = one_axis(-1, len(x.shape))
+    count = arguments.integer("k", k)
+    if count > x.shape[last]:
+        raise ValueError(f"`k` must be at most {x.shape[last]}. Received: k={count}.")
+
+    def values(a: np.ndarray) -> np.ndarray:
+        made: np.ndarray = np.take_along_axis(a, largest_places(a, count), axis=-1)
+        return made
+
+    shape = replaced(x.shape, last, count)
+    return [host(f, step, [x], shape) for step in (values, lambda a: largest_places(a, count))]
+
+
+def one_hot(f: Any, x: Any, num_classes: Any, axis: Any = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    if arguments.flag("sparse", sparse):
+        raise UnsupportedLayerError("Operation 'one_hot' makes no sparse tensors here.")
+    number, count = one_axis(axis, len(x.shape) + 1), arguments.integer("num_classes", num_classes)
+    shape = (*x.shape[:number], count, *x.shape[number:])
+
+    def ones(a: np.ndarray) -> np.ndarray:
+        return np.moveaxis(np.trunc(a)[..., np.newaxis] == np.arange(count, dtype=np.float32), -1, number)
+
+    return host(f, ones, [x], shape)
+
+
+def diff(f: Any, a: Any, n: Any = 1, axis: Any = -1) -> Any:
+    number, times = one_axis(axis, len(a.shape)), arguments.integer("n", n, 0)
+    shape = replaced(a.shape, number, max(a.shape[number] - times, 0))
+    return host(f, lambda x: np.diff(x, times, number), [a], shape)
+
+
+def digitize(f: Any, x: Any, bins: Any) -> Any:
+    edges = constant("bins", bins)
+    if is_tensor(edges) or edges.ndim != 1 or not (edges[1:] >= edges[:-1]).all():
+        raise ValueError(f"`bins` must be rising numbers. Received: bins={shown(bins)}.")
+    return host(f, lambda a: np.searchsorted(edges, a, side="right"), [x], x.shape)

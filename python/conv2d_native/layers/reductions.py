@@ -1,0 +1,183 @@
+"""Reductions among the operations of `keras.ops`: sums, moments, norms, quantiles, positions along axes of an image.
+
+Functions of `f`, the interpreter, and of tensors whose first axis is the batch. What would mix the images of a batch
+is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..arguments import shown
+from ..errors import UnsupportedLayerError
+from .array_operations import axis_numbers, constant, host, integer_list, is_tensor, one_axis, reduced
+
+_QUANTILES = ("linear", "lower", "higher", "midpoint", "nearest")
+_MATRIX_ORDERS = (None, "fro", "nuc", 1, -1, 2, -2, float("inf"), float("-inf"))
+
+
+def position(function: Callable[..., Any]) -> Callable[..., Any]:
+    """argmax and argmin along one axis. Positions come out as float32, like every output."""
+
+    def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
+        axes = axis_numbers(axis, len(x.shape))
+        if len(axes) != 1:
+            raise UnsupportedLayerError(f"Operation '{function.__name__}' takes one axis of an image's here.")
+        keep = arguments.flag("keepdims", keepdims)
+        step = partial(function, axis=axes[0], keepdims=keep)
+        return host(f, step, [x], reduced(x.shape, axes, keep))
+
+    return lower
+
+
+def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's `function(x, axis, keepdims)`."""
+    kind = {"mean": "mean", "max": "max", "amax": "max", "sum": "sum"}.get(function.__name__)
+    limit = {"max": "maximum", "min": "minimum"}.get(function.__name__)
+
+    def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
+        initial = unused.pop("initial", None) if limit else None
+        edge = None if initial is None else arguments.number("initial", initial)
+        if any(value is not None for value in unused.values()):
+            raise UnsupportedLayerError(
+                f"Operation '{function.__name__}' takes axis and keepdims only: {unused}."
+            )
+        axes = axis_numbers(axis, len(x.shape))
+        keep = arguments.flag("keepdims", keepdims)
+        if kind:
+            made = f.reduce(x, kind, axes, keep)
+        else:
+            made = host(f, partial(function, axis=axes, keepdims=keep), [x], reduced(x.shape, axes, keep))
+        return made if edge is None else getattr(f, str(limit))(made, constant("initial", edge))
+
+    return lower
+
+
+def logsumexp(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+    top = a.max(axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.float32(0))
+    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    made: np.ndarray = total if keepdims else total.squeeze(axis)
+    return made
+
+
+def nanmean(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+    """NumPy's, which warns where nothing but NaN is met."""
+    made: np.ndarray = np.nansum(a, axis=axis, keepdims=keepdims) / (~np.isnan(a)).sum(
+        axis=axis, keepdims=keepdims, dtype=np.float32
+    )
+    return made
+
+
+def nanvar(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+    """NumPy's, which warns where nothing but NaN is met."""
+    return nanmean(np.square(a - nanmean(a, axis, True)), axis, keepdims)
+
+
+def nanstd(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+    """NumPy's, which warns where nothing but NaN is met."""
+    made: np.ndarray = np.sqrt(nanvar(a, axis, keepdims))
+    return made
+
+
+def nanmax(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+    """NumPy's, which warns where nothing but NaN is met."""
+    made: np.ndarray = np.fmax.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return made
+
+
+def nanmin(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+    """NumPy's, which warns where nothing but NaN is met."""
+    made: np.ndarray = np.fmin.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return made
+
+
+def average(f: Any, x: Any, axis: Any = None, weights: Any = None) -> Any:
+    """`weights`: none, a vector along one axis, or as many as `x` has."""
+    axes = axis_numbers(axis, len(x.shape))
+    if weights is None:
+        return f.reduce(x, "mean", axes)
+    w = constant("weights", weights)
+    vector = not is_tensor(w) and len(axes) == 1 and w.shape == (x.shape[axes[0]],)
+    if vector:
+        w = w.reshape([-1 if i == axes[0] else 1 for i in range(len(x.shape))])
+    elif tuple(w.shape[1:]) != tuple(x.shape[1:]) or not (is_tensor(w) or w.shape[0] == 1):
+        raise ValueError(
+            "`weights` must be a vector along the axis, or have the shape of `x`, constants with a batch of 1. "
+            f"Received: weights of shape {tuple(w.shape)} for x of shape {tuple(x.shape)}."
+        )
+
+    def mean(a: np.ndarray, b: np.ndarray) -> Any:
+        return (a * b).sum(axes) / b.sum(axes)
+
+    return host(f, mean, [x, w], reduced(x.shape, axes, False))
+
+
+def quantile(function: Callable[..., Any], most: float) -> Callable[..., Any]:
+    """np.quantile or np.percentile, whose numbers end at `most`."""
+
+    def lower(
+        f: Any, x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+    ) -> Any:
+        part = constant("q", q)
+        if is_tensor(part) or part.ndim:
+            raise UnsupportedLayerError(f"Operation '{function.__name__}' takes one number here: `q`.")
+        if not 0 <= part <= most:
+            raise ValueError(f"`q` must be from 0 to {most:g}. Received: q={shown(q)}.")
+        word = arguments.choice("method", method, _QUANTILES)
+        axes, keep = axis_numbers(axis, len(x.shape)), arguments.flag("keepdims", keepdims)
+        step = partial(function, q=float(q), axis=axes, method=word, keepdims=keep)
+        return host(f, step, [x], reduced(x.shape, axes, keep))
+
+    return lower
+
+
+def moments(f: Any, x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> list[Any]:
+    """Mean and variance."""
+    return [reduction(function)(f, x, axes, keepdims) for function in (np.mean, np.var)]
+
+
+def norm(f: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Of vectors along one axis, of matrices along two; without `ord` also along all axes of an image."""
+    axes, keep = axis_numbers(axis, len(x.shape)), arguments.flag("keepdims", keepdims)
+    number = isinstance(ord, (int, float)) and not isinstance(ord, bool)
+    known = number if len(axes) == 1 else len(axes) == 2 and (number or isinstance(ord, str))
+    if ord is not None and not (known and (len(axes) == 1 or ord in _MATRIX_ORDERS)):
+        raise ValueError(
+            "`ord` must be None, a number for one axis, or for two axes one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf. "
+            f"Received: ord={shown(ord)} for {len(axes)} axes."
+        )
+    shape = reduced(x.shape, axes, keep)
+    if ord is None or ord == "fro" or (ord == 2 and len(axes) == 1):
+        return f.apply(np.sqrt, [f.reduce(f.multiply(x, x), "sum", axes, keep)], shape)
+    order = [a % len(x.shape) for a in integer_list("axis", axis, None)]
+    place = order[0] if len(order) == 1 else tuple(order)
+    kind = arguments.number("ord", ord) if number else ord
+    return host(f, lambda a: np.linalg.norm(a, kind, place, keep), [x], shape)
+
+
+def normalize(f: Any, x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
+    """x / norm, where that is above `epsilon` (1e-7)."""
+    least = 1e-7 if epsilon is None else arguments.number("epsilon", epsilon)
+    number = arguments.integer("order", order)
+    length = norm(f, x, None if number == 2 else number, axis, True)
+    return f.divide(x, f.maximum(length, constant("epsilon", least)))
+
+
+def along(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Running sums and products along one axis."""
+
+    def lower(f: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
+        if dtype not in (None, "float32"):
+            raise UnsupportedLayerError(
+                f"Operation '{function.__name__}' is computed in float32 only, not {shown(dtype)}."
+            )
+        number = one_axis(axis, len(x.shape))
+        return host(f, lambda a: function(a, axis=number), [x], x.shape)
+
+    return lower
