@@ -14,12 +14,14 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import functional
-from .layers.operation_table import OPERATIONS, divide_no_nan
+from .layers.operation_table import OPERATIONS
+from .layers.operation_table import divide_no_nan as _divide_no_nan
 from .layers.operations import Operation
 from .layers.symbolic import KerasTensor, is_symbolic
 from .layers.tensorflow_names import OPERANDS
@@ -43,9 +45,10 @@ def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fal
 
 
 _BY_NUMPY: dict[str, Callable[..., Any]] = {
-    "norm": np.linalg.norm,
-    "divide_no_nan": divide_no_nan,
+    "argsort": partial(np.argsort, kind="stable"),
+    "divide_no_nan": _divide_no_nan,
     "moments": _moments,
+    "norm": np.linalg.norm,
 }
 _OWN = (
     "batch_normalization",
@@ -210,12 +213,14 @@ def _as_array(value: Any) -> Any:
 
 
 def _node(class_name: str, parameters: list[inspect.Parameter], given: dict[str, Any]) -> Any:
-    """Record the operation: operands are arguments of the call, everything else its settings."""
+    """Record the operation: operands, given or not, are arguments of the call, everything else its settings."""
     operands: list[Any] = []
     named: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     for parameter in parameters:
-        value = given.get(parameter.name, parameter.empty)
+        value = given.get(
+            parameter.name, parameter.default if parameter.name in OPERANDS else parameter.empty
+        )
         if value is parameter.empty:
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:

@@ -202,7 +202,8 @@ def revive(value: Any, tensors: Any, depth: int = 0) -> Any:
     if class_name == "__ellipsis__" or value.get("type") == "Ellipsis":
         return Ellipsis
     if class_name in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
-        return np.asarray(config.get("value"), np.float32)
+        whole = str(config.get("dtype")).startswith(("int", "uint"))
+        return np.asarray(config.get("value"), np.int64 if whole else np.float32)
     if class_name == "DTypePolicy" and isinstance(config, Mapping):
         return config.get("name")
     if class_name in ("__lambda__", "function", "__typespec__"):
