@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -100,8 +101,49 @@ def test_functions_for_activations_keep_shapes_and_give_numbers():
         with pytest.raises(error, match=text):
             cn.model_from_json(entry, {"odd": function})(x)
     np.testing.assert_array_equal(cn.model_from_json(entry, {"odd": np.ones_like})(x), np.ones((2, 2)))
-    with pytest.raises(TypeError, match=r"must be a name, .* Put a layer of the function, Lambda, behind"):
-        L.Dense(2, activation=lambda x: x * x)
+
+
+def cube(x):
+    return x**3
+
+
+def test_functions_as_activations(tmp_path):
+    x = RNG.random((2, 3), np.float32)
+    for function in (
+        cube,
+        np.tanh,
+        cn.ops.tanh,
+        lambda x: cn.ops.sigmoid(x) * 2,
+        partial(np.clip, a_min=0, a_max=1),
+    ):
+        model = cn.Sequential([L.Dense(2, activation=function, input_shape=(3,)), L.Activation(function)])
+        wanted = function(np.asarray(function(x @ model.get_weights()[0])))
+        np.testing.assert_allclose(model(x), wanted, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(cn.dense(x, np.eye(3), activation=function), function(x), rtol=1e-5)
+    model = cn.Sequential([L.Dense(2, activation=cube, input_shape=(3,))])
+    model.save(tmp_path / "m.keras")
+    for again in (cn.load_model(tmp_path / "m.keras", {"cube": cube}), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again(x), model(x))
+    for function, word in ((lambda x: x, "lambda"), (partial(np.clip, a_min=0, a_max=1), "partial")):
+        model = cn.Sequential([L.Dense(2, activation=function, input_shape=(3,))])
+        with pytest.raises(ValueError, match=f"activation that is a {word} has no name to be stored by"):
+            model.save(tmp_path / "none.keras")
+        assert not (tmp_path / "none.keras").exists()
+    with pytest.raises(TypeError, match="must be a name, None, a function or an activation layer"):
+        L.Dense(2, activation=L.BatchNormalization())
+
+
+def test_two_functions_of_one_name_are_not_mixed_up():
+    def made(power):
+        def act(x):
+            return x**power
+
+        return act
+
+    model = cn.Sequential([L.Dense(2, activation=made(n)) for n in (2, 3)])
+    model.build((None, 3))
+    with pytest.raises(ValueError, match="called 'act'"):
+        cn.models.clone_model(model)
 
 
 def test_custom_layers_inside_wrappers():

@@ -10,6 +10,7 @@ from conv2d_native import layers, ops
 
 S = cn.Input((3, 4, 5))
 X = np.random.default_rng(4).standard_normal((2, 3, 4, 5)).astype(np.float32)
+TABLE = np.ones((4, 5, 2), np.float32)
 BY_AXIS = ("max", "mean", "min", "std", "argmax", "expand_dims", "squeeze", "flip", "median")
 
 
@@ -81,6 +82,66 @@ def test_one_axis_that_is_none(axis):
         (lambda: ops.add(S, [None] * 5), "x2"),
         (lambda: ops.clip(S, "0", 1), "x_min"),
         (lambda: ops.where(S, None, S), "x1"),
+        (lambda: ops.broadcast_to(S, (None, 3, 4, 6)), "shape"),
+        (lambda: ops.broadcast_to(S, (None, 3, 4, 5.0)), "shape"),
+        (lambda: ops.tensordot(S, TABLE, axes=-1), "axes"),
+        (lambda: ops.tensordot(S, TABLE, axes=9), "axes"),
+        (lambda: ops.tensordot(S, TABLE, axes=[[1], [0, 1]]), "axes"),
+        (lambda: ops.tensordot(S, TABLE, axes=[[1, 1], [0, 1]]), "axes"),
+        (lambda: ops.tensordot(S, TABLE, axes=[[1], [1]]), "axes"),
+        (lambda: ops.dot(S, "1"), "x2"),
+        (lambda: ops.norm(S, ord="fro", axis=1), "ord"),
+        (lambda: ops.norm(S, ord=3, axis=(1, 2)), "ord"),
+        (lambda: ops.norm(S, ord=[1], axis=1), "ord"),
+        (lambda: ops.norm(S, ord=10**400, axis=1), "ord"),
+        (lambda: ops.norm(S, axis=1, keepdims=np.ones(2)), "keepdims"),
+        (lambda: ops.normalize(S, order=0), "order"),
+        (lambda: ops.normalize(S, order=1.5), "order"),
+        (lambda: ops.normalize(S, epsilon="1"), "epsilon"),
+        (lambda: ops.moments(S, axes=[1, 1]), "axis"),
+        (lambda: ops.top_k(S, 0), "k"),
+        (lambda: ops.top_k(S, 6), "k"),
+        (lambda: ops.top_k(S, 2.0), "k"),
+        (lambda: ops.one_hot(S, -1), "num_classes"),
+        (lambda: ops.one_hot(S, 3, axis=9), "axis"),
+        (lambda: ops.extract_patches(S, 0), "size"),
+        (lambda: ops.extract_patches(S, (2, 2, 2)), "size"),
+        (lambda: ops.extract_patches(S, 2, strides=-1), "strides"),
+        (lambda: ops.extract_patches(S, 2, padding="full"), "padding"),
+        (lambda: ops.extract_patches(S, 2, data_format="NHWC"), "data_format"),
+        (lambda: ops.unfold(S, 2, padding=-1), "padding"),
+        (lambda: ops.gaussian_blur(S, 256), "kernel_size"),
+        (lambda: ops.gaussian_blur(S, 3, (0.0, 1.0)), "sigma"),
+        (lambda: ops.gaussian_blur(S, 3, 1.0), "sigma"),
+        (lambda: ops.rgb_to_hsv(S), "images"),
+        (lambda: ops.sobel_edges(S[:, :1]), "images"),
+        (lambda: ops.layer_normalization(S, np.ones(4), axis=(1, 2)), "gamma"),
+        (lambda: ops.layer_normalization(S, epsilon="1"), "epsilon"),
+        (lambda: ops.batch_normalization(S, np.ones(4), np.ones(5), -1), "mean"),
+        (lambda: ops.batch_normalization(S, np.ones(5), np.ones(5), 4), "axis"),
+        (lambda: ops.dot_product_attention(S, S[:, :, :3], S), "query`, `key` and `value"),
+        (lambda: ops.dot_product_attention(S, S, S, bias=np.ones(2)), "bias` and `mask"),
+        (lambda: ops.dot_product_attention(S, S, S, scale="1"), "scale"),
+        (lambda: ops.take_along_axis(S, np.ones((1, 3, 4, 2)), axis=-1), "indices"),
+        (lambda: ops.take_along_axis(S, [[[[0]]], [[[1]]]], axis=-1), "indices"),
+        (lambda: ops.diff(S, n=-1), "n"),
+        (lambda: ops.digitize(S, [1.0, 0.0]), "bins"),
+        (lambda: ops.digitize(S, [[1.0]]), "bins"),
+        (lambda: ops.nan_to_num(S, nan="0"), "nan"),
+        (lambda: ops.quantile(S, 1.5, axis=1), "q"),
+        (lambda: ops.percentile(S, -1, axis=1), "q"),
+        (lambda: ops.quantile(S, 0.5, axis=1, method="weibull"), "method"),
+        (lambda: ops.average(S, axis=1, weights=np.ones(4)), "weights"),
+        (lambda: ops.max(S, axis=1, initial="0"), "initial"),
+        (lambda: ops.full_like(S, "0"), "fill_value"),
+        (lambda: ops.isclose(S, S, rtol=None), "rtol"),
+        (lambda: ops.isin(S, ["a"]), "x2"),
+        (lambda: ops.select(S, [S]), "condlist"),
+        (lambda: ops.select([S > 0], [S, S]), "choicelist"),
+        (lambda: ops.saturate_cast(S, "int9"), "dtype"),
+        (lambda: ops.rot90(S, axes=(1, 1)), "axes"),
+        (lambda: ops.rot90(S, k=0.5, axes=(1, 2)), "k"),
+        (lambda: ops.tril(S, k=2**40), "k"),
         (lambda: ops.concatenate([S, None], axis=1), "xs"),
     ],
 )
@@ -124,6 +185,29 @@ def test_indices_that_are_none():
         lambda t: ops.cast(t, np.float32),
         lambda t: ops.cast(t, "bool"),
         lambda t: ops.normalize(t, axis=-1),
+        lambda t: ops.norm(t, ord=np.inf, axis=np.int64(-1)),
+        lambda t: ops.tensordot(t, TABLE, axes=((-2, -1), (0, 1))),
+        lambda t: ops.dot(t, TABLE[0]),
+        lambda t: ops.sort(t, axis=1),
+        lambda t: ops.argsort(ops.round(t)),
+        lambda t: ops.cumsum(t, axis=-1),
+        lambda t: ops.top_k(t, np.int64(2))[0],
+        lambda t: ops.one_hot(ops.argmax(t, axis=-1), 5),
+        lambda t: ops.quantile(t, np.float32(0.25), axis=[1, 3]),
+        lambda t: ops.average(t, axis=2, weights=[1, 2, 3, 4]),
+        lambda t: ops.select([t > 1, t < 0], [t, 2.0], -1),
+        lambda t: ops.isclose(t, 0, atol=0.5),
+        lambda t: ops.take_along_axis(t, ops.argsort(t, axis=1), axis=1),
+        lambda t: ops.moments(t, axes=[1, 2], keepdims=True)[1],
+        lambda t: ops.rms_normalization(t, np.arange(5), axis=-1),
+        lambda t: ops.layer_normalization(t, beta=np.arange(5)),
+        lambda t: ops.batch_normalization(t, np.ones(4), np.ones(4), axis=2),
+        lambda t: ops.divide_no_nan(t, ops.relu(t)),
+        lambda t: ops.array_split(t, 2, axis=1)[0],
+        lambda t: ops.dstack([t, t]),
+        lambda t: ops.append(t, t, axis=3),
+        lambda t: ops.conv(t, np.ones((2, 2, 5, 3), np.float32), 1, "same"),
+        lambda t: ops.extract_patches(t, (1, 2), strides=np.int64(2)),
     ],
 )  # fmt: skip
 def test_what_is_right_stays_right(call):
@@ -141,6 +225,12 @@ def test_what_is_right_stays_right(call):
         lambda: ops.power(S, cn.Input((4, 5))),
         lambda: ops.power(S, np.ones((2, 3, 4, 5))),
         lambda: ops.matmul(cn.Input((2,)), cn.Input((3,))),
+        lambda: ops.dot(S, S),
+        lambda: ops.tensordot(S, TABLE, axes=[[0], [0]]),
+        lambda: ops.tensordot(TABLE, S, axes=[[1], [3]]),
+        lambda: ops.tril(cn.Input((5,))),
+        lambda: ops.isin(S, S),
+        lambda: ops.rms_normalization(S, cn.Input((5,))),
     ],
 )
 def test_images_are_not_mixed(call):
@@ -156,6 +246,34 @@ def test_ranks_and_sizes_are_bounded():
     refused(lambda: layers.Flatten()(large), "2147483647 entries", "flatten", re.escape("(None, 4294967296)"))
     refused(lambda: ops.repeat(large, 2**16, axis=1), "2147483647 entries")
     refused(lambda: ops.unstack(large, axis=1), "at most 1024 tensors")
+    refused(lambda: ops.array_split(large, 2000, axis=1), "at most 1024 tensors")
+    images = cn.Input((2**16, 2**16, 4))
+    refused(lambda: ops.extract_patches(images, 2**15), "2147483647 entries")
+    refused(lambda: ops.extract_patches(images, 2, 1, 2**40, "same"), "2147483647 entries")
+    refused(lambda: ops.unfold(images, 1), "2147483647 entries")
+    refused(lambda: ops.broadcast_to(images[:, :1], (None, 2**40, 2**16, 4)), "`shape` must be at most")
+    refused(lambda: ops.one_hot(images, 2**31), "`num_classes` must be at most")
+    refused(lambda: ops.diff(S, n=5), "would be zero")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.broadcast_to(S, (6, 3, 4, 5, 5)),
+        lambda: ops.cumsum(S),
+        lambda: ops.sort(S, axis=0),
+        lambda: ops.argsort(S, axis=None),
+        lambda: ops.norm(S),
+        lambda: ops.quantile(S, [0.1, 0.2], axis=1),
+        lambda: ops.rot90(S),
+        lambda: ops.tile(S, (2, 1, 1, 1)),
+        lambda: ops.one_hot(S, 3, axis=0),
+        lambda: ops.cumsum(S, axis=1, dtype="int32"),
+        lambda: ops.batch_normalization(S, cn.Input((5,)), np.ones(5), -1),
+    ],
+)
+def test_what_is_not_computed_is_said(call):
+    refused(call, "batch axis|here|float32 only", error=cn.UnsupportedLayerError)
 
 
 def test_numbers_and_flags_name_their_argument():

@@ -1,16 +1,19 @@
 """Operations of keras.ops as nodes, against NumPy and against the layers that compute the same."""
 
+import math
+
 import numpy as np
 import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
 from conv2d_native.layers.operations import Operation
-from oracle import conv2d, depthwise_conv2d
+from oracle import conv2d, conv2d_transpose, depthwise_conv2d
 
 RNG = np.random.default_rng(8)
 X = RNG.standard_normal((3, 6, 5, 4)).astype(np.float32)
 KERNEL = RNG.standard_normal((3, 3, 4, 2)).astype(np.float32)
+TABLE = RNG.standard_normal((5, 4, 6)).astype(np.float32)
 POINTS = RNG.standard_normal((1, 1, 8, 5)).astype(np.float32)
 
 CASES = [
@@ -43,6 +46,63 @@ CASES = [
     ("SeparableConv", {}, [KERNEL, POINTS], lambda x: conv2d(depthwise_conv2d(x, KERNEL), POINTS)),
     ("AdaptiveMaxPool", {"output_size": [3, 2]}, [], lambda x: L.AdaptiveMaxPooling2D((3, 2))(x)),
     ("AdaptiveAveragePool", {"output_size": 2}, [], lambda x: L.AdaptiveAveragePooling2D(2)(x)),
+    ("BroadcastTo", {"shape": [None, 6, 5, 4]}, [], lambda x: x),
+    ("Dot", {}, [TABLE], lambda x: np.tensordot(x, TABLE, [[3], [1]])),
+    ("Dot", {}, [TABLE[0, :, 0]], lambda x: x @ TABLE[0, :, 0]),
+    ("Dot", {}, [2], lambda x: 2 * x),
+    ("Inner", {}, [TABLE[..., 0]], lambda x: np.inner(x, TABLE[..., 0])),
+    ("Tensordot", {"axes": 2}, [TABLE], lambda x: np.tensordot(x, TABLE)),
+    ("Tensordot", {"axes": [[3, 1], [1, 2]]}, [TABLE], lambda x: np.tensordot(x, TABLE, [[3, 1], [1, 2]])),
+    ("Tensordot", {"axes": 0}, [TABLE], lambda x: np.tensordot(x, TABLE, 0)),
+    ("Norm", {"axis": -1}, [], lambda x: np.linalg.norm(x, axis=-1)),
+    ("Norm", {"axis": [2, 1], "ord": 1, "keepdims": True}, [], lambda x: np.linalg.norm(x, 1, (2, 1), True)),
+    ("Norm", {"axis": 2, "ord": 3}, [], lambda x: np.linalg.norm(x, 3, 2)),
+    ("Norm", {"axis": [1, 2], "ord": "nuc"}, [], lambda x: np.linalg.norm(x, "nuc", (1, 2))),
+    ("Normalize", {"axis": -1, "order": 1}, [], lambda x: x / np.abs(x).sum(-1, keepdims=True)),
+    ("Normalize", {"axis": -1, "epsilon": 10}, [], lambda x: x / 10),
+    ("Moments", {"axes": [1, 2]}, [], lambda x: x.mean((1, 2))),
+    ("TopK", {"k": 2, "sorted": True}, [], lambda x: np.sort(x)[..., :1:-1]),
+    ("OneHot", {"num_classes": 3, "axis": 1}, [], lambda x: np.moveaxis(np.trunc(x)[..., None] == range(3), -1, 1)),
+    ("ExtractPatches", {"size": [2, 3], "strides": 1}, [],
+     lambda x: conv2d(x, np.eye(24).reshape(2, 3, 4, 24).astype(np.float32))),
+    ("ExtractPatches", {"size": 2, "strides": 2, "padding": "same"}, [],
+     lambda x: conv2d(x, np.eye(16).reshape(2, 2, 4, 16).astype(np.float32), strides=(2, 2), padding="same")),
+    ("Unfold", {"kernel_size": [5, 2], "padding": [0, 1], "stride": [1, 2]}, [],
+     lambda x: np.stack([np.pad(x, [(0, 0)] * 3 + [(1, 1)])[..., n : n + 2].reshape(3, -1) for n in (0, 2, 4)], -1)),
+    ("LayerNorm", {"axis": [2, 3], "epsilon": 0.1}, [TABLE[..., 0], TABLE[..., 1]],
+     lambda x: (x - x.mean((2, 3), keepdims=True)) / np.sqrt(x.var((2, 3), keepdims=True) + 0.1) * TABLE[..., 0]
+     + TABLE[..., 1]),
+    ("RMSNorm", {"axis": -1}, [TABLE[0, :, 0]],
+     lambda x: x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-7) * TABLE[0, :, 0]),
+    ("BatchNorm", {"axis": 2}, [TABLE[:, 0, 0], TABLE[:, 1, 0] ** 2, TABLE[:, 2, 0], None],
+     lambda x: (x - TABLE[:, :1, 0]) / np.sqrt(TABLE[:, 1:2, 0] ** 2 + 1e-3) + TABLE[:, 2:3, 0]),
+    ("ConvTranspose", {"strides": 2}, [KERNEL.transpose(0, 1, 3, 2)],
+     lambda x: conv2d_transpose(x, KERNEL.transpose(0, 1, 3, 2), strides=(2, 2))),
+    ("Cumsum", {"axis": 1, "dtype": None}, [], lambda x: x.cumsum(1)),
+    ("Cumprod", {"axis": -1}, [], lambda x: x.cumprod(-1)),
+    ("Sort", {"axis": 2}, [], lambda x: np.sort(x, 2)),
+    ("Argsort", {"axis": -1}, [], lambda x: np.argsort(x, -1, kind="stable")),
+    ("TakeAlongAxis", {"axis": -1}, [[[[[3, 0]]]]], lambda x: x[..., [3, 0]]),
+    ("Diff", {"n": 2, "axis": 1}, [], lambda x: np.diff(x, 2, 1)),
+    ("Digitize", {}, [[-1.0, 0.0, 0.5]], lambda x: np.digitize(x, [-1, 0, 0.5])),
+    ("NanToNum", {"nan": 1.0, "posinf": 2.0}, [], lambda x: x),
+    ("Tile", {"repeats": 2}, [], lambda x: np.tile(x, 2)),
+    ("Tile", {"repeats": [2, 1]}, [], lambda x: np.tile(x, (2, 1))),
+    ("ArraySplit", {"indices_or_sections": 4, "axis": 2}, [], lambda x: np.array_split(x, 4, 2)[0]),
+    ("Hsplit", {"indices_or_sections": 3}, [], lambda x: x[:, :2]),
+    ("Quantile", {"axis": -1}, [0.3], lambda x: np.quantile(x, 0.3, -1)),
+    ("Percentile", {"axis": [1, 2], "keepdims": True}, [30], lambda x: np.percentile(x, 30, (1, 2), keepdims=True)),
+    ("Ptp", {"axis": [1, 2]}, [], lambda x: np.ptp(x, (1, 2))),
+    ("CountNonzero", {"axis": 1}, [], lambda x: (x != 0).sum(1)),
+    ("Max", {"axis": 1, "initial": 1.5}, [], lambda x: x.max(1, initial=1.5)),
+    ("FullLike", {"dtype": None}, [2.5], lambda x: np.full_like(x, 2.5)),
+    ("IsIn", {"invert": True}, [[float(X[0, 0, 0, 0])]], lambda x: x != X[0, 0, 0, 0]),
+    ("SaturateCast", {"dtype": "uint8"}, [], lambda x: np.trunc(np.clip(x, 0, 255))),
+    ("DivideNoNan", {}, [[0, 1, 2, 4]], lambda x: x * np.array([0, 1, 0.5, 0.25])),
+    ("Erf", {}, [], np.vectorize(math.erf)),
+    ("Erfc", {}, [], np.vectorize(math.erfc)),
+    ("Rot90", {"k": 3, "axes": [1, 2]}, [], lambda x: np.rot90(x, 3, (1, 2))),
+    ("Tril", {"k": -1}, [], lambda x: np.tril(x, -1)),
     ("Resize", {"size": [3, 4], "antialias": True}, [], lambda x: L.Resizing(3, 4, antialias=True)(x)),
     ("Resize", {"size": [4, 9], "crop_to_aspect_ratio": True}, [],
      lambda x: L.Resizing(4, 9, crop_to_aspect_ratio=True)(x)),
@@ -66,6 +126,53 @@ def test_operation(case):
     got, wanted = answer(class_name, config, arguments, x), np.asarray(expected(x))
     assert got.shape == wanted.shape and got.dtype == np.float32
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
+
+
+PICTURE = np.array(
+    [[[[0.2, 0.4, 0.6], [0.9, 0.3, 0.3], [0.1, 0.5, 0.9]], [[0, 0, 0], [0.5, 0.75, 0.25], [1, 0.5, 0]]]]
+)
+HSV = [[[[0.5833333, 0.6666667, 0.6], [0, 0.6666666, 0.9], [0.5833333, 0.8888889, 0.9]],
+        [[0, 0, 0], [0.25, 0.6666667, 0.75], [0.0833333, 1, 1]]]]  # fmt: skip
+BLURRED = [[[[0.1290309, 0.1785745, 0.2351013], [0.471521, 0.3263581, 0.2327947], [0.3091581, 0.3219795, 0.3417842]],
+            [[0.0934721, 0.1311272, 0.1502016], [0.4288078, 0.3817482, 0.1973942],
+             [0.4275129, 0.3305009, 0.2149081]]]]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_pictures(order):
+    """Against what Keras 3.15 answers."""
+
+    def ordered(a):
+        a = np.asarray(a, np.float32)
+        return np.ascontiguousarray(np.moveaxis(a, 3, 1)) if order == "channels_first" else a
+
+    def check(class_name, x, wanted, **settings):
+        got = answer(class_name, {"data_format": order, **settings}, [], ordered(x))
+        np.testing.assert_allclose(got, ordered(wanted), atol=1e-6)
+
+    check("RGBToHSV", PICTURE, HSV)
+    check("HSVToRGB", HSV, PICTURE)
+    check("GaussianBlur", PICTURE, BLURRED, kernel_size=[3, 3], sigma=[0.5, 1.0])
+    slopes = np.zeros((1, 2, 3, 3, 2))
+    slopes[:, :, 1, :, 1] = [1.8, 1.2, 0.6]
+    check("SobelEdges", PICTURE, slopes)
+    patches = answer("ExtractPatches", {"size": 2, "data_format": order}, [], ordered(PICTURE))
+    np.testing.assert_allclose(patches, ordered(PICTURE[:, :, :2].reshape(1, 1, 1, 12)), atol=1e-7)
+
+
+def test_attention():
+    """Against what Keras 3.15 answers."""
+    q = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2) / 8
+    x, f = cn.Input((2, 2, 2)), cn.ops.dot_product_attention
+    masked = f(x, x[:, ::-1], 1 - x, bias=x[:, :1] * 2, mask=np.array([[True, False], [True, True]]))
+    causal = f(x, x[:, ::-1], 1 - x, scale=3.0, is_causal=True)
+    wanted = [[[[1, 0.875], [0.75, 0.625]], [[0.7684349, 0.6434349], [0.5402133, 0.4152133]]]]
+    np.testing.assert_allclose(cn.Model(x, masked)(q), wanted, atol=1e-6)
+    wanted = [[[[1, 0.875], [0.75, 0.625]], [[0.9219476, 0.7969476], [0.7098213, 0.5848213]]]]
+    np.testing.assert_allclose(cn.Model(x, causal)(q), wanted, atol=1e-6)
+    np.testing.assert_allclose(f(q, q[:, ::-1], 1 - q, scale=3.0, is_causal=True), wanted, atol=1e-6)
+    one = f(x, x[:, :, :1], x[:, :, :1])
+    np.testing.assert_allclose(cn.Model(x, one)(q), f(q, q[:, :, [0, 0]], q[:, :, [0, 0]]), atol=1e-6)
 
 
 @pytest.mark.parametrize("order", ["channels_last", "channels_first"])

@@ -320,3 +320,55 @@ def test_one_image_without_a_batch():
     assert L.Pipeline([L.Rescaling(2.0)])(image).shape == image.shape
     with pytest.raises(ValueError, match="ndim"):
         L.Resizing(4, 3)(X[0, 0])
+
+
+def test_settings_of_the_process():
+    from conv2d_native.config import set_epsilon, set_floatx, set_image_data_format
+
+    assert (cn.config.floatx(), cn.config.epsilon()) == ("float32", 1e-7) and cn.version() == cn.__version__
+    assert cn.config.image_data_format() == "channels_last" and isinstance(cn.Input((3,)), cn.KerasTensor)
+    for setting, kept, other in (
+        (set_floatx, "float32", "float16"),
+        (set_epsilon, 1e-7, 1e-3),
+        (set_image_data_format, "channels_last", "channels_first"),
+    ):
+        setting(kept)
+        with pytest.raises(ValueError, match=f"must be {kept!r}. Received: .*={other!r}"):
+            setting(other)
+
+
+def test_summaries_of_some_layers():
+    model = cn.Sequential([L.Dense(2, name=f"dense_{n}") for n in range(6)])
+    model.build((None, 2))
+    for ends, listed in (
+        (("dense_1", "dense_3"), "123"),
+        (["dense_4", "dense_2"], "234"),
+        (("dense_5", ".*"), "5"),
+    ):
+        said = []
+        model.summary(print_fn=said.append, layer_range=ends)
+        assert "".join(n for n in "012345" if f"dense_{n} " in said[0]) == listed
+    for ends in (("dense_1",), ("dense_1", 2), "ab", ("no", "dense_1")):
+        with pytest.raises(ValueError, match="`layer_range` must"):
+            model.summary(print_fn=said.append, layer_range=ends)
+    assert model.to_json(indent=2).count("\n") > 10 and json.loads(model.to_json(indent=2)) == json.loads(
+        model.to_json()
+    )
+
+
+def test_descriptions_of_layers():
+    config = saving.serialize_keras_object(L.Dense(3, name="top"))
+    assert config["class_name"] == "Dense" and saving.deserialize_keras_object(config).name == "top"
+    with pytest.raises(TypeError, match="`obj` must be a layer or a model"):
+        saving.serialize_keras_object(3)
+
+    class Own(L.Layer):
+        pass
+
+    assert saving.get_registered_name(Own) == "Own" and saving.get_registered_object("mine>Own") is None
+    with saving.custom_object_scope({}):
+        saving.register_keras_serializable("mine")(Own)
+        assert (
+            saving.get_registered_name(Own) == "mine>Own" and saving.get_registered_object("mine>Own") is Own
+        )
+    assert saving.get_registered_object("Own", {"Own": Own}) is Own

@@ -28,9 +28,10 @@ _HOMES = {
         global_average_pool2d global_max_pool2d layer_normalization max_pool2d prelu resize separable_conv2d
     """,
     "graph": "exact",
-    "machine": "get_num_threads set_num_threads show_config",
+    "machine": "get_num_threads set_num_threads show_config version",
     "errors": "ModelFormatError UnsafeModelError UnsupportedLayerError",
     "layers": "Input InputLayer Layer",
+    "layers.symbolic": "KerasTensor",
     "models": "Model Sequential autotune check_model from_keras load_model model_from_json",
 }
 _MODULES = (
@@ -38,6 +39,7 @@ _MODULES = (
     "applications",
     "arguments",
     "backend",
+    "config",
     "constraints",
     "errors",
     "formats",
@@ -60,6 +62,7 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
         activations as activations,
         applications as applications,
         backend as backend,
+        backend as config,
         constraints as constraints,
         errors as errors,
         formats as formats,
@@ -96,10 +99,12 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
     )
     from .graph import exact as exact
     from .layers import Input as Input, InputLayer as InputLayer, Layer as Layer
+    from .layers.symbolic import KerasTensor as KerasTensor
     from .machine import (
         get_num_threads as get_num_threads,
         set_num_threads as set_num_threads,
         show_config as show_config,
+        version as version,
     )
     from .models import (
         Model as Model,
@@ -127,6 +132,7 @@ def _place(name: str, home: str) -> None:
 
 
 _place("utils", "data_preparation")
+_place("config", "backend")
 
 
 def __getattr__(name: str) -> Any:
@@ -138,7 +144,7 @@ def __getattr__(name: str) -> Any:
     elif name == "_core":
         value = _module("core_loading").load_core()
     elif name == "__version__":
-        value = __getattr__("_core").config()["version"]
+        value = _module("machine").version()
     elif name == "__all__":
         value = sorted([*_HOME, *_MODULES, *_module("activations").PUBLIC])
     elif not name.startswith("_") and name in _module("activations").PUBLIC:

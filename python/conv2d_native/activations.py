@@ -15,6 +15,7 @@ exact, "hard_sigmoid" is clip(x / 6 + 0.5).
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -185,10 +186,11 @@ def _checked(key: str, value: Any, default: Any) -> Any:
 
 
 def get(identifier: Any) -> Activation:
-    """Return the Activation of a name, None (linear), a function of this module, a layer or a serialized dict.
+    """Return the Activation of a name, None (linear), a function, a layer or a serialized dict.
 
-    Raises ValueError that lists the names for an unknown one, TypeError for a callable that is not in the table:
-    functions of the user's come in with a file's names, by custom_objects, or as a layer, Lambda.
+    A function of yours, by NumPy or conv2d_native.ops, gets a float32 array and returns one of its shape. Models with
+    it are saved with its name, and opened with custom_objects={name: function}.
+    Raises ValueError that lists the names for an unknown one, TypeError for what is none of these.
 
         >>> get("relu")(np.array([-1.0, 2.0])).tolist()
         [0.0, 2.0]
@@ -206,10 +208,11 @@ def get(identifier: Any) -> Activation:
     known = getattr(identifier, "activation", None) if callable(identifier) else None
     if isinstance(known, Activation):
         return known
-    hint = " Put a layer of the function, Lambda, behind." if inspect.isfunction(identifier) else ""
+    if inspect.isroutine(identifier) or isinstance(identifier, (np.ufunc, functools.partial)):
+        return Activation(getattr(identifier, "__name__", "<partial>"), (), identifier)
     raise TypeError(
-        "`activation` must be a name, None, a function of conv2d_native.activations or an activation layer. "
-        f"Received: activation={arguments.shown(identifier)}.{hint}"
+        "`activation` must be a name, None, a function or an activation layer. "
+        f"Received: activation={arguments.shown(identifier)}."
     )
 
 
@@ -248,10 +251,16 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
 def serialize(activation: Any) -> Any:
     """Return Keras's serialized form: the name, or an activation layer where parameters differ from the name's.
 
-    Of a user's function it is the name alone: whoever opens the model gives the function again.
+    Of a user's function it is the name alone: whoever opens the model gives the function again. Raises ValueError for
+    one without a name.
     """
     activation = get(activation)
     if activation.function is not None:
+        if activation.name.startswith("<"):
+            raise ValueError(
+                f"An activation that is a {activation.name[1:-1]} has no name to be stored by: give a function "
+                "defined with `def`, which the model is opened with, load_model(..., custom_objects={name: function})."
+            )
         return {
             "module": None,
             "class_name": "function",

@@ -1,10 +1,21 @@
-"""Keras's place for settings of the process: `keras.backend`. What they are cannot be changed here."""
+"""Keras's place for settings of the process: `keras.backend`, `keras.config`. What they are cannot be changed here."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from . import arguments
 from .layers.configuration import restart_names
 
-__all__ = ["clear_session", "epsilon", "floatx", "image_data_format"]
+__all__ = [
+    "clear_session",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+]
 
 
 def clear_session() -> None:
@@ -42,3 +53,32 @@ def epsilon() -> float:
     1e-07
     """
     return 1e-7
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Take 'channels_last', which it is. Raises ValueError for anything else: layers have a `data_format` each.
+
+    >>> set_image_data_format("channels_last")
+    """
+    _keep("data_format", data_format, image_data_format())
+
+
+def set_floatx(value: str) -> None:
+    """Take 'float32', which it is. Raises ValueError for anything else.
+
+    >>> set_floatx("float32")
+    """
+    _keep("value", value, floatx())
+
+
+def set_epsilon(value: float) -> None:
+    """Take 1e-7, which it is. Raises ValueError for anything else: layers have an `epsilon` each.
+
+    >>> set_epsilon(1e-7)
+    """
+    _keep("value", value, epsilon())
+
+
+def _keep(name: str, value: Any, kept: Any) -> None:
+    if type(value) is not type(kept) or value != kept:
+        raise ValueError(f"`{name}` must be {kept!r}. Received: {name}={arguments.shown(value)}.")

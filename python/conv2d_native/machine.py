@@ -37,6 +37,15 @@ def get_num_threads() -> int:
     return _core.get_num_threads()
 
 
+def version() -> str:
+    """Return the version of this package.
+
+    >>> version().count(".")
+    2
+    """
+    return str(_core.config()["version"])
+
+
 def show_config() -> dict[str, Any]:
     """Print and return version, compiler, instruction sets (built, active), threads and OpenMP.
 

@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from .arguments import shown
 from .models import load_model, save_model
-from .models.configuration import CUSTOM_OBJECTS
+from .models.configuration import CUSTOM_OBJECTS, deserialize, serialize
 
 __all__ = [
     "CustomObjectScope",
     "custom_object_scope",
+    "deserialize_keras_object",
     "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
     "load_model",
     "register_keras_serializable",
     "save_model",
+    "serialize_keras_object",
 ]
 
 
@@ -68,3 +73,47 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
         return made
 
     return register
+
+
+def get_registered_name(obj: Any) -> str:
+    """Return the name, "package>name" if it has one, under which a class or function is entered, else its own.
+
+    >>> get_registered_name(Conv2D)
+    'Conv2D'
+    """
+    entered = [name for name, value in CUSTOM_OBJECTS.items() if value is obj]
+    return next((name for name in entered if ">" in name), entered[0] if entered else obj.__name__)
+
+
+def get_registered_object(
+    name: str,
+    custom_objects: Mapping[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return what is entered under `name`, here or in one of two dicts, and None where nothing is.
+
+    >>> get_registered_object("no_such") is None
+    True
+    """
+    known = (CUSTOM_OBJECTS, custom_objects or {}, module_objects or {})
+    return next((objects[name] for objects in known if name in objects), None)
+
+
+def serialize_keras_object(obj: Any) -> dict[str, Any]:
+    """Return the description of a layer or model that Keras's files hold. Raises TypeError for all else.
+
+    >>> serialize_keras_object(Dense(3))["config"]["units"]
+    3
+    """
+    if not (hasattr(obj, "get_config") and hasattr(obj, "call")):
+        raise TypeError(f"`obj` must be a layer or a model. Received: obj={shown(obj)}.")
+    return serialize(obj)
+
+
+def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make the layer or model of a description, with new weights. Raises what load_model raises.
+
+    >>> deserialize_keras_object(serialize_keras_object(Dense(3))).units
+    3
+    """
+    return deserialize(config, custom_objects)

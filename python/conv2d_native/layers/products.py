@@ -119,7 +119,8 @@ def dot_product_attention(
     added = [constant(*pair) for pair in (("bias", bias), ("mask", mask)) if pair[1] is not None]
     for each in added:
         wanted = (heads, entries, others)
-        if shapes.broadcast([each.shape[-3:], wanted]) != wanted or len(each.shape) > 4:
+        sizes = zip(each.shape[:-4:-1], wanted[::-1], strict=False)
+        if len(each.shape) > 4 or any(size not in (1, n) for size, n in sizes):
             raise ValueError(
                 f"`bias` and `mask` must be broadcast to {(None, *wanted)}. Received: shape {tuple(each.shape)}."
             )

@@ -170,12 +170,20 @@ def custom_objects_of(model: Any) -> dict[str, Any]:
     for layer in model.sublayers:
         activation = getattr(layer, "activation", None)
         if isinstance(activation, Activation) and activation.function is not None:
-            found[activation.name] = activation.function
+            _enter(found, activation.name, activation.function)
         if isinstance(layer, FunctionLayer):
             found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
         else:
-            found |= custom_objects_of(layer)
+            for name, value in custom_objects_of(layer).items():
+                _enter(found, name, value)
     return found
+
+
+def _enter(found: dict[str, Any], name: str, value: Any) -> None:
+    if found.setdefault(name, value) is not value:
+        raise ValueError(
+            f"Two functions or classes in the model are called {name!r}: give them names of their own."
+        )
 
 
 def revive(value: Any, tensors: Any, depth: int = 0) -> Any:

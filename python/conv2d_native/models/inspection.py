@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import arguments
@@ -31,12 +31,14 @@ class Inspection:
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print layers, output shapes, parameters, and the memory that one image takes while it is computed.
 
         line_length: columns of the table. positions: Keras's word; the columns here are as wide as they must be.
         print_fn: gets the table as one text instead. expand_nested: list the layers of nested models too.
-        show_trainable: add a column. Raises ValueError for a line_length below 40.
+        show_trainable: add a column. layer_range: names, or regular expressions that they start with, of the first and
+        the last layer to list. Raises ValueError for a line_length below 40 and a layer_range that no layer matches.
 
             >>> Sequential([Dense(2, input_shape=(3,))], name="small").summary()  # doctest: +ELLIPSIS
             Model: "small"
@@ -48,7 +50,7 @@ class Inspection:
         if self.built and all(n is not None for tensor in self._places for n in tensor.shape[1:]):
             executable = self._executable(self._known_shapes(), 1)
             memory = f"Memory for one image: {readable_bytes(executable.arena_bytes)}"
-        summarize(self, line_length, print_fn, expand_nested, show_trainable, memory)
+        summarize(self, line_length, print_fn, expand_nested, show_trainable, memory, layer_range)
 
     def explain(self, x: Any = None, optimize: bool = True) -> Explanation:
         """What every step of the compiled graph runs: operation, problem, algorithm; after fusion.

@@ -69,13 +69,13 @@ class Storage:
         unused = ("inputs", "outputs") if self._graph_class is None else ()
         return {word: value for word, value in made.items() if word not in unused}
 
-    def to_json(self) -> str:
-        """Return the configuration as text; `model_from_json` reads it, and so does Keras.
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the configuration as text; `model_from_json` reads it, and so does Keras. kwargs: of json.dumps.
 
         >>> '"Dense"' in Sequential([Dense(3, input_shape=(2,))]).to_json()
         True
         """
-        return json.dumps(serialize(self))
+        return json.dumps(serialize(self), **kwargs)
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the model as a `.keras` file, which Keras 3 opens and load_model reads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import sys
 import textwrap
@@ -24,6 +25,7 @@ def summarize(
     expand_nested: bool = False,
     show_trainable: bool = False,
     memory: str | None = None,
+    layer_range: Sequence[str] | None = None,
 ) -> None:
     """Print the table of `model`, or hand it to `print_fn` as one text."""
     linear = _is_linear(model)
@@ -36,7 +38,7 @@ def summarize(
         raise ValueError(f"`line_length` must be at least 40. Received: line_length={length}.")
     rows = [
         row
-        for layer in _shown(model)
+        for layer in _between(_shown(model), layer_range)
         for row in _rows(layer, model, linear, expand_nested, show_trainable, 0)
     ]
     widths = _widths([header, *rows], length - 3 * len(header) - 1)
@@ -45,6 +47,22 @@ def summarize(
     if memory:
         lines.append(f" {memory}")
     (print_fn or print)("\n".join(lines))
+
+
+def _between(layers: list[Any], ends: Any) -> list[Any]:
+    """The layers from the first to the last whose names match one of two regular expressions, in either order."""
+    if ends is None:
+        return layers
+    if not isinstance(ends, (list, tuple)) or len(ends) != 2 or not all(isinstance(end, str) for end in ends):
+        raise ValueError(f"`layer_range` must be two names. Received: layer_range={arguments.shown(ends)}.")
+    first, last = ([i for i, layer in enumerate(layers) if re.match(end, layer.name)] for end in ends)
+    if not first or not last:
+        raise ValueError(
+            f"`layer_range` must match names of layers. Received: layer_range={arguments.shown(ends)}."
+        )
+    if first[0] > last[-1]:
+        first, last = last, first
+    return layers[first[0] : last[-1] + 1]
 
 
 def _widths(rows: Sequence[Sequence[str]], total: int) -> list[int]:
