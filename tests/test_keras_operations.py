@@ -213,6 +213,37 @@ def test_kernels_must_be_constants():
         )(x)
 
 
+def test_operands_and_settings_are_recorded_as_keras_has_them():
+    x, ops = cn.Input((6, 5, 4)), cn.ops
+    recorded = {
+        ops.slice(x, (0, 1, 1, 0), (3, 3, 4, 2)): ({"shape"}, 2),
+        ops.image.resize(x, (4, 9), pad_to_aspect_ratio=True, fill_value=0.5):
+            ({"size", "pad_to_aspect_ratio", "fill_value"}, 1),
+        ops.full_like(x, 2.5): (set(), 2),
+        ops.rms_normalization(x, axis=1): ({"axis"}, 2),
+        ops.isclose(x, x, atol=0.3): (set(), 4),
+        ops.batch_normalization(x, np.ones(4), np.ones(4), -1): ({"axis", "epsilon"}, 5),
+    }  # fmt: skip
+    for made, (settings, operands) in recorded.items():
+        assert set(made.node.layer.config) == settings and len(made.node.args) == operands
+    padded = ops.pad_images(ops.crop_images(x, 1, 2, 1), 3, None, 0, 1, None, 9)
+    np.testing.assert_array_equal(
+        cn.Model(x, padded)(X), np.pad(X[:, 1:5, 2:], [(0, 0), (3, 0), (5, 1), (0, 0)])
+    )
+
+
+def test_small_vectors_are_not_made_unit_vectors():
+    """Below Keras's `epsilon`; TensorFlow's is one of squares."""
+    x = cn.Input((3,))
+    tiny = np.full((1, 3), 1e-8, np.float32)
+    for operation, least in (
+        (Operation("Normalize", {"axis": -1})(x), 1e-7),
+        (Operation.from_tensorflow("math.l2_normalize", "unit")(x=x, axis=-1), 1e-6),
+        (Operation.from_tensorflow("math.l2_normalize", "unit")(x=x, axis=-1, epsilon=1e-8), 1e-4),
+    ):
+        np.testing.assert_allclose(cn.Model(x, operation)(tiny), tiny / least, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", cn.activations.PUBLIC)
 def test_activations_of_symbolic_tensors(name, tmp_path):
     source = cn.Input((6, 5, 4))

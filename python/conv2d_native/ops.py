@@ -218,16 +218,15 @@ def _node(class_name: str, parameters: list[inspect.Parameter], given: dict[str,
     named: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     for parameter in parameters:
-        value = given.get(
-            parameter.name, parameter.default if parameter.name in OPERANDS else parameter.empty
-        )
+        is_operand = parameter.name in OPERANDS and parameter.name not in OPERATIONS[class_name].settings
+        value = given.get(parameter.name, parameter.default if is_operand else parameter.empty)
         if value is parameter.empty:
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:
             operands += value
         elif parameter.kind is parameter.VAR_KEYWORD:
             settings |= value
-        elif parameter.name not in OPERANDS and not is_symbolic(value):
+        elif not is_operand and not is_symbolic(value):
             settings[parameter.name] = value
         elif settings:
             named[parameter.name] = value

@@ -245,6 +245,23 @@ def test_operation(name, suffix, tmp_path):
     np.testing.assert_allclose(again, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("activation")])
+def test_operation_of_a_program(name, tmp_path, monkeypatch):
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 3, 6, 5, 4)).astype(np.float32)
+    a, b = keras.Input((6, 5, 4)), keras.Input((6, 5, 4))
+    expected = np.asarray(keras.Model([a, b], CASES[name](a, b))([x, y]))
+    monkeypatch.setitem(globals(), "ops", cn.ops)
+    a, b = cn.Input((6, 5, 4)), cn.Input((6, 5, 4))
+    model = cn.Model([a, b], CASES[name](a, b))
+    np.testing.assert_allclose(model.predict([x, y], verbose=0), expected, rtol=1e-4, atol=1e-5)
+    if name.startswith("adaptive"):
+        return  # Keras does not open its own file of these
+    model.save(tmp_path / "model.keras")
+    opened = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(np.asarray(opened([x, y])), expected, rtol=1e-6, atol=1e-6)
+
+
 def sequential(k):
     return k.Sequential(
         [

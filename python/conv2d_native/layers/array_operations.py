@@ -288,17 +288,17 @@ def flip(f: Any, x: Any, axis: Any = None) -> Any:
     return host(f, lambda a: np.flip(a, axes), [x], x.shape)
 
 
-def rot90(f: Any, x: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
+def rot90(f: Any, array: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
     turns = arguments.integer("k", k, low=None) % 4
-    pair = [arguments.axis("axes", axis, len(x.shape)) for axis in integer_list("axes", axes, None)]
+    pair = [arguments.axis("axes", axis, len(array.shape)) for axis in integer_list("axes", axes, None)]
     if len(set(pair)) != 2 or len(pair) != 2:
         raise ValueError(f"`axes` must be two different axes. Received: axes={shown(axes)}.")
     if 0 in pair:
         raise UnsupportedLayerError("Rotating the batch axis is not computed here.")
-    shape = list(x.shape)
+    shape = list(array.shape)
     if turns % 2:
         shape[pair[0]], shape[pair[1]] = shape[pair[1]], shape[pair[0]]
-    return host(f, lambda a: np.rot90(a, turns, (pair[0], pair[1])), [x], shape)
+    return host(f, lambda a: np.rot90(a, turns, (pair[0], pair[1])), [array], shape)
 
 
 def triangle(function: Callable[..., Any]) -> Callable[..., Any]:

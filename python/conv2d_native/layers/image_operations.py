@@ -42,7 +42,18 @@ def _rows_and_columns(x: Any, data_format: Any) -> tuple[int, int]:
     return (2, 3) if data_format == "channels_first" else (1, 2)
 
 
-def resize(f: Any, images: Any, size: Any, interpolation: str = "bilinear", **words: Any) -> Any:
+def resize(
+    f: Any,
+    images: Any,
+    size: Any,
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: Any = 0.0,
+    data_format: Any = None,
+) -> Any:
     """As the layer Resizing."""
     _only_batches(images, "resize")
     height, width = (int(n) for n in size)
@@ -50,7 +61,18 @@ def resize(f: Any, images: Any, size: Any, interpolation: str = "bilinear", **wo
         raise UnsupportedLayerError(
             f"Operation 'resize' is not computed with interpolation={interpolation!r}."
         )
-    return Resizing(height, width, interpolation, name="resize", **words).call(f, images)
+    return Resizing(
+        height,
+        width,
+        interpolation,
+        crop_to_aspect_ratio,
+        pad_to_aspect_ratio,
+        fill_mode,
+        fill_value,
+        antialias,
+        data_format,
+        name="resize",
+    ).call(f, images)
 
 
 def _sides(axis_size: int, before: Any, after: Any, target: Any, sign: int) -> tuple[int, int]:
@@ -65,27 +87,47 @@ def _sides(axis_size: int, before: Any, after: Any, target: Any, sign: int) -> t
     return int(before), int(after)
 
 
-def _bordered(word: str) -> Callable[..., Any]:
-    sign = 1 if word == "padding" else -1
-
-    def lower(f: Any, images: Any, data_format: Any = None, **words: Any) -> Any:
-        _only_batches(images, f"{word} of images")
-        widths = [(0, 0)] * 4
-        axes = zip(
-            _rows_and_columns(images, data_format),
-            (("top", "bottom", "height"), ("left", "right", "width")),
-            strict=True,
-        )
-        for axis, (first, second, size) in axes:
-            before, after = words.get(f"{first}_{word}"), words.get(f"{second}_{word}")
-            widths[axis] = _sides(images.shape[axis], before, after, words.get(f"target_{size}"), sign)
-        return f.pad(images, tuple((sign * a, sign * b) for a, b in widths))
-
-    return lower
+def _bordered(
+    f: Any, images: Any, sign: int, sides: Sequence[Any], sizes: Sequence[Any], data_format: Any
+) -> Any:
+    """`sides`: top, left, bottom, right; `sizes`: height, width."""
+    _only_batches(images, "pad_images" if sign > 0 else "crop_images")
+    widths = [(0, 0)] * 4
+    for axis, before, after, size in zip(
+        _rows_and_columns(images, data_format), sides[:2], sides[2:], sizes, strict=True
+    ):
+        widths[axis] = _sides(images.shape[axis], before, after, size, sign)
+    return f.pad(images, tuple((sign * a, sign * b) for a, b in widths))
 
 
-pad_images = _bordered("padding")
-crop_images = _bordered("cropping")
+def pad_images(
+    f: Any,
+    images: Any,
+    top_padding: Any = None,
+    left_padding: Any = None,
+    bottom_padding: Any = None,
+    right_padding: Any = None,
+    target_height: Any = None,
+    target_width: Any = None,
+    data_format: Any = None,
+) -> Any:
+    sides = (top_padding, left_padding, bottom_padding, right_padding)
+    return _bordered(f, images, 1, sides, (target_height, target_width), data_format)
+
+
+def crop_images(
+    f: Any,
+    images: Any,
+    top_cropping: Any = None,
+    left_cropping: Any = None,
+    bottom_cropping: Any = None,
+    right_cropping: Any = None,
+    target_height: Any = None,
+    target_width: Any = None,
+    data_format: Any = None,
+) -> Any:
+    sides = (top_cropping, left_cropping, bottom_cropping, right_cropping)
+    return _bordered(f, images, -1, sides, (target_height, target_width), data_format)
 
 
 def rgb_to_grayscale(f: Any, images: Any, data_format: Any = None) -> Any:

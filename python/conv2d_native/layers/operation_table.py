@@ -81,10 +81,11 @@ _ERF_BELOW = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-0
 
 @dataclass(frozen=True)
 class Row:
-    """`module` is where Keras keeps the class: keras.src.ops.<module>."""
+    """`module` is where Keras keeps the class: keras.src.ops.<module>. `settings`: words of OPERANDS that are none."""
 
     module: str
     lower: Callable[..., Any]
+    settings: tuple[str, ...] = ()
 
 
 def _binary(name: str) -> Callable[..., Any]:
@@ -367,7 +368,7 @@ def _other_rows() -> dict[str, Row]:
     rows["DepthwiseConv"] = Row("nn", depthwise_conv)
     rows["SeparableConv"] = Row("nn", separable_conv)
     rows["ConvTranspose"] = Row("nn", conv_transpose)
-    rows["Resize"] = Row("image", resize)
+    rows["Resize"] = Row("image", resize, ("fill_value",))
     rows["PadImages"] = Row("image", pad_images)
     rows["CropImages"] = Row("image", crop_images)
     rows["RGBToGrayscale"] = Row("image", rgb_to_grayscale)

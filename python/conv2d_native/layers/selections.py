@@ -68,7 +68,15 @@ def get_item(f: Any, x: Any, key: Any) -> Any:
     return f.reshape(cropped, (-1, *shape)) if list(cropped.shape[1:]) != shape else cropped
 
 
-def split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0, uneven: bool = False) -> Any:
+def split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
+    return _parts(f, x, indices_or_sections, axis, uneven=False)
+
+
+def array_split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
+    return _parts(f, x, indices_or_sections, axis, uneven=True)
+
+
+def _parts(f: Any, x: Any, indices_or_sections: Any, axis: Any, uneven: bool) -> Any:
     """`uneven`: the first parts may be longer by one than the last."""
     axis = one_axis(axis, len(x.shape))
     n, name = x.shape[axis], "indices_or_sections"
@@ -90,10 +98,6 @@ def split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0, uneven: bool 
 def split_along(axis: int) -> Callable[..., Any]:
     """hsplit and dsplit."""
     return lambda f, x, indices_or_sections: split(f, x, indices_or_sections, axis)
-
-
-def array_split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
-    return split(f, x, indices_or_sections, axis, uneven=True)
 
 
 def _check_parts(name: str, count: int) -> None:

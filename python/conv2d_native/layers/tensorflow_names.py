@@ -83,7 +83,7 @@ _LEFT_OUT = {  # TensorFlow's words that change nothing with these values
 OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "indices", "constant_values",
             "a", "atol", "beta", "bias", "bins", "choicelist", "condlist", "default", "depthwise_kernel",
             "fill_value", "gamma", "kernel", "mask", "mean", "offset", "pointwise_kernel", "q", "query", "rtol",
-            "scale", "value", "variance", "weights"}  # fmt: skip
+            "scale", "start_indices", "value", "variance", "weights"}  # fmt: skip
 _ORDERS = {"NHWC": "channels_last", "NCHW": "channels_first"}
 _PREFIXES = (
     "",
