@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .checking import Problem, Report, check_model
-from .loading import clone_model, from_keras, load_model, model_from_json
+from .cloning import clone_model
+from .loading import from_keras, load_model, model_from_json
 from .network import Model
 from .sequential import Sequential
 from .storage import save_model

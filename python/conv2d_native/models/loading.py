@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
 from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
-from .configuration import built_from, custom_objects_of, serialize
+from .configuration import built_from
 from .network import Model
 from .weights import assign_weights
 
@@ -92,18 +92,6 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
         raise ModelFormatError(f"`text` must be JSON, from `model.to_json()`. Received: text={shown(text)}.")
     spec = read_model(data)
     return built_from(spec.config, custom_objects)
-
-
-def clone_model(model: Any) -> Any:
-    """Return a model of the same layers, with new weights. Raises TypeError where `model` is no model.
-
-    >>> model = Sequential([Dense(2, input_shape=(3,))])
-    >>> clone_model(model).count_params()
-    8
-    """
-    if not isinstance(model, Model):
-        raise TypeError(f"`model` must be a Model or Sequential. Received: model={shown(model)}.")
-    return built_from(serialize(model), custom_objects_of(model))
 
 
 def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
