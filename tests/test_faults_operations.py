@@ -124,6 +124,8 @@ def test_one_axis_that_is_none(axis):
         (lambda: ops.dot_product_attention(S, S, S, scale="1"), "scale"),
         (lambda: ops.take_along_axis(S, np.ones((1, 3, 4, 2)), axis=-1), "indices"),
         (lambda: ops.take_along_axis(S, [[[[0]]], [[[1]]]], axis=-1), "indices"),
+        (lambda: ops.take_along_axis(S, [[[[5]]]], axis=-1), "indices"),
+        (lambda: ops.nan_to_num(S, nan=None), "nan"),
         (lambda: ops.diff(S, n=-1), "n"),
         (lambda: ops.digitize(S, [1.0, 0.0]), "bins"),
         (lambda: ops.digitize(S, [[1.0]]), "bins"),

@@ -157,8 +157,9 @@ def _round(f: Any, x: Any, decimals: int = 0) -> Any:
 
 
 def _nan_to_num(f: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    given = {"nan": nan, "posinf": posinf, "neginf": neginf}
-    words: dict[str, Any] = {k: None if v is None else arguments.number(k, v) for k, v in given.items()}
+    edges = {"posinf": posinf, "neginf": neginf}
+    words: dict[str, Any] = {k: v if v is None else arguments.number(k, v) for k, v in edges.items()}
+    words["nan"] = arguments.number("nan", nan)
     return _unary(lambda a: np.nan_to_num(a, **words))(f, x)
 
 

@@ -132,17 +132,23 @@ def take(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
     if is_tensor(indices):
         raise UnsupportedLayerError("Operation 'take' takes constant indices here.")
     number = one_axis(axis, len(x.shape))
-    places, n = constant_array("indices", indices, "iu", "be integers"), x.shape[number]
-    if places.size and not (-n <= places.min() and places.max() < n):
-        raise ValueError(f"`indices` must be from {-n} to {n - 1}. Received: indices={shown(indices)}.")
+    places = _constant_places(indices, x.shape[number])
     return host(f, lambda a: a.take(places, number), [x], replaced(x.shape, number, *places.shape))
 
 
+def _constant_places(indices: Any, n: int) -> np.ndarray:
+    """Places on an axis of `n` entries."""
+    places = constant_array("indices", indices, "iu", "be integers")
+    if places.size and not (-n <= places.min() and places.max() < n):
+        raise ValueError(f"`indices` must be from {-n} to {n - 1}. Received: indices={shown(indices)}.")
+    return places
+
+
 def take_along_axis(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
-    """Indices are rounded towards zero; one that is out of range raises IndexError when it is met."""
+    """Computed indices are rounded towards zero; one that is out of range raises IndexError when it is met."""
     x = constant("x", x)
     number = one_axis(axis, len(x.shape))
-    places = indices if is_tensor(indices) else constant_array("indices", indices, "iu", "be integers")
+    places = indices if is_tensor(indices) else _constant_places(indices, x.shape[number])
     if len(places.shape) != len(x.shape) or not (is_tensor(places) or places.shape[0] == 1):
         raise ValueError(
             f"`indices` must have the {len(x.shape)} axes of `x`, constants a batch of 1. "
