@@ -20,6 +20,7 @@ _BINARY = {
     "floor_div": "FloorDivide", "greater": "Greater", "greater_equal": "GreaterEqual", "less": "Less",
     "less_equal": "LessEqual",
     "equal": "Equal", "not_equal": "NotEqual", "logical_and": "LogicalAnd", "logical_or": "LogicalOr",
+    "logical_xor": "LogicalXor", "divide_no_nan": "DivideNoNan",
     "mul": "Multiply", "sub": "Subtract", "div": "TrueDivide", "mod": "Mod",
 }  # fmt: skip
 _UNARY = {
@@ -29,7 +30,9 @@ _UNARY = {
     "selu": "Selu", "silu": "Silu", "swish": "Silu", "softplus": "Softplus", "softsign": "Softsign",
     "log_sigmoid": "LogSigmoid", "reciprocal": "Reciprocal", "sin": "Sin", "cos": "Cos", "sign": "Sign",
     "floor": "Floor", "ceil": "Ceil", "round": "Round", "identity": "Copy", "stop_gradient": "StopGradient",
-    "zeros_like": "ZerosLike", "ones_like": "OnesLike",
+    "zeros_like": "ZerosLike", "ones_like": "OnesLike", "erf": "Erf", "erfc": "Erfc", "log1p": "Log1p",
+    "expm1": "Expm1", "tan": "Tan", "asin": "Arcsin", "acos": "Arccos", "atan": "Arctan", "sinh": "Sinh",
+    "cosh": "Cosh", "is_nan": "Isnan", "is_inf": "Isinf", "is_finite": "Isfinite", "logical_not": "LogicalNot",
 }  # fmt: skip
 _SETTINGS = {
     "leaky_relu": ("LeakyRelu", {"alpha": "negative_slope"}),
@@ -44,6 +47,18 @@ _SETTINGS = {
     "reduce_std": ("Std", {}),
     "reduce_variance": ("Var", {}),
     "reduce_logsumexp": ("Logsumexp", {}),
+    "reduce_any": ("Any", {}),
+    "reduce_all": ("All", {}),
+    "norm": ("Norm", {}),
+    "moments": ("Moments", {}),
+    "cumsum": ("Cumsum", {}),
+    "top_k": ("TopK", {}),
+    "batch_normalization": ("BatchNorm", {"variance_epsilon": "epsilon"}),
+    "broadcast_to": ("BroadcastTo", {}),
+    "tensordot": ("Tensordot", {"a": "x1", "b": "x2"}),
+    "image.rgb_to_grayscale": ("RGBToGrayscale", {}),
+    "image.rgb_to_hsv": ("RGBToHSV", {}),
+    "image.hsv_to_rgb": ("HSVToRGB", {}),
     "argmax": ("Argmax", {"dimension": "axis"}),
     "argmin": ("Argmin", {"dimension": "axis"}),
     "l2_normalize": ("Normalize", {}),
@@ -79,6 +94,7 @@ _LEFT_OUT = {  # TensorFlow's words that change nothing with these values
     "conjugate": (False,), "transpose_a": (False,), "transpose_b": (False,), "adjoint_a": (False,),
     "adjoint_b": (False,), "a_is_sparse": (False,), "b_is_sparse": (False,), 
     "preserve_aspect_ratio": (False,), "validate_indices": (None, True), "batch_dims": (0,), "dim": (None,),
+    "exclusive": (False,), "reverse": (False,), "index_type": ("int32",),
 }  # fmt: skip
 OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "indices", "constant_values",
             "a", "atol", "beta", "bias", "bins", "choicelist", "condlist", "default", "depthwise_kernel",
@@ -150,6 +166,13 @@ _TRANSLATED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "Normalize": lambda words: (
         words | {"epsilon": words.get("epsilon", 1e-12) ** 0.5}
     ),  # TensorFlow's is of squares
+    "Norm": lambda words: {
+        key: value
+        for key, value in words.items()
+        if key not in ("ord", "keepdims") or value not in ("euclidean", None)
+    },
+    "Moments": lambda words: {key: value for key, value in words.items() if key != "shift"},
+    "TopK": lambda words: {"k": 1} | words,
     "Gelu": lambda words: {"approximate": False} | words,
     "Add": lambda words: {
         key: value for key, value in words.items() if (key, value) != ("data_format", None)
