@@ -57,6 +57,18 @@ def test_preprocessing(family, expected):
     np.testing.assert_array_equal(PIXELS, kept)
 
 
+def test_preprocessing_by_mode():
+    from conv2d_native.applications.imagenet_utils import decode_predictions, preprocess_input
+
+    assert decode_predictions is applications.decode_predictions
+    for mode, family in (("tf", "xception"), ("torch", "densenet"), ("caffe", "vgg16")):
+        same = getattr(applications, family).preprocess_input(PIXELS)
+        np.testing.assert_array_equal(preprocess_input(PIXELS, mode=mode), same)
+    np.testing.assert_array_equal(preprocess_input(PIXELS), applications.vgg16.preprocess_input(PIXELS))
+    with pytest.raises(ValueError, match="`mode` must be one of 'tf', 'torch', 'caffe'"):
+        preprocess_input(PIXELS, mode="unit")
+
+
 def test_preprocessing_refuses():
     with pytest.raises(ValueError, match="must have 3 channels on axis 3"):
         applications.resnet50.preprocess_input(PIXELS[..., :2])

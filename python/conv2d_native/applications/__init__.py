@@ -2,7 +2,7 @@
 
     from conv2d_native.applications.resnet50 import decode_predictions, preprocess_input
 
-There is a module for each family, with these two functions. The networks themselves come from files: save
+There is a module for each family, with these two functions, and `imagenet_utils`, whose preprocess_input takes a `mode`. The networks themselves come from files: save
 `keras.applications.ResNet50()` with Keras once, and open the file with load_model.
 """
 
@@ -95,6 +95,15 @@ def _family(name: str, mode: str) -> ModuleType:
         return preprocess(x, mode, data_format)
 
     preprocess_input.__doc__ = f"Pixels from 0 to 255 as `{name}` takes them: preprocess(x, {mode!r})."
+    return _place(name, preprocess_input)
+
+
+def _preprocess_input(x: Any, data_format: Any = None, mode: str = "caffe") -> Any:
+    """Pixels from 0 to 255 as networks of the `mode` "caffe", "tf" or "torch" take them: preprocess(x, mode)."""
+    return preprocess(x, arguments.choice("mode", mode, MODES[2:]), data_format)
+
+
+def _place(name: str, preprocess_input: Any) -> ModuleType:
     module = ModuleType(f"{__name__}.{name}", f"preprocess_input and decode_predictions of {name}.")
     module.__dict__.update(preprocess_input=preprocess_input, decode_predictions=decode_predictions)
     sys.modules[module.__name__] = module
@@ -102,7 +111,8 @@ def _family(name: str, mode: str) -> ModuleType:
 
 
 globals().update({_name: _family(_name, _mode) for _name, _mode in _MODE_OF.items()})
-__all__ = ["decode_predictions", "preprocess", *sorted(_MODE_OF)]
+imagenet_utils = _place("imagenet_utils", _preprocess_input)
+__all__ = ["decode_predictions", "imagenet_utils", "preprocess", *sorted(_MODE_OF)]
 
 
 def __getattr__(name: str) -> Any:
