@@ -2,8 +2,9 @@
 
     from conv2d_native.applications.resnet50 import decode_predictions, preprocess_input
 
-There is a module for each family, with these two functions, and `imagenet_utils`, whose preprocess_input takes a `mode`. The networks themselves come from files: save
-`keras.applications.ResNet50()` with Keras once, and open the file with load_model.
+There is a module for each family, with these two functions, and `imagenet_utils`, whose preprocess_input takes a
+`mode`. The networks themselves come from files: save `keras.applications.ResNet50()` with Keras once, and open the
+file with load_model.
 """
 
 from __future__ import annotations
