@@ -280,6 +280,18 @@ def test_operations_make_float32_of_numbers():
     assert ops.zeros(2, dtype="int32").dtype == np.int32 and ops.convert_to_tensor([True]).dtype == np.bool_
 
 
+def test_operations_on_numbers_and_lists():
+    np.testing.assert_allclose(ops.erf(0.5), 0.5204999, rtol=1e-6)
+    assert ops.erf(0.5).shape == () and ops.rsqrt([1, 4]).tolist() == [1, 0.5]
+    np.testing.assert_allclose(ops.layer_normalization([[1, 3.0]]), [[-1, 1]], atol=1e-6)
+    np.testing.assert_allclose(ops.logsumexp(np.zeros((2, 3)), axis=0), np.log([2, 2, 2]), rtol=1e-6)
+    mean, variance = ops.moments(np.float32([[1, 2], [3, 6]]), axes=[0])
+    assert (mean.tolist(), variance.tolist(), ops.norm([3, 4])) == ([2, 4], [1, 4], 5)
+    assert ops.argsort([1, 0, 1, 0]).tolist() == [1, 3, 0, 2] and ops.divide_no_nan(
+        [1, 2], [0, 4]
+    ).tolist() == [0, 0.5]
+
+
 def test_operations_refuse():
     with pytest.raises(NotImplementedError, match=r"ops\.kron is computed on arrays only"):
         ops.kron(cn.Input((3,)), cn.Input((3,)))

@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from . import functional
+from . import arguments, functional
 from .layers.operation_table import OPERATIONS
 from .layers.operation_table import divide_no_nan as _divide_no_nan
 from .layers.operations import Operation
+from .layers.reductions import logsumexp as _log_of_sum
 from .layers.symbolic import KerasTensor, is_symbolic
 from .layers.tensorflow_names import OPERANDS
 from .named_objects import to_snake_case
@@ -39,6 +40,10 @@ _CLASS_NAMES = {_NAMED.get(name) or to_snake_case(name): name for name in OPERAT
 _CLASS_NAMES |= {"swish": "Silu", "hard_swish": "HardSilu"}
 
 
+def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return _log_of_sum(np.asarray(x), axis, keepdims)
+
+
 def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
     axis = tuple(axes) if isinstance(axes, (list, tuple)) else axes
     return np.mean(x, axis, keepdims=keepdims), np.var(x, axis, keepdims=keepdims)
@@ -47,6 +52,7 @@ def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fal
 _BY_NUMPY: dict[str, Callable[..., Any]] = {
     "argsort": partial(np.argsort, kind="stable"),
     "divide_no_nan": _divide_no_nan,
+    "logsumexp": _logsumexp,
     "moments": _moments,
     "norm": np.linalg.norm,
 }
@@ -188,6 +194,9 @@ def _operation(name: str) -> Callable[..., Any]:
                 *operands[1:], **{k: v for k, v in settings.items() if v is not None or k == "axis"}
             )
             return _as_keras(made, args, kwargs)
+        for word, value in bound.arguments.items():
+            if word in ("x", "inputs", "images"):
+                bound.arguments[word] = arguments.array(word, value)
         arrays = [map_structure(_as_array, value) for value in bound.args[1:]]
         return row.lower(functional, *arrays, **bound.kwargs)
 

@@ -184,7 +184,7 @@ def apply(
     [[2.0, 1.0]]
     """
     with np.errstate(all="ignore"):
-        made = np.ascontiguousarray(function(*(arguments.array("xs", x) for x in xs)), np.float32)
+        made = np.asarray(function(*(arguments.array("xs", x) for x in xs)), np.float32, order="C")
     if made.shape[1:] != tuple(shape[1:]):
         raise ValueError(
             f"`function` must return shape {tuple(shape)}. Received: an array of shape {made.shape}."

@@ -95,7 +95,7 @@ def _binary(name: str) -> Callable[..., Any]:
 def divide_no_nan(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a / b, and 0 where `b` is 0."""
     with np.errstate(all="ignore"):
-        return np.where(b == 0, np.float32(0), np.divide(a, b))
+        return np.where(np.equal(b, 0), np.float32(0), np.divide(a, b))
 
 
 def _has_inverse(c: np.ndarray) -> bool:
