@@ -210,6 +210,41 @@ def test_weights_inside_a_wrapper_are_taken_up():
     assert (layer(x) == 3).all()
 
 
+SETTINGS = [
+    (layers.Conv2D(2, 3), "strides", (2, 2)),
+    (layers.DepthwiseConv2D(3), "padding", "same"),
+    (layers.Dense(4, activation="softmax"), "activation", None),
+    (layers.Conv2DTranspose(2, 3), "dilation_rate", (2, 2)),
+    (layers.MaxPooling2D(2), "pool_size", (3, 3)),
+    (layers.UpSampling2D(2), "interpolation", "bilinear"),
+    (layers.BatchNormalization(), "epsilon", 1.0),
+    (layers.GroupNormalization(2), "epsilon", 1.0),
+    (layers.Rescaling(2.0), "scale", 3.0),
+    (layers.Activation("relu"), "activation", cn.activations.tanh),
+    (layers.ReLU(), "max_value", 0.5),
+    (layers.LeakyReLU(), "negative_slope", 0.7),
+    (layers.ELU(), "alpha", 2.0),
+    (layers.Softmax(), "axis", 1),
+    (layers.Concatenate(), "axis", 1),
+]
+
+
+@pytest.mark.parametrize("layer, word, value", SETTINGS, ids=lambda given: getattr(given, "name", None))
+def test_new_settings_are_taken_up(layer, word, value):
+    x = np.random.default_rng(4).standard_normal((2, 9, 9, 4)).astype(np.float32)
+    x = [x, x] if isinstance(layer, layers.Concatenate) else x
+    model = cn.Sequential([layer]) if not isinstance(x, list) else None
+    before = [layer(x)] + ([model(x), model.predict(x)] if model else [])
+    setattr(layer, word, value)
+    after = [layer(x)] + ([model(x), model.predict(x)] if model else [])
+    fresh = type(layer).from_config(layer.get_config())
+    fresh(x)
+    fresh.set_weights(layer.get_weights())
+    for old, new in zip(before, after, strict=True):
+        assert old.shape != new.shape or not np.array_equal(old, new)
+        np.testing.assert_array_equal(new, fresh(x))
+
+
 def test_seeded_initializers_repeat():
     def made(seed):
         layer = layers.Conv2D(2, 3, kernel_initializer=cn.initializers.GlorotUniform(seed))

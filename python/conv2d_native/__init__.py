@@ -62,7 +62,6 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
         activations as activations,
         applications as applications,
         backend as backend,
-        backend as config,
         constraints as constraints,
         errors as errors,
         formats as formats,
@@ -115,6 +114,8 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
         load_model as load_model,
         model_from_json as model_from_json,
     )
+
+    config = backend
 # isort: on
 
 

@@ -14,7 +14,10 @@ from .weighted import Weighted
 class ActivationLayer(Layer):
     """A layer that applies `activation`; as another layer's activation it is fused there."""
 
-    activation: activations.Activation
+    @property
+    def activation(self) -> activations.Activation:
+        """What is applied, with the parameters that the layer has now."""
+        raise NotImplementedError
 
     def call(self, f: Any, x: Any) -> Any:
         """One activation."""
@@ -22,7 +25,7 @@ class ActivationLayer(Layer):
 
 
 @register_layer
-class Activation(ActivationLayer):
+class Activation(Layer):
     """Applies an activation by name ("relu", "softmax", ...), function or layer to an input of any shape.
 
     Raises ValueError with the list of names for an unknown one, TypeError for functions that are not Keras's.
@@ -34,6 +37,10 @@ class Activation(ActivationLayer):
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
+
+    def call(self, f: Any, x: Any) -> Any:
+        """One activation."""
+        return f.activate(x, self.activation)
 
 
 @register_layer
@@ -57,7 +64,10 @@ class ReLU(ActivationLayer):
         self.max_value = None if max_value is None else _plain_number("max_value", max_value)
         self.negative_slope = _plain_number("negative_slope", negative_slope)
         self.threshold = _plain_number("threshold", threshold)
-        self.activation = activations.make(
+
+    @property
+    def activation(self) -> activations.Activation:
+        return activations.make(
             "relu", negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
         )
 
@@ -74,7 +84,10 @@ class LeakyReLU(ActivationLayer):
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
         self.negative_slope = _plain_number("negative_slope", negative_slope)
-        self.activation = activations.make("leaky_relu", negative_slope=self.negative_slope)
+
+    @property
+    def activation(self) -> activations.Activation:
+        return activations.make("leaky_relu", negative_slope=self.negative_slope)
 
 
 @register_layer
@@ -88,7 +101,10 @@ class ELU(ActivationLayer):
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = arguments.number("alpha", alpha)
-        self.activation = activations.make("elu", alpha=self.alpha)
+
+    @property
+    def activation(self) -> activations.Activation:
+        return activations.make("elu", alpha=self.alpha)
 
 
 @register_layer
@@ -102,7 +118,10 @@ class ThresholdedReLU(ActivationLayer):
     def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.theta = _plain_number("theta", theta)
-        self.activation = activations.make("threshold", threshold=self.theta)
+
+    @property
+    def activation(self) -> activations.Activation:
+        return activations.make("threshold", threshold=self.theta)
 
 
 @register_layer
@@ -120,7 +139,10 @@ class Softmax(ActivationLayer):
         if not axes:
             raise ValueError(f"`axis` must be an integer or a list of integers. Received: axis={axis!r}.")
         self.axis: Any = axes if len(axes) > 1 else axes[0]
-        self.activation = activations.make("softmax", axis=axes[0])
+
+    @property
+    def activation(self) -> activations.Activation:
+        return activations.make("softmax", axis=self.axis if isinstance(self.axis, int) else self.axis[0])
 
     def call(self, f: Any, x: Any) -> Any:
         """One softmax; over several axes, that of a reshaped input."""

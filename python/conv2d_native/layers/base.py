@@ -37,7 +37,7 @@ from .configuration import (
 )
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
-from .variable import Variable, held_together, weights_epoch
+from .variable import Variable, count_change, held_together, weights_epoch
 from .weights import WeightOwner
 
 __all__ = ["Layer", "unique_name", "weights_epoch"]
@@ -93,6 +93,7 @@ class Layer(WeightOwner):
         None  # Keras's class of a model whose layers are connected without a call of its own
     )
     _constructor_arguments: Any = None  # where the constructor is the user's
+    _settings: Any = None  # another object whenever an argument of the constructor is assigned anew
     registered_name: str | None = None  # of a class of the user's, in the file that the layer comes from
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -321,6 +322,13 @@ class Layer(WeightOwner):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        cls: Any = type(self)
+        if self.built and name in constructor_words(cls):
+            super().__setattr__("_settings", object())
+            count_change()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(type(self), name, None)

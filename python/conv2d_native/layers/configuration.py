@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,7 @@ def checked_shape(shape: Any) -> Any:
 
 def serialized(value: Any) -> Any:
     """A constructor's argument as JSON data in Keras's form."""
+    value = value.activation if isinstance(value, FunctionType) and hasattr(value, "activation") else value
     if isinstance(value, activations.Activation):
         return activations.serialize(value)
     for module, base in (

@@ -25,9 +25,19 @@ _NONE: dict[Variable, np.ndarray] = {}
 
 
 def weights_epoch() -> int:
-    """A number that grows whenever a weight that was read gets new values: what was compiled may be out of date."""
+    """A number that grows whenever a weight that was read gets new values, or a layer another setting.
+
+    What was compiled before may be out of date.
+    """
     with _LOCK:
         return _epoch
+
+
+def count_change() -> None:
+    """Make weights_epoch() grow."""
+    global _epoch
+    with _LOCK:
+        _epoch += 1
 
 
 class Variable(np.lib.mixins.NDArrayOperatorsMixin):

@@ -28,6 +28,7 @@ class WeightOwner:
     name: str
     trainable: bool
     built: bool
+    _settings: Any
     _variables: list[Variable]
 
     def add_weight(
@@ -69,6 +70,10 @@ class WeightOwner:
     def sublayers(self) -> list[Any]:
         """Layers inside this one."""
         return [layer for _, layer in self.named_sublayers()]
+
+    def _all_settings(self) -> list[Any]:
+        """`_settings` of this layer and of all inside it."""
+        return [self._settings, *(s for layer in self.sublayers for s in layer._all_settings())]
 
     @property
     def weights(self) -> list[Variable]:

@@ -378,12 +378,12 @@ class Model(Inspection, Storage, OwnCalls, Layer):
             return Traced(self._trace, places, [place.shape for place in places], share, choices)
 
     def _drop_outdated(self) -> None:
-        """Somewhere weights changed: drop what was compiled if they are this model's."""
+        """Somewhere weights or settings changed: drop what was compiled if they are this model's."""
         with _LOCK, held_together(self.weights) as (epoch, values):
-            known = self._compiled_for
-            if known is None or [*map(id, known)] != [*map(id, values)]:
+            made_of, known = [*values, *self._all_settings()], self._compiled_for
+            if known is None or [*map(id, known)] != [*map(id, made_of)]:
                 self._forget()
-            self._compiled_for, self._epoch = values, epoch
+            self._compiled_for, self._epoch = made_of, epoch
 
     def _trace(self, f: Any, inputs: list[Any]) -> list[Any]:
         for value, tensor in zip(inputs, self._places, strict=True):
