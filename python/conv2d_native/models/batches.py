@@ -111,24 +111,24 @@ def concatenated(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
 class Progress:
     """A bar on standard error that appears once the work has lasted a second.
 
-    `verbose`: "auto" shows it on a terminal, 1 always, 0 never. `total` may be unknown (None).
+    `verbose`: "auto" shows it on a terminal, 1 always, 0 never. `total` may be unknown (None). `unit`: what is counted.
     """
 
-    def __init__(self, total: int | None, verbose: Any) -> None:
+    def __init__(self, total: int | None, verbose: Any, unit: str = "image") -> None:
         self._wanted = sys.stderr is not None and (sys.stderr.isatty() if verbose == "auto" else verbose == 1)
-        self._total, self._done = total, 0
+        self._total, self._done, self._unit = total, 0, unit
         self._bar: Any = None
         self._start = time.monotonic()
 
-    def advance(self, images: int) -> None:
-        """Count `images` more as done."""
-        self._done += images
+    def advance(self, count: int) -> None:
+        """Count `count` more as done."""
+        self._done += count
         if self._bar is not None:
-            self._bar.update(images)
+            self._bar.update(count)
         elif self._wanted and time.monotonic() - self._start > _BAR_AFTER_SECONDS:
             from tqdm import tqdm  # type: ignore[import-untyped]
 
-            self._bar = tqdm(total=self._total, initial=self._done, unit="image", file=sys.stderr)
+            self._bar = tqdm(total=self._total, initial=self._done, unit=self._unit, file=sys.stderr)
 
     def close(self) -> None:
         """Leave the terminal in order."""

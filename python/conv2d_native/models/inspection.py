@@ -23,6 +23,21 @@ class Inspection:
     _program: Callable[[Any], Any]
     _program_for: Callable[[Any], Any]
     _programs: Any
+    _structure: Callable[[str], Any]
+    inputs: list[Any]
+    outputs: list[Any]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs in the order of `inputs`: the keys of a dict, else the names of the layers."""
+        structure = self._structure("input_names")
+        return sorted(structure) if isinstance(structure, dict) else [tensor.name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the layers that make the outputs, in the order of `outputs`."""
+        self._structure("output_names")
+        return [tensor.name for tensor in self.outputs]
 
     def summary(
         self,

@@ -138,13 +138,6 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         return self._input_structure if word.startswith("input") else self._output_structure
 
     @property
-    def input_names(self) -> list[str]:
-        """Names of the inputs in the order of `inputs`: the keys of a dict, else the names of the layers."""
-        if isinstance(self._structure("input_names"), dict):
-            return sorted(self._input_structure)
-        return [tensor.name for tensor in self.inputs]
-
-    @property
     def input_shape(self) -> Any:
         """Shape of the input with None where it varies; the structure of the inputs where there are several."""
         return map_structure(lambda tensor: tensor.shape, _alone(self._structure("input_shape")))
@@ -300,7 +293,7 @@ class Model(Inspection, Storage, OwnCalls, Layer):
 
     def _predict_batches(self, x: Iterable[Any], verbose: Any, steps: int | None) -> Any:
         total = steps if steps is not None or not hasattr(x, "__len__") else len(x)  # type: ignore[arg-type]
-        progress = Progress(total, verbose)
+        progress = Progress(total, verbose, "batch")
         parts: list[list[np.ndarray]] = []
         try:
             for batch in each_batch(x):
