@@ -61,6 +61,12 @@ def files_of_the_docs(tmp_path, monkeypatch):
     for name in ("model.keras", "resnet50.keras"):
         model.save(name)
     model.save_weights("model.weights.h5")
+    program = next(text for text in blocks("docs/models.md", "python") if "class Net" in text)
+    own: dict = {}
+    exec(program.partition("model = ")[0], own)
+    net = own["Net"]()
+    net(np.zeros((1, 32, 32, 3)))
+    net.save("net.keras")
     Path("photos").mkdir()
     for name in ("cat.jpg", "photos/one.png", "photos/two.jpg"):
         cn.utils.save_img(name, np.random.default_rng(0).random((40, 30, 3)))
@@ -77,7 +83,7 @@ def test_the_blocks_of_the_docs_run(files_of_the_docs, capsys):
     model, images = files_of_the_docs, np.random.default_rng(1).random((3, 224, 224, 3))
     names = {"cn": cn, "images": images, "keras_model": model, "text": model.to_json(), "my_swish": np.tanh}
     programs = [blocks("README.md", "python")[0], *blocks("docs/models.md", "python")]
-    assert len(programs) == 8
+    assert len(programs) == 9
     for program in programs:
         made = dict(names)
         exec(program, made)

@@ -298,13 +298,13 @@ assert np.abs(model.predict(x, verbose=0) - want).max() < 1e-5
 
 
 def test_e12_a_state_that_does_not_fit_is_a_value_error():
-    function, (class_name, config, weights, custom), _ = make().__reduce__()
+    function, (entry, weights, custom), _ = make().__reduce__()
     with pytest.raises(ValueError):
-        function(class_name, config, weights[:-1], custom)
+        function(entry, weights[:-1], custom)
     with pytest.raises(ValueError):
-        function(class_name, config, [w[..., :-1] for w in weights], custom)
+        function(entry, [w[..., :-1] for w in weights], custom)
     with pytest.raises(ValueError):
-        function("NoSuchClass", config, weights, custom)
+        function({**entry, "class_name": "NoSuchClass"}, weights, custom)
 
 
 def test_e14_read_only_inputs_and_weights(tmp_path):
