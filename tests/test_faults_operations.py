@@ -123,6 +123,29 @@ def test_one_axis_that_is_none(axis):
         (lambda: ops.dot_product_attention(S, S, S, bias=np.ones(2)), "bias` and `mask"),
         (lambda: ops.dot_product_attention(S, S, S, scale="1"), "scale"),
         (lambda: ops.take_along_axis(S, np.ones((1, 3, 4, 2)), axis=-1), "indices"),
+        (lambda: ops.moveaxis(S, 2**31, 1), "source"),
+        (lambda: ops.moveaxis(S, 1, "2"), "destination"),
+        (lambda: ops.moveaxis(S, (1, 2), 1), "source` and `destination"),
+        (lambda: ops.moveaxis(S, (1, -3), (1, 2)), "source` and `destination"),
+        (lambda: ops.depth_to_space(S, 2), "block_size"),
+        (lambda: ops.space_to_depth(S, 2), "block_size"),
+        (lambda: ops.space_to_depth(S, 1, data_format="NHWC"), "data_format"),
+        (lambda: ops.rgb_to_hsv(S, data_format="NHWC"), "data_format"),
+        (lambda: ops.sobel_edges(S, data_format=np.ones(2)), "data_format"),
+        (lambda: ops.max_pool(S, 2, data_format=np.ones(2)), "data_format"),
+        (lambda: ops.pad_images(S, 1.5), "top_padding"),
+        (lambda: ops.pad_images(S, target_width=float("inf")), "target_width"),
+        (lambda: ops.crop_images(S, right_cropping="1"), "right_cropping"),
+        (lambda: ops.crop_images(S, left_cropping=-1), "left_cropping"),
+        (lambda: ops.resize(S, (float("nan"), 1)), "size"),
+        (lambda: ops.conv(S, "kernel"), "kernel"),
+        (lambda: ops.conv(S, [[1], [1, 2]]), "kernel"),
+        (lambda: ops.batch_normalization(S, None, np.ones(5), -1), "mean"),
+        (lambda: ops.batch_normalization(S, np.ones(5), None, -1), "variance"),
+        (lambda: ops.dot_product_attention(S, 1, S), "query`, `key` and `value"),
+        (lambda: ops.dot_product_attention(S, None, S), "key"),
+        (lambda: ops.diff(S, 129), "n"),
+        (lambda: ops.split(S, [4, 2], axis=3), "indices_or_sections"),
         (lambda: ops.take_along_axis(S, [[[[0]]], [[[1]]]], axis=-1), "indices"),
         (lambda: ops.take_along_axis(S, [[[[5]]]], axis=-1), "indices"),
         (lambda: ops.nan_to_num(S, nan=None), "nan"),
@@ -272,10 +295,27 @@ def test_ranks_and_sizes_are_bounded():
         lambda: ops.one_hot(S, 3, axis=0),
         lambda: ops.cumsum(S, axis=1, dtype="int32"),
         lambda: ops.batch_normalization(S, cn.Input((5,)), np.ones(5), -1),
+        lambda: ops.cumsum(S, axis=1, dtype=np.ones(2)),
+        lambda: ops.sum(S, axis=1, dtype="x" * 9999),
+        lambda: ops.depth_to_space(cn.Input((4,)), 2),
+        lambda: ops.einsum("bi,bj,bk,bl->b", *[cn.Input((4096,))] * 4),
+        lambda: ops.dot_product_attention(S, X, S),
     ],
 )
 def test_what_is_not_computed_is_said(call):
-    refused(call, "batch axis|here|float32 only", error=cn.UnsupportedLayerError)
+    refused(
+        call, "batch axis|here|float32 only|mixes|takes axis and keepdims", error=cn.UnsupportedLayerError
+    )
+
+
+def test_as_many_tensors_as_an_unknown_axis_has():
+    refused(lambda: ops.unstack(cn.Input((None, 8)), axis=1), "not known", error=cn.UnsupportedLayerError)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_are_infinite():
+    assert np.isinf(cn.Model(S, ops.full_like(S, 1e300))(X)).all()
+    assert not cn.Model(S, ops.rms_normalization(S, epsilon=1e300))(X).any()
 
 
 def test_numbers_and_flags_name_their_argument():

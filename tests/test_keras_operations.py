@@ -98,6 +98,9 @@ CASES = [
     ("FullLike", {"dtype": None}, [2.5], lambda x: np.full_like(x, 2.5)),
     ("IsIn", {"invert": True}, [[float(X[0, 0, 0, 0])]], lambda x: x != X[0, 0, 0, 0]),
     ("SaturateCast", {"dtype": "uint8"}, [], lambda x: np.trunc(np.clip(x, 0, 255))),
+    ("SaturateCast", {"dtype": "bool"}, [], lambda x: x > 0),
+    ("Softmax", {"axis": [1, -1]}, [], lambda x: L.Softmax((1, 3))(x)),
+    ("Moveaxis", {"source": [1, -1], "destination": [-2, 1]}, [], lambda x: np.moveaxis(x, (1, -1), (-2, 1))),
     ("DivideNoNan", {}, [[0, 1, 2, 4]], lambda x: x * np.array([0, 1, 0.5, 0.25])),
     ("Erf", {}, [], np.vectorize(math.erf)),
     ("Erfc", {}, [], np.vectorize(math.erfc)),
@@ -126,6 +129,17 @@ def test_operation(case):
     got, wanted = answer(class_name, config, arguments, x), np.asarray(expected(x))
     assert got.shape == wanted.shape and got.dtype == np.float32
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
+
+
+def test_pooling_of_tensorflow_over_channels_is_refused():
+    pool = Operation.from_tensorflow("nn.max_pool2d", "pool")
+    with pytest.raises(cn.UnsupportedLayerError, match="over the batch or the channels"):
+        pool(cn.Input((4, 4, 3)), ksize=[1, 2, 2, 3], strides=1, padding="VALID")
+
+
+def test_values_beyond_half_precision_are_its_largest():
+    got = answer("SaturateCast", {"dtype": "float16"}, [], np.array([[1e6, -1e6, 2.0]]))
+    assert got.tolist() == [[65504, -65504, 2]]
 
 
 PICTURE = np.array(

@@ -90,12 +90,14 @@ def integer_list(
     return [arguments.integer(name, item, low, high) for item in (value if is_listed(value) else [value])]
 
 
+def axis_list(name: str, value: Any, rank: int) -> list[int]:
+    """One axis or several of an array of `rank` axes as numbers from 0, in the order given."""
+    return [arguments.axis(name, axis, rank) for axis in integer_list(name, value)]
+
+
 def axis_numbers(axis: Any, rank: int) -> tuple[int, ...]:
     """Axes of an image as rising numbers from 1; None stands for all, the batch included."""
-    axes = (
-        range(rank) if axis is None else [arguments.axis("axis", a, rank) for a in integer_list("axis", axis)]
-    )
-    made = tuple(sorted(axes))
+    made = tuple(range(rank) if axis is None else sorted(axis_list("axis", axis, rank)))
     if len(set(made)) != len(made):
         raise ValueError(f"`axis` must name different axes. Received: axis={shown(axis)}.")
     if 0 in made:
@@ -137,8 +139,7 @@ def reshape(f: Any, x: Any, newshape: Any) -> Any:
 
 def transpose(f: Any, x: Any, axes: Any = None) -> Any:
     rank = len(x.shape)
-    given = list(range(rank))[::-1] if axes is None else integer_list("axes", axes)
-    order = [arguments.axis("axes", axis, rank) for axis in given]
+    order = list(range(rank))[::-1] if axes is None else axis_list("axes", axes, rank)
     if sorted(order) != list(range(rank)):
         raise ValueError(f"`axes` must be a permutation of the {rank} axes. Received: axes={shown(axes)}.")
     if order[0] != 0:
@@ -156,12 +157,15 @@ def swapaxes(f: Any, x: Any, axis1: int, axis2: int) -> Any:
 
 
 def moveaxis(f: Any, x: Any, source: Any, destination: Any) -> Any:
-    order = np.moveaxis(np.empty([1] * len(x.shape)), source, destination).ndim
-    numbered = np.arange(order)
-    sources = np.atleast_1d(source) % order
-    targets = np.atleast_1d(destination) % order
-    axes = [int(a) for a in numbered if a not in sources]
-    for target, moved in sorted(zip(targets.tolist(), sources.tolist(), strict=True)):
+    rank = len(x.shape)
+    sources, targets = axis_list("source", source, rank), axis_list("destination", destination, rank)
+    if not len(sources) == len(targets) == len(set(sources)) == len(set(targets)):
+        raise ValueError(
+            "`source` and `destination` must name as many different axes. "
+            f"Received: source={shown(source)}, destination={shown(destination)}."
+        )
+    axes = [axis for axis in range(rank) if axis not in sources]
+    for target, moved in sorted(zip(targets, sources, strict=True)):
         axes.insert(target, moved)
     return transpose(f, x, axes)
 
@@ -239,7 +243,7 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
 
 def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     rank, most = len(x.shape), arguments.LARGEST_STEP
-    axes = [0] if axis is None else [arguments.axis("axis", a, rank) for a in integer_list("axis", axis)]
+    axes = [0] if axis is None else axis_list("axis", axis, rank)
     shifts = integer_list("shift", shift, -most, most)
     if 0 in axes:
         raise UnsupportedLayerError("Rolling the batch axis is not computed here.")
@@ -290,7 +294,7 @@ def flip(f: Any, x: Any, axis: Any = None) -> Any:
 
 def rot90(f: Any, array: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
     turns = arguments.integer("k", k, low=None) % 4
-    pair = [arguments.axis("axes", axis, len(array.shape)) for axis in integer_list("axes", axes, None)]
+    pair = axis_list("axes", axes, len(array.shape))
     if len(set(pair)) != 2 or len(pair) != 2:
         raise ValueError(f"`axes` must be two different axes. Received: axes={shown(axes)}.")
     if 0 in pair:

@@ -6,14 +6,15 @@ layer computes the same, it is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import arguments, resampling, shapes
 from ..errors import UnsupportedLayerError
-from .array_operations import host, is_tensor, replaced
+from .array_operations import constant, host, is_tensor, replaced
 from .pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -32,14 +33,18 @@ _ADAPTIVE = {
 }
 
 
-def _only_batches(x: Any, name: str) -> None:
-    if len(x.shape) != 4:
+def _image_axes(name: str, images: Any, data_format: Any) -> tuple[int, int, int]:
+    """The axes of height, width and channels of a batch of images, which operation `name` takes."""
+    if len(images.shape) != 4:
         raise UnsupportedLayerError(f"Operation '{name}' takes a batch of images here: 4 dimensions.")
+    return (2, 3, 1) if arguments.data_format(data_format) == "channels_first" else (1, 2, 3)
 
 
-def _rows_and_columns(x: Any, data_format: Any) -> tuple[int, int]:
-    """The axes of height and width."""
-    return (2, 3) if data_format == "channels_first" else (1, 2)
+def _channels_last(f: Any, name: str, images: Any, data_format: Any, step: Callable[[Any], Any]) -> Any:
+    """`step` of images whose channels come last, and its images with the channels where `data_format` has them."""
+    if _image_axes(name, images, data_format)[2] == 3:
+        return step(images)
+    return f.transpose(step(f.transpose(images, (0, 2, 3, 1))), (0, 3, 1, 2))
 
 
 def resize(
@@ -55,12 +60,12 @@ def resize(
     data_format: Any = None,
 ) -> Any:
     """As the layer Resizing."""
-    _only_batches(images, "resize")
-    height, width = (int(n) for n in size)
+    _image_axes("resize", images, data_format)
     if interpolation not in resampling.INTERPOLATIONS:
         raise UnsupportedLayerError(
-            f"Operation 'resize' is not computed with interpolation={interpolation!r}."
+            f"Operation 'resize' is not computed with interpolation={arguments.shown(interpolation)}."
         )
+    height, width = arguments.integers("size", size, 2)
     return Resizing(
         height,
         width,
@@ -75,27 +80,26 @@ def resize(
     ).call(f, images)
 
 
-def _sides(axis_size: int, before: Any, after: Any, target: Any, sign: int) -> tuple[int, int]:
+def _sides(
+    axis_size: int, before: int | None, after: int | None, target: int | None, sign: int
+) -> tuple[int, int]:
     """Cells before and after an axis, of which one may follow from the target size."""
-    change = sign * (int(target) - axis_size) if target is not None else 0
+    change = sign * (target - axis_size) if target is not None else 0
     if before is None:
-        before = change - int(after or 0)
+        before = change - (after or 0)
     if after is None:
-        after = change - int(before) if target is not None else 0
-    if min(int(before), int(after)) < 0:
+        after = change - before if target is not None else 0
+    if min(before, after) < 0:
         raise ValueError(f"An image axis of {axis_size} cannot be brought to {target}.")
-    return int(before), int(after)
+    return before, after
 
 
-def _bordered(
-    f: Any, images: Any, sign: int, sides: Sequence[Any], sizes: Sequence[Any], data_format: Any
-) -> Any:
-    """`sides`: top, left, bottom, right; `sizes`: height, width."""
-    _only_batches(images, "pad_images" if sign > 0 else "crop_images")
+def _bordered(f: Any, images: Any, sign: int, words: Mapping[str, Any], data_format: Any) -> Any:
+    """`words`: cells at the top, left, bottom and right, height and width, each of which may be None."""
+    axes = _image_axes("pad_images" if sign > 0 else "crop_images", images, data_format)[:2]
+    given = [n if n is None else arguments.integer(word, n, 0) for word, n in words.items()]
     widths = [(0, 0)] * 4
-    for axis, before, after, size in zip(
-        _rows_and_columns(images, data_format), sides[:2], sides[2:], sizes, strict=True
-    ):
+    for axis, before, after, size in zip(axes, given[:2], given[2:4], given[4:], strict=True):
         widths[axis] = _sides(images.shape[axis], before, after, size, sign)
     return f.pad(images, tuple((sign * a, sign * b) for a, b in widths))
 
@@ -111,8 +115,15 @@ def pad_images(
     target_width: Any = None,
     data_format: Any = None,
 ) -> Any:
-    sides = (top_padding, left_padding, bottom_padding, right_padding)
-    return _bordered(f, images, 1, sides, (target_height, target_width), data_format)
+    words = {
+        "top_padding": top_padding,
+        "left_padding": left_padding,
+        "bottom_padding": bottom_padding,
+        "right_padding": right_padding,
+        "target_height": target_height,
+        "target_width": target_width,
+    }
+    return _bordered(f, images, 1, words, data_format)
 
 
 def crop_images(
@@ -126,14 +137,20 @@ def crop_images(
     target_width: Any = None,
     data_format: Any = None,
 ) -> Any:
-    sides = (top_cropping, left_cropping, bottom_cropping, right_cropping)
-    return _bordered(f, images, -1, sides, (target_height, target_width), data_format)
+    words = {
+        "top_cropping": top_cropping,
+        "left_cropping": left_cropping,
+        "bottom_cropping": bottom_cropping,
+        "right_cropping": right_cropping,
+        "target_height": target_height,
+        "target_width": target_width,
+    }
+    return _bordered(f, images, -1, words, data_format)
 
 
 def rgb_to_grayscale(f: Any, images: Any, data_format: Any = None) -> Any:
     """The weighted sum of three channels, or the one channel as it is."""
-    _only_batches(images, "rgb_to_grayscale")
-    axis = 1 if data_format == "channels_first" else 3
+    axis = _image_axes("rgb_to_grayscale", images, data_format)[2]
     if images.shape[axis] == 1:
         return images
     weights = np.array(_GRAY, np.float32).reshape([3 if i == axis else 1 for i in range(4)])
@@ -158,10 +175,10 @@ def adaptive_pool(kind: str) -> Callable[..., Any]:
 
 
 def _convolved(f: Any, name: str, inputs: Any, kernels: Sequence[Any], data_format: Any, **words: Any) -> Any:
-    if len(inputs.shape) != 4 or any(is_tensor(kernel) for kernel in kernels):
+    arrays = [constant("kernel", kernel) for kernel in kernels]
+    if len(inputs.shape) != 4 or any(map(is_tensor, arrays)):
         raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
-    arrays = [np.asarray(kernel, np.float32) for kernel in kernels]
-    return getattr(f, name)(inputs, *arrays, data_format=data_format or "channels_last", **words)
+    return getattr(f, name)(inputs, *arrays, data_format=arguments.data_format(data_format), **words)
 
 
 def conv(
@@ -243,6 +260,34 @@ def _windows(
     return host(f, cut, [images], (None, rows, columns, sizes[0] * sizes[1] * c))
 
 
+def depth_to_space(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
+    """Channels become blocks of cells."""
+    b = arguments.integer("block_size", block_size)
+
+    def spread(images: Any) -> Any:
+        _, h, w, c = images.shape
+        if c % (b * b):
+            raise ValueError(f"The square of `block_size` must divide the {c} channels. Received: {b}.")
+        y = f.transpose(f.reshape(images, (-1, h, w, b, b, c // (b * b))), (0, 1, 3, 2, 4, 5))
+        return f.reshape(y, (-1, h * b, w * b, c // (b * b)))
+
+    return _channels_last(f, "depth_to_space", x, data_format, spread)
+
+
+def space_to_depth(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
+    """Blocks of cells become channels."""
+    b = arguments.integer("block_size", block_size)
+
+    def gathered(images: Any) -> Any:
+        _, h, w, c = images.shape
+        if h % b or w % b:
+            raise ValueError(f"`block_size` must divide the image's {h} x {w} cells. Received: {b}.")
+        y = f.transpose(f.reshape(images, (-1, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5))
+        return f.reshape(y, (-1, h // b, w // b, b * b * c))
+
+    return _channels_last(f, "space_to_depth", x, data_format, gathered)
+
+
 def extract_patches(
     f: Any,
     images: Any,
@@ -253,20 +298,17 @@ def extract_patches(
     data_format: Any = None,
 ) -> Any:
     """Windows on the images, side by side if no `strides` are given; the cells of each become the channels."""
-    _only_batches(images, "extract_patches")
     sizes = arguments.integers("size", size, 2)
-    first = arguments.data_format(data_format) == "channels_first"
-    steps = arguments.steps("strides", strides or sizes)
+    steps = arguments.steps("strides", sizes if strides is None else strides)
     dilation = arguments.steps("dilation_rate", dilation_rate)
     word = arguments.padding_word(padding)
-    x = f.transpose(images, (0, 2, 3, 1)) if first else images
-    made = _windows(f, x, sizes, steps, dilation, word)
-    return f.transpose(made, (0, 3, 1, 2)) if first else made
+    step = partial(_windows, f, sizes=sizes, strides=steps, dilation=dilation, padding=word)
+    return _channels_last(f, "extract_patches", images, data_format, step)
 
 
 def unfold(f: Any, x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Windows on images with the channels first: (batch, channels * kh * kw, windows)."""
-    _only_batches(x, "unfold")
+    _image_axes("unfold", x, "channels_first")
     sizes, steps = arguments.integers("kernel_size", kernel_size, 2), arguments.steps("stride", stride)
     between = arguments.steps("dilation", dilation)
     around = tuple((n, n) for n in arguments.integers("padding", padding, 2, 0))
@@ -279,8 +321,7 @@ def unfold(f: Any, x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0
 
 def sobel_edges(f: Any, images: Any, data_format: Any = None) -> Any:
     """Slopes down and to the right in a new last axis, borders mirrored."""
-    _only_batches(images, "sobel_edges")
-    axes = _rows_and_columns(images, data_format)
+    axes = _image_axes("sobel_edges", images, data_format)[:2]
     if min(images.shape[axis] for axis in axes) < 2:
         raise ValueError(f"`images` must be 2x2 or larger. Received: images of shape {tuple(images.shape)}.")
     widths = [(1, 1) if axis in axes else (0, 0) for axis in range(4)]
@@ -301,7 +342,7 @@ def gaussian_blur(
     f: Any, images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: Any = None
 ) -> Any:
     """Each channel convolved with a bell curve of `sigma` cells, zeros around the images."""
-    _only_batches(images, "gaussian_blur")
+    channels = images.shape[_image_axes("gaussian_blur", images, data_format)[2]]
     sizes = arguments.integers("kernel_size", kernel_size, 2, high=_LARGEST_BLUR)
     if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
         raise ValueError(f"`sigma` must be two numbers. Received: sigma={arguments.shown(sigma)}.")
@@ -310,27 +351,16 @@ def gaussian_blur(
         places = np.arange(n) - (n - 1) / 2
         bell = np.exp(-0.5 * (places / arguments.positive_number("sigma", width)) ** 2)
         bells.append(bell / bell.sum())
-    kernel = (
-        np.outer(bells[1], bells[0]).reshape(sizes).astype(np.float32)
-    )  # as Keras, also where it is not square
-    axes = _rows_and_columns(images, data_format)
-    h, w = (images.shape[axis] for axis in axes)
-
-    def blurred(a: np.ndarray) -> np.ndarray:
-        a = np.moveaxis(a, axes, (0, 1))
-        padded = np.pad(a, [((n - 1) // 2, n // 2) for n in sizes] + [(0, 0)] * 2)
-        made = sum(kernel[i, j] * padded[i : i + h, j : j + w] for i, j in np.ndindex(*sizes))
-        return np.moveaxis(np.asarray(made), (0, 1), axes)
-
-    return host(f, blurred, [images], images.shape)
+    kernel = np.outer(bells[1], bells[0]).reshape(*sizes, 1, 1)  # as Keras, also where it is not square
+    kernels = np.broadcast_to(kernel, (*sizes, channels, 1))
+    return depthwise_conv(f, images, kernels, padding="same", data_format=data_format)
 
 
 def _colours(function: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Any]:
     """`function` of arrays whose last axis holds three channels."""
 
     def lower(f: Any, images: Any, data_format: Any = None) -> Any:
-        _only_batches(images, "rgb_to_hsv and hsv_to_rgb")
-        axis = 1 if data_format == "channels_first" else 3
+        axis = _image_axes("rgb_to_hsv and hsv_to_rgb", images, data_format)[2]
         if images.shape[axis] != 3:
             raise ValueError(
                 f"`images` must have 3 channels. Received: images of shape {tuple(images.shape)}."

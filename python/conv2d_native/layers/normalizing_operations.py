@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import arguments, shapes
 from ..errors import UnsupportedLayerError
-from .array_operations import axis_numbers, constant, host, is_tensor, mixing
+from .array_operations import axis_numbers, constant, host, is_tensor, mixing, one_axis
 
 _EPSILON = 1e-7  # Keras's, where none is given
 
@@ -26,11 +26,11 @@ def batch_normalization(
     axis: Any = -1,
     epsilon: Any = 1e-3,
 ) -> Any:
-    vectors = (mean, variance, offset, scale)
+    vectors = [constant("mean", mean), constant("variance", variance)]
+    vectors += [v if v is None else constant(k, v) for k, v in (("offset", offset), ("scale", scale))]
     if any(is_tensor(vector) for vector in vectors):
         raise UnsupportedLayerError("Operation 'batch_normalization' takes constant vectors here.")
-    (number,) = axis_numbers(arguments.axis("axis", axis, len(x.shape)), len(x.shape))
-    return f.batch_normalization(x, *vectors, axis=number, epsilon=epsilon)
+    return f.batch_normalization(x, *vectors, axis=one_axis(axis, len(x.shape)), epsilon=epsilon)
 
 
 def layer_normalization(
@@ -59,7 +59,7 @@ def layer_normalization(
         return made.reshape(shape)
 
     if arguments.flag("rms_scaling", rms_scaling):
-        small = np.float32(least)
+        small = constant("epsilon", least)
         y = host(f, lambda a: a / np.sqrt(a.var(axis=axes, keepdims=True) + small), [x], x.shape)
     else:
         y = f.layer_normalization(x, axis=list(axes), epsilon=least)
@@ -70,7 +70,7 @@ def layer_normalization(
 
 def rms_normalization(f: Any, x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
     axes = axis_numbers(axis, len(x.shape))
-    small = np.float32(_EPSILON if epsilon is None else arguments.number("epsilon", epsilon))
+    small = constant("epsilon", _EPSILON if epsilon is None else arguments.number("epsilon", epsilon))
 
     def normalized(a: np.ndarray) -> np.ndarray:
         return a / np.sqrt(np.square(a).mean(axis=axes, keepdims=True) + small)

@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import activations, arguments
 from . import orderings, products, reductions
+from .activation import Softmax
 from .array_operations import (
     broadcast,
     broadcast_to,
@@ -44,6 +45,7 @@ from .image_operations import (
     conv,
     conv_transpose,
     crop_images,
+    depth_to_space,
     depthwise_conv,
     extract_patches,
     gaussian_blur,
@@ -54,6 +56,7 @@ from .image_operations import (
     rgb_to_hsv,
     separable_conv,
     sobel_edges,
+    space_to_depth,
     unfold,
 )
 from .normalizing_operations import batch_normalization, layer_normalization, rms_normalization
@@ -71,7 +74,7 @@ from .selections import (
 
 _DTYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
            "uint32", "uint64")  # fmt: skip
-
+_NARROW = {"bool": (0, 1), "float16": (-65504, 65504)}  # least and most of those that are no integers
 
 _ERF_ABOVE = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
               -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02)  # fmt: skip
@@ -151,6 +154,10 @@ def _activation(name: str) -> Callable[..., Any]:
     return lower
 
 
+def _softmax(f: Any, x: Any, axis: Any = -1) -> Any:
+    return Softmax(axis, name="softmax").call(f, x)
+
+
 def _round(f: Any, x: Any, decimals: int = 0) -> Any:
     places = arguments.integer("decimals", decimals, low=-99, high=99)
     return _unary(lambda a: np.round(a, places))(f, x)
@@ -164,7 +171,7 @@ def _nan_to_num(f: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any 
 
 
 def _full_like(f: Any, x: Any, fill_value: Any, dtype: Any = None) -> Any:
-    value = np.float32(arguments.number("fill_value", fill_value))
+    value = constant("fill_value", arguments.number("fill_value", fill_value))
     return _unary(lambda a: np.full_like(a, value))(f, x)
 
 
@@ -187,10 +194,6 @@ def _append(f: Any, x1: Any, x2: Any, axis: Any = None) -> Any:
     return concatenate(f, [x1, x2], axis)
 
 
-def _first(data_format: Any) -> bool:
-    return data_format == "channels_first"
-
-
 def _pool(name: str) -> Callable[..., Any]:
     def lower(
         f: Any,
@@ -200,29 +203,9 @@ def _pool(name: str) -> Callable[..., Any]:
         padding: str = "valid",
         data_format: Any = None,
     ) -> Any:
-        return getattr(f, name)(inputs, pool_size, strides, padding, data_format or "channels_last")
+        return getattr(f, name)(inputs, pool_size, strides, padding, arguments.data_format(data_format))
 
     return lower
-
-
-def _depth_to_space(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
-    b = arguments.integer("block_size", block_size)
-    if _first(data_format):
-        x = f.transpose(x, (0, 2, 3, 1))
-    _, h, w, c = x.shape
-    y = f.transpose(f.reshape(x, (-1, h, w, b, b, c // (b * b))), (0, 1, 3, 2, 4, 5))
-    y = f.reshape(y, (-1, h * b, w * b, c // (b * b)))
-    return f.transpose(y, (0, 3, 1, 2)) if _first(data_format) else y
-
-
-def _space_to_depth(f: Any, x: Any, block_size: int, data_format: Any = "channels_last") -> Any:
-    b = arguments.integer("block_size", block_size)
-    if _first(data_format):
-        x = f.transpose(x, (0, 2, 3, 1))
-    _, h, w, c = x.shape
-    y = f.transpose(f.reshape(x, (-1, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5))
-    y = f.reshape(y, (-1, h // b, w // b, b * b * c))
-    return f.transpose(y, (0, 3, 1, 2)) if _first(data_format) else y
 
 
 def _dtype_name(dtype: Any) -> str:
@@ -232,8 +215,8 @@ def _dtype_name(dtype: Any) -> str:
 
 def _saturate_cast(f: Any, x: Any, dtype: Any) -> Any:
     name = _dtype_name(dtype)
-    if "int" in name:
-        least, most = np.iinfo(name).min, np.iinfo(name).max
+    if "int" in name or name in _NARROW:
+        least, most = _NARROW.get(name) or (np.iinfo(name).min, np.iinfo(name).max)
         x = f.minimum(f.maximum(x, constant("dtype", float(least))), constant("dtype", float(most)))
     return _cast(f, x, name)
 
@@ -343,7 +326,7 @@ def _other_rows() -> dict[str, Row]:
     words = {
         "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Softplus": "softplus", "Softsign": "softsign",
         "Silu": "silu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "Elu": "elu", "Selu": "selu",
-        "LeakyRelu": "leaky_relu", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Celu": "celu",
+        "LeakyRelu": "leaky_relu", "LogSoftmax": "log_softmax", "Celu": "celu",
         "LogSigmoid": "log_sigmoid", "HardTanh": "hard_tanh", "Squareplus": "squareplus", "Glu": "glu",
         "SoftShrink": "soft_shrink", "HardShrink": "hard_shrink", "TanhShrink": "tanh_shrink",
         "SparsePlus": "sparse_plus", "SparseSigmoid": "sparse_sigmoid", "Sparsemax": "sparsemax",
@@ -351,10 +334,11 @@ def _other_rows() -> dict[str, Row]:
     }  # fmt: skip
     rows = {name: Row("nn", _activation(word)) for name, word in words.items()}
     rows["Gelu"] = Row("nn", lambda f, x, approximate=True: f.gelu(x, approximate=approximate))
+    rows["Softmax"] = Row("nn", _softmax)
     rows["MaxPool"] = Row("nn", _pool("max_pool2d"))
     rows["AveragePool"] = Row("nn", _pool("average_pool2d"))
-    rows["DepthToSpace"] = Row("nn", _depth_to_space)
-    rows["SpaceToDepth"] = Row("nn", _space_to_depth)
+    rows["DepthToSpace"] = Row("nn", depth_to_space)
+    rows["SpaceToDepth"] = Row("nn", space_to_depth)
     rows["Normalize"] = Row("nn", reductions.normalize)
     rows["Moments"] = Row("nn", reductions.moments)
     rows["BatchNorm"] = Row("nn", batch_normalization)

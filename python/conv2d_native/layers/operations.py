@@ -105,6 +105,10 @@ class Operation:
         made, shapes = self._traced(args, kwargs, _PROBES[0])
         if any(n is None for tensor in symbolic_leaves((args, kwargs)) for n in tensor.shape[1:]):
             _, others = self._traced(args, kwargs, _PROBES[1])
+            if len(others) != len(shapes):
+                raise UnsupportedLayerError(
+                    f"Operation '{self.name}' makes as many tensors as an axis has entries, whose number is not known."
+                )
             shapes = [
                 tuple(m if m == n else None for m, n in zip(shape, other, strict=True))
                 for shape, other in zip(shapes, others, strict=True)

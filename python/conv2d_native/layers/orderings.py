@@ -15,6 +15,8 @@ from ..arguments import shown
 from ..errors import UnsupportedLayerError
 from .array_operations import constant, host, is_tensor, one_axis, replaced
 
+_MOST_DIFFERENCES = 128  # beyond, the factors of the sum do not fit float32
+
 
 def sort(f: Any, x: Any, axis: Any = -1) -> Any:
     number = one_axis(axis, len(x.shape))
@@ -59,7 +61,7 @@ def one_hot(f: Any, x: Any, num_classes: Any, axis: Any = -1, dtype: Any = None,
 
 
 def diff(f: Any, a: Any, n: Any = 1, axis: Any = -1) -> Any:
-    number, times = one_axis(axis, len(a.shape)), arguments.integer("n", n, 0)
+    number, times = one_axis(axis, len(a.shape)), arguments.integer("n", n, 0, _MOST_DIFFERENCES)
     shape = replaced(a.shape, number, max(a.shape[number] - times, 0))
     return host(f, lambda x: np.diff(x, times, number), [a], shape)
 

@@ -16,8 +16,9 @@ import numpy as np
 from .. import arguments, shapes
 from ..arguments import shown
 from ..errors import UnsupportedLayerError
-from .array_operations import constant, host, integer_list, is_listed, is_tensor, mixing
+from .array_operations import axis_list, constant, host, is_listed, is_tensor, mixing
 
+_MOST_PRODUCTS = 1 << 40
 _TERM = r"[A-Za-z]*(?:\.{3}[A-Za-z]*)?"
 _WRITTEN = re.compile(rf"({_TERM}(?:,{_TERM})*)->({_TERM})")
 
@@ -83,9 +84,7 @@ def _summed_axes(axes: Any, rank: int, other: int) -> list[list[int]]:
         return [list(range(rank - n, rank)), list(range(n))]
     if len(axes) == 2:
         given = zip((rank, other), axes, strict=True)
-        pairs = [
-            [arguments.axis("axes", i, n) for i in integer_list("axes", each, None)] for n, each in given
-        ]
+        pairs = [axis_list("axes", each, n) for n, each in given]
         if len(pairs[0]) == len(pairs[1]) and all(len(set(pair)) == len(pair) for pair in pairs):
             return pairs
     raise ValueError(f"`axes` must be an integer or two lists of as many axes. Received: axes={shown(axes)}.")
@@ -106,6 +105,7 @@ def dot_product_attention(
     """softmax(query key^T scale + bias) value for (batch, entries, heads, depth); `scale`: 1 / sqrt(depth)."""
     if attn_logits_soft_cap is not None:
         raise UnsupportedLayerError("Attention is computed without `attn_logits_soft_cap` here.")
+    query, key, value = (constant(*p) for p in (("query", query), ("key", key), ("value", value)))
     _, entries, heads, depth = query.shape if len(query.shape) == 4 else (0, 0, 0, 0)
     _, others, groups, _ = key.shape if len(key.shape) == 4 else (0, 0, 0, 0)
     fits = groups and heads % groups == 0 and tuple(key.shape[1:]) == (others, groups, depth)
@@ -114,6 +114,8 @@ def dot_product_attention(
             "`query`, `key` and `value` must have shapes (batch, entries, heads, depth), of as many heads and as deep. "
             f"Received: shapes {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}."
         )
+    if any(not is_tensor(x) and x.shape[:1] != (1,) for x in (query, key, value)):
+        raise mixing("dot_product_attention")
     gain = depth**-0.5 if scale is None else arguments.number("scale", scale)
     causal = arguments.flag("is_causal", is_causal)
     added = [constant(*pair) for pair in (("bias", bias), ("mask", mask)) if pair[1] is not None]
@@ -146,6 +148,11 @@ def einsum(f: Any, *operands: Any, subscripts: str, **unused: Any) -> Any:
     xs = [constant("operands", x) for x in operands]
     sizes, result = _labelled(xs, subscripts)
     shape = [sizes[label] for label in result]
+    if math.prod(size for size in sizes.values() if size is not None) > _MOST_PRODUCTS:
+        raise UnsupportedLayerError(
+            f"Operation 'einsum' takes at most {_MOST_PRODUCTS} products for an image here. "
+            f"Received: subscripts={shown(subscripts)} for shapes {[tuple(x.shape) for x in xs]}."
+        )
     return host(f, lambda *arrays: np.einsum(subscripts, *arrays), xs, shape)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from .. import arguments
 from ..arguments import shown
 from ..errors import UnsupportedLayerError
-from .array_operations import axis_numbers, constant, host, integer_list, is_tensor, one_axis, reduced
+from .array_operations import axis_list, axis_numbers, constant, host, is_tensor, one_axis, reduced
 
 _QUANTILES = ("linear", "lower", "higher", "midpoint", "nearest")
 _MATRIX_ORDERS = (None, "fro", "nuc", 1, -1, 2, -2, float("inf"), float("-inf"))
@@ -45,7 +45,7 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
         edge = None if initial is None else arguments.number("initial", initial)
         if any(value is not None for value in unused.values()):
             raise UnsupportedLayerError(
-                f"Operation '{function.__name__}' takes axis and keepdims only: {unused}."
+                f"Operation '{function.__name__}' takes axis and keepdims only. Received: {shown(unused)}."
             )
         axes = axis_numbers(axis, len(x.shape))
         keep = arguments.flag("keepdims", keepdims)
@@ -155,7 +155,7 @@ def norm(f: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = Fal
     shape = reduced(x.shape, axes, keep)
     if ord is None or ord == "fro" or (ord == 2 and len(axes) == 1):
         return f.apply(np.sqrt, [f.reduce(f.multiply(x, x), "sum", axes, keep)], shape)
-    order = [a % len(x.shape) for a in integer_list("axis", axis, None)]
+    order = axis_list("axis", axis, len(x.shape))
     place = order[0] if len(order) == 1 else tuple(order)
     kind = arguments.number("ord", ord) if number else ord
     return host(f, lambda a: np.linalg.norm(a, kind, place, keep), [x], shape)
@@ -173,7 +173,7 @@ def along(function: Callable[..., Any]) -> Callable[..., Any]:
     """Running sums and products along one axis."""
 
     def lower(f: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
-        if dtype not in (None, "float32"):
+        if not (dtype is None or (isinstance(dtype, str) and dtype == "float32")):
             raise UnsupportedLayerError(
                 f"Operation '{function.__name__}' is computed in float32 only, not {shown(dtype)}."
             )

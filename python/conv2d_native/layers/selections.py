@@ -90,7 +90,9 @@ def _parts(f: Any, x: Any, indices_or_sections: Any, axis: Any, uneven: bool) ->
         cuts = [size * i + min(i, longer) for i in range(1, sections)] if uneven or not longer else [-1]
     edges = [0, *cuts, n]
     if any(a > b for a, b in itertools.pairwise(edges)):
-        raise ValueError(f"An axis of {n} entries cannot be split into {shown(indices_or_sections)}.")
+        raise ValueError(
+            f"`{name}` must divide an axis of {n} entries. Received: {name}={shown(indices_or_sections)}."
+        )
     key = [slice(None)] * len(x.shape)
     return [get_item(f, x, [*key[:axis], slice(a, b)]) for a, b in itertools.pairwise(edges)]
 

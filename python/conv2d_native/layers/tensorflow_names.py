@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import shown
 from ..errors import UnsupportedLayerError
 
 _XY = {"x": "x1", "y": "x2"}
@@ -139,6 +140,10 @@ def _pooling(words: dict[str, Any]) -> dict[str, Any]:
     image = slice(2, 4) if order == "NCHW" else slice(1, 3)
     for word in ("pool_size", "strides"):
         if isinstance(made.get(word), (list, tuple)) and len(made[word]) == 4:
+            if any(n != 1 for n in (made[word][0], made[word][1 if order == "NCHW" else 3])):
+                raise UnsupportedLayerError(
+                    f"Pooling over the batch or the channels is not computed here: {word}={shown(made[word])}."
+                )
             made[word] = made[word][image]
     return made
 
