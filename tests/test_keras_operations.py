@@ -240,7 +240,7 @@ def test_operands_and_settings_are_recorded_as_keras_has_them():
     }  # fmt: skip
     for made, (settings, operands) in recorded.items():
         assert set(made.node.layer.config) == settings and len(made.node.args) == operands
-    padded = ops.pad_images(ops.crop_images(x, 1, 2, 1), 3, None, 0, 1, None, 9)
+    padded = ops.pad_images(ops.crop_images(x, 1, 2, 1, 0), 3, None, 0, 1, None, 9)
     np.testing.assert_array_equal(
         cn.Model(x, padded)(X), np.pad(X[:, 1:5, 2:], [(0, 0), (3, 0), (5, 1), (0, 0)])
     )

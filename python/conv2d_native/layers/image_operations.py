@@ -80,27 +80,23 @@ def resize(
     ).call(f, images)
 
 
-def _sides(
-    axis_size: int, before: int | None, after: int | None, target: int | None, sign: int
-) -> tuple[int, int]:
-    """Cells before and after an axis, of which one may follow from the target size."""
-    change = sign * (target - axis_size) if target is not None else 0
-    if before is None:
-        before = change - (after or 0)
-    if after is None:
-        after = change - before if target is not None else 0
-    if min(before, after) < 0:
+def _sides(axis_size: int, words: Mapping[str, Any], sign: int) -> tuple[int, int]:
+    """Cells before and after an axis; `words`: both and the target size, one of them None."""
+    before, after, target = (n if n is None else arguments.integer(word, n, 0) for word, n in words.items())
+    if (before, after, target).count(None) != 1:
+        names = ", ".join(f"`{word}`" for word in words)
+        raise ValueError(f"Two of {names} must be given. Received: {arguments.shown(tuple(words.values()))}.")
+    rest = 0 if target is None else sign * (target - axis_size) - (before or 0) - (after or 0)
+    if rest < 0:
         raise ValueError(f"An image axis of {axis_size} cannot be brought to {target}.")
-    return before, after
+    return rest if before is None else before, rest if after is None else after
 
 
-def _bordered(f: Any, images: Any, sign: int, words: Mapping[str, Any], data_format: Any) -> Any:
-    """`words`: cells at the top, left, bottom and right, height and width, each of which may be None."""
-    axes = _image_axes("pad_images" if sign > 0 else "crop_images", images, data_format)[:2]
-    given = [n if n is None else arguments.integer(word, n, 0) for word, n in words.items()]
-    widths = [(0, 0)] * 4
-    for axis, before, after, size in zip(axes, given[:2], given[2:4], given[4:], strict=True):
-        widths[axis] = _sides(images.shape[axis], before, after, size, sign)
+def _bordered(f: Any, name: str, images: Any, sign: int, words: Mapping[str, Any], data_format: Any) -> Any:
+    """`words`: what is added or cut at the top and the bottom, height; left and right, width."""
+    widths, pairs = [(0, 0)] * 4, list(words.items())
+    for axis, three in zip(_image_axes(name, images, data_format), (pairs[:3], pairs[3:]), strict=False):
+        widths[axis] = _sides(images.shape[axis], dict(three), sign)
     return f.pad(images, tuple((sign * a, sign * b) for a, b in widths))
 
 
@@ -117,13 +113,13 @@ def pad_images(
 ) -> Any:
     words = {
         "top_padding": top_padding,
-        "left_padding": left_padding,
         "bottom_padding": bottom_padding,
-        "right_padding": right_padding,
         "target_height": target_height,
+        "left_padding": left_padding,
+        "right_padding": right_padding,
         "target_width": target_width,
     }
-    return _bordered(f, images, 1, words, data_format)
+    return _bordered(f, "pad_images", images, 1, words, data_format)
 
 
 def crop_images(
@@ -139,13 +135,13 @@ def crop_images(
 ) -> Any:
     words = {
         "top_cropping": top_cropping,
-        "left_cropping": left_cropping,
         "bottom_cropping": bottom_cropping,
-        "right_cropping": right_cropping,
         "target_height": target_height,
+        "left_cropping": left_cropping,
+        "right_cropping": right_cropping,
         "target_width": target_width,
     }
-    return _bordered(f, images, -1, words, data_format)
+    return _bordered(f, "crop_images", images, -1, words, data_format)
 
 
 def rgb_to_grayscale(f: Any, images: Any, data_format: Any = None) -> Any:
