@@ -148,6 +148,10 @@ def test_one_axis_that_is_none(axis):
         (lambda: ops.dot_product_attention(S, 1, S), "query`, `key` and `value"),
         (lambda: ops.dot_product_attention(S, None, S), "key"),
         (lambda: ops.diff(S, 129), "n"),
+        (lambda: ops.softmax(S, axis=[1, 1]), "axis"),
+        (lambda: ops.softmax(S, axis=[]), "axis"),
+        (lambda: ops.top_k(np.ones(4), 5), "k"),
+        (lambda: ops.top_k(np.ones(4), -1), "k"),
         (lambda: ops.split(S, [4, 2], axis=3), "indices_or_sections"),
         (lambda: ops.take_along_axis(S, [[[[0]]], [[[1]]]], axis=-1), "indices"),
         (lambda: ops.take_along_axis(S, [[[[5]]]], axis=-1), "indices"),
@@ -301,6 +305,7 @@ def test_ranks_and_sizes_are_bounded():
         lambda: ops.cumsum(S, axis=1, dtype=np.ones(2)),
         lambda: ops.sum(S, axis=1, dtype="x" * 9999),
         lambda: ops.depth_to_space(cn.Input((4,)), 2),
+        lambda: ops.softmax(S, axis=[0, 1]),
         lambda: ops.einsum("bi,bj,bk,bl->b", *[cn.Input((4096,))] * 4),
         lambda: ops.dot_product_attention(S, X, S),
     ],
@@ -313,6 +318,12 @@ def test_what_is_not_computed_is_said(call):
 
 def test_as_many_tensors_as_an_unknown_axis_has():
     refused(lambda: ops.unstack(cn.Input((None, 8)), axis=1), "not known", error=cn.UnsupportedLayerError)
+
+
+def test_the_largest_of_numbers_that_have_no_negative():
+    for dtype in (np.uint8, bool):
+        values, places = ops.top_k(np.array([0, 1, 1, 0], dtype), 3)
+        assert values.tolist() == [1, 1, 0] and places.tolist() == [1, 2, 0]
 
 
 @pytest.mark.filterwarnings("error")

@@ -385,6 +385,8 @@ def test_descriptions_of_layers():
     assert config["class_name"] == "Dense" and saving.deserialize_keras_object(config).name == "top"
     with pytest.raises(TypeError, match="`obj` must be a layer or a model"):
         saving.serialize_keras_object(3)
+    with pytest.raises(TypeError, match="a layer or a model"):
+        saving.serialize_keras_object(L.Dense)
 
     class Own(L.Layer):
         pass

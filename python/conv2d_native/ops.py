@@ -23,6 +23,7 @@ from . import arguments, functional
 from .layers.operation_table import OPERATIONS
 from .layers.operation_table import divide_no_nan as _divide_no_nan
 from .layers.operations import Operation
+from .layers.orderings import largest_places
 from .layers.reductions import logsumexp as _log_of_sum
 from .layers.symbolic import KerasTensor, is_symbolic
 from .layers.tensorflow_names import OPERANDS
@@ -139,8 +140,9 @@ def top_k(x: Any, k: int, sorted: bool = True) -> Any:
     """
     if is_symbolic(x):
         return Operation("TopK", {"k": k, "sorted": sorted})(x)
-    places = np.argsort(-np.asarray(x), axis=-1, kind="stable")[..., :k]
-    return np.take_along_axis(np.asarray(x), places, axis=-1), places
+    a = np.asarray(x)
+    places = largest_places(a, arguments.integer("k", k, high=a.shape[-1]))
+    return np.take_along_axis(a, places, axis=-1), places
 
 
 def batch_normalization(

@@ -105,7 +105,7 @@ def serialize_keras_object(obj: Any) -> dict[str, Any]:
     >>> serialize_keras_object(Dense(3))["config"]["units"]
     3
     """
-    if not (hasattr(obj, "get_config") and hasattr(obj, "call")):
+    if isinstance(obj, type) or not (hasattr(obj, "get_config") and hasattr(obj, "call")):
         raise TypeError(f"`obj` must be a layer or a model. Received: obj={shown(obj)}.")
     return serialize(obj)
 

@@ -18,6 +18,7 @@ from .. import activations, arguments
 from . import orderings, products, reductions
 from .activation import Softmax
 from .array_operations import (
+    axis_numbers,
     broadcast,
     broadcast_to,
     concatenate,
@@ -155,7 +156,8 @@ def _activation(name: str) -> Callable[..., Any]:
 
 
 def _softmax(f: Any, x: Any, axis: Any = -1) -> Any:
-    return Softmax(axis, name="softmax").call(f, x)
+    axes = axis_numbers(axis, len(x.shape))
+    return Softmax(axes[0] if len(axes) == 1 else axes, name="softmax").call(f, x)
 
 
 def _round(f: Any, x: Any, decimals: int = 0) -> Any:

@@ -30,15 +30,14 @@ def argsort(f: Any, x: Any, axis: Any = -1) -> Any:
 
 def largest_places(a: np.ndarray, k: int) -> np.ndarray:
     """Where the `k` largest values along the last axis are, largest first, the first of equal ones first."""
-    return np.argsort(-a, axis=-1, kind="stable")[..., :k]
+    backwards = np.argsort(a[..., ::-1], axis=-1, kind="stable")[..., ::-1]
+    return a.shape[-1] - 1 - backwards[..., :k]
 
 
 def top_k(f: Any, x: Any, k: Any, sorted: bool = True) -> list[Any]:
     """Values and their places, in order whatever `sorted` says."""
     last = one_axis(-1, len(x.shape))
-    count = arguments.integer("k", k)
-    if count > x.shape[last]:
-        raise ValueError(f"`k` must be at most {x.shape[last]}. Received: k={count}.")
+    count = arguments.integer("k", k, high=x.shape[last])
 
     def values(a: np.ndarray) -> np.ndarray:
         made: np.ndarray = np.take_along_axis(a, largest_places(a, count), axis=-1)
