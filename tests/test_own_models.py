@@ -280,3 +280,48 @@ def test_names_of_attributes_are_the_user_s():
     net = Net()
     net(X)
     assert cn.Sequential([net, L.Dense(4)])(X).shape == (2, 4)
+
+
+def test_a_call_that_assigns_its_settings_is_compiled_once():
+    calls = []
+
+    class Gain(L.Layer):
+        def __init__(self, gain=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.gain = gain
+
+        def call(self, x):
+            calls.append(self)
+            self.gain = 2.0
+            return x * self.gain
+
+    class Plain(Gain):
+        def call(self, f, x):
+            calls.append(self)
+            self.gain = 2.0
+            return f.multiply(x, self.gain)
+
+    class Gains(cn.Model):
+        def __init__(self, gain=1.0):
+            super().__init__()
+            self.gain, self.inner = gain, Gain()
+
+        def call(self, x):
+            self.gain = 3.0
+            return self.inner(x) * self.gain
+
+    for model in (Gain(), Plain(), Gains(), cn.Sequential([Gain(), Plain()])):
+        expected = model(X)
+        calls.clear()
+        if isinstance(model, cn.Model):
+            model.summary(print_fn=str)
+            calls.clear()
+            np.testing.assert_array_equal(model.predict(X), expected)
+        np.testing.assert_array_equal(model(X), expected)
+        assert not calls
+    gains = Gains()
+    before = gains(X)
+    gains.inner.gain = 5.0  # the call assigns it again, but the user's assignment is new
+    calls.clear()
+    np.testing.assert_array_equal(gains(X), before)
+    assert calls

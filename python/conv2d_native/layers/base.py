@@ -37,7 +37,7 @@ from .configuration import (
 )
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
-from .variable import Variable, count_change, held_together, weights_epoch
+from .variable import Variable, count_change, held_together, is_reading_held, weights_epoch
 from .weights import WeightOwner
 
 __all__ = ["Layer", "unique_name", "weights_epoch"]
@@ -325,8 +325,8 @@ class Layer(WeightOwner):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        cls: Any = type(self)
-        if self.built and name in constructor_words(cls):
+        # What a call assigns is part of its computation: counted, it would be compiled anew for ever.
+        if self.built and name in constructor_words(type(self)) and not is_reading_held():
             super().__setattr__("_settings", object())
             count_change()
 

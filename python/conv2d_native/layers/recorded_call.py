@@ -26,6 +26,7 @@ from .symbolic import (
     label_steps,
     map_shapes,
 )
+from .variable import held_together
 from .weights import WeightOwner, group_order
 
 
@@ -88,7 +89,8 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     """Run `own` on new symbolic tensors of the shapes of those that are given. No layer lists the nodes afterwards."""
     places = map_structure(_place, (args, kwargs))
     try:
-        made = _run(layer, own, *places)
+        with held_together(()):  # settings that `own` assigns are not new ones
+            made = _run(layer, own, *places)
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):
             raise

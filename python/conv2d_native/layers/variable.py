@@ -40,6 +40,11 @@ def count_change() -> None:
         _epoch += 1
 
 
+def is_reading_held() -> bool:
+    """Whether this thread is within held_together: a call is traced or recorded, say."""
+    return _HELD.get(_NONE) is not _NONE
+
+
 class Variable(np.lib.mixins.NDArrayOperatorsMixin):
     """A float32 array of a fixed shape with Keras's attributes.
 
