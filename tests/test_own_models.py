@@ -325,3 +325,24 @@ def test_a_call_that_assigns_its_settings_is_compiled_once():
     calls.clear()
     np.testing.assert_array_equal(gains(X), before)
     assert calls
+
+
+@pytest.mark.parametrize("shape", ["6653", 5, {}, {"a": 3}, [None, 6.5, 5, 3], [None, "6", 5, 3], [[[]], 1.0]])
+@pytest.mark.parametrize("words", ["input_shape", "shapes_dict"])
+def test_shapes_of_a_file_that_are_none(shape, words):
+    net = Net()
+    net(X)
+    entry = {**cn.saving.serialize_keras_object(net)}
+    entry["build_config"] = {words: shape if words == "input_shape" else {"inputs_shape": shape}}
+    with pytest.raises(cn.ModelFormatError, match=r"Model 'net.*' \(.*Net\) cannot be built for the shapes"):
+        cn.model_from_json(entry, custom_objects=MADE)
+
+
+def test_the_error_of_many_shapes_is_short():
+    gate = Two()
+    gate(X, X)
+    entry = {**cn.saving.serialize_keras_object(gate)}
+    entry["build_config"] = {"shapes_dict": {"x_shape": [[None, 3]] * 9999, "y_shape": [None, 3]}}
+    with pytest.raises(cn.ModelFormatError, match="incompatible with the layer") as raised:
+        cn.model_from_json(entry, custom_objects={"Two": Two})
+    assert len(str(raised.value)) < 3000

@@ -124,7 +124,7 @@ class Layer(WeightOwner):
                 f"{type(self).__name__}() got an unexpected keyword argument {sorted(unknown)[0]!r}"
             )
         self.name = layer_name(name, type(self).__name__)
-        self.dtype_policy, self.trainable = dtype_name(dtype), arguments.flag("trainable", trainable)
+        self.dtype_policy, self._trainable = dtype_name(dtype), arguments.flag("trainable", trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._variables: list[Variable] = []
         self._sizes_by_axis: dict[int, int] = {}  # axis of the input: the size that the weights are made for

@@ -121,7 +121,7 @@ def constructed(cls: Any, config: Mapping[str, Any]) -> Any:
     made = cls(**{word: value for word, value in config.items() if word not in rest})
     if rest.get("name") is not None:
         made.name = layer_name(rest["name"], cls.__name__)
-    made.trainable = arguments.flag("trainable", rest.get("trainable", made.trainable))
+    made._trainable = arguments.flag("trainable", rest.get("trainable", made.trainable))
     made.dtype_policy = dtype_name(rest.get("dtype", made.dtype_policy))
     return made
 

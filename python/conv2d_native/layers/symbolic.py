@@ -254,6 +254,8 @@ def map_shapes(function: Any, shapes: Any) -> Any:
         return function(tuple(shapes))
     if isinstance(shapes, dict):
         return {key: map_shapes(function, value) for key, value in shapes.items()}
+    if not isinstance(shapes, (list, tuple)):
+        raise TypeError(f"A shape must be a tuple of integers and None. Received: {shown(shapes)}.")
     return [map_shapes(function, value) for value in shapes]
 
 

@@ -26,8 +26,8 @@ class WeightOwner:
 
     _sublayers_in_config: Any = False  # whether the configuration tells the layers inside
     name: str
-    trainable: bool
     built: bool
+    _trainable: bool = True
     _settings: Any
     _variables: list[Variable]
 
@@ -74,6 +74,23 @@ class WeightOwner:
     def _all_settings(self) -> list[Any]:
         """`_settings` of this layer and of all inside it."""
         return [self._settings, *(s for layer in self.sublayers for s in layer._all_settings())]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training would change the weights. Assigned, it is assigned to all layers inside, as in Keras.
+
+        >>> model = Sequential([Dense(3, input_shape=(2,))])
+        >>> model.trainable = False
+        >>> model.layers[0].trainable
+        False
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: Any) -> None:
+        self._trainable = bool(value)
+        for layer in self.sublayers:
+            layer.trainable = value
 
     @property
     def weights(self) -> list[Variable]:

@@ -65,7 +65,7 @@ def built_from(entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | Non
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise ModelFormatError(
                 f"Model '{model.name}' ({class_name_of(model)}) cannot be built for the shapes of its file, "
-                f"{shown(dict(config))}: {str(error).rstrip('.')}. "
+                f"{shown(dict(config))}: {str(error)[:1000].rstrip('.')}. "
                 "Its class may define build_from_config(self, config)."
             ) from error
     return model
