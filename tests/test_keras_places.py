@@ -173,22 +173,6 @@ def test_frozen_layers_are_counted_as_keras_counts_them():
     )
 
 
-def test_a_model_frozen_is_all_its_layers_frozen():
-    inside = cn.Sequential([L.TimeDistributed(L.Dense(2), input_shape=(4, 3)), L.BatchNormalization()])
-    source = cn.Input((4, 3))
-    model = cn.Model(source, L.Dense(3)(inside(source)))
-    held = [*model.layers, *inside.layers, inside.layers[0].layer]
-    model.trainable = False
-    assert not any(layer.trainable for layer in held) and not inside.trainable_weights
-    assert not cn.model_from_json(model.to_json()).layers[1].layers[1].trainable
-    inside.layers[1].trainable = True  # the models around it are frozen still
-    assert not model.trainable_weights and not inside.trainable_weights
-    model.trainable = True
-    assert all(layer.trainable for layer in held) and len(model.trainable_weights) == 6
-    frozen = cn.Sequential([L.Dense(2, input_shape=(3,))], trainable=False)
-    assert frozen.layers[0].trainable and not frozen.trainable_weights
-
-
 def test_summary_is_as_wide_as_it_must_be():
     x = cn.Input((32, 32, 3), name="image")
     y = L.BatchNormalization(name="a_name_of_many_words_for_a_layer")(x)

@@ -327,7 +327,9 @@ def test_a_call_that_assigns_its_settings_is_compiled_once():
     assert calls
 
 
-@pytest.mark.parametrize("shape", ["6653", 5, {}, {"a": 3}, [None, 6.5, 5, 3], [None, "6", 5, 3], [[[]], 1.0]])
+@pytest.mark.parametrize(
+    "shape", ["6653", 5, {}, {"a": 3}, [None, 6.5, 5, 3], [None, "6", 5, 3], [[[]], 1.0]]
+)
 @pytest.mark.parametrize("words", ["input_shape", "shapes_dict"])
 def test_shapes_of_a_file_that_are_none(shape, words):
     net = Net()
@@ -346,3 +348,19 @@ def test_the_error_of_many_shapes_is_short():
     with pytest.raises(cn.ModelFormatError, match="incompatible with the layer") as raised:
         cn.model_from_json(entry, custom_objects={"Two": Two})
     assert len(str(raised.value)) < 3000
+
+
+def test_a_model_frozen_is_all_its_layers_frozen():
+    inside = cn.Sequential([L.TimeDistributed(L.Dense(2), input_shape=(4, 3)), L.BatchNormalization()])
+    source = cn.Input((4, 3))
+    model = cn.Model(source, L.Dense(3)(inside(source)))
+    held = [*model.layers, *inside.layers, inside.layers[0].layer]
+    model.trainable = False
+    assert not any(layer.trainable for layer in held) and not inside.trainable_weights
+    assert not cn.model_from_json(model.to_json()).layers[1].layers[1].trainable
+    inside.layers[1].trainable = True  # the models around it are frozen still
+    assert not model.trainable_weights and not inside.trainable_weights
+    model.trainable = True
+    assert all(layer.trainable for layer in held) and len(model.trainable_weights) == 6
+    frozen = cn.Sequential([L.Dense(2, input_shape=(3,))], trainable=False)
+    assert frozen.layers[0].trainable and not frozen.trainable_weights

@@ -37,7 +37,7 @@ from .configuration import (
 )
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
-from .variable import Variable, count_change, held_together, is_reading_held, weights_epoch
+from .variable import count_change, held_together, is_reading_held, weights_epoch
 from .weights import WeightOwner
 
 __all__ = ["Layer", "unique_name", "weights_epoch"]
@@ -87,6 +87,15 @@ class Layer(WeightOwner):
 
     input_rank: int | None = None  # number of axes of the input, where it is fixed
     built: bool = False
+    input_shape_argument: tuple[int | None, ...] | None
+    dtype_policy: str
+    activity_regularizer: Any
+    _in_build = False
+    _build_shape: Any = None
+    _sizes_by_axis: dict[int, int]  # axis of the input: the size that the weights are made for
+    _traces: Newest[Any, Traced]
+    _calls: Newest[Any, Callable[..., Any]]
+    _epoch: int
     _own_call: Any = None  # call(self, x, ...) as a class of the user's defines it
     _names_steps = False  # whether the steps of a graph are called after the layers inside
     _graph_class: str | None = (
@@ -117,27 +126,27 @@ class Layer(WeightOwner):
         activity_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        self.input_shape_argument = input_shape(kwargs)
+        shape = input_shape(kwargs)
         unknown = set(kwargs) - _IGNORED
         if unknown:
             raise TypeError(
                 f"{type(self).__name__}() got an unexpected keyword argument {sorted(unknown)[0]!r}"
             )
         self.name = layer_name(name, type(self).__name__)
-        self.dtype_policy, self._trainable = dtype_name(dtype), arguments.flag("trainable", trainable)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self._variables: list[Variable] = []
-        self._sizes_by_axis: dict[int, int] = {}  # axis of the input: the size that the weights are made for
-        self._in_build = False
-        self._build_shape: Any = None
+        vars(self).update(  # faster than __setattr__, as in _forget
+            input_shape_argument=shape,
+            dtype_policy=dtype_name(dtype),
+            activity_regularizer=regularizers.get(activity_regularizer),
+            _trainable=arguments.flag("trainable", trainable),
+            _variables=[],
+            _sizes_by_axis={},
+        )
         self._forget()
 
     def _forget(self) -> None:
         """Drop everything that was compiled."""
         epoch = weights_epoch()  # read first: weights that change meanwhile make what follows out of date
-        self._traces: Newest[Any, Traced] = Newest(_TRACES)
-        self._calls: Newest[Any, Callable[..., Any]] = Newest(_CALLS)
-        self._epoch = epoch
+        vars(self).update(_traces=Newest(_TRACES), _calls=Newest(_CALLS), _epoch=epoch)
 
     @property
     def dtype(self) -> str:
@@ -325,8 +334,9 @@ class Layer(WeightOwner):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
+        cls: Any = type(self)
         # What a call assigns is part of its computation: counted, it would be compiled anew for ever.
-        if self.built and name in constructor_words(type(self)) and not is_reading_held():
+        if self.built and name in constructor_words(cls) and not is_reading_held():
             super().__setattr__("_settings", object())
             count_change()
 

@@ -16,7 +16,9 @@ from ..named_objects import Configurable, plain, to_snake_case
 from ..structure import flatten
 from .registry import serialize
 
+_PACKAGE = f"{__name__.partition('.')[0]}."
 _LOCK = fork_safe_lock()
+_prefix_of_class = functools.lru_cache(512)(to_snake_case)
 _counters: dict[str, int] = {}
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
@@ -39,7 +41,7 @@ def restart_names() -> None:
 
 def layer_name(name: Any, class_name: str) -> str:
     if name is None:
-        return unique_name(to_snake_case(class_name))
+        return unique_name(_prefix_of_class(class_name))
     if not isinstance(name, str):
         raise TypeError(f"`name` must be a string. Received: name={arguments.shown(name)}.")
     if not name or len(name) > 1000 or not name.isprintable():
@@ -114,10 +116,7 @@ def serialized(value: Any) -> Any:
 
 def constructed(cls: Any, config: Mapping[str, Any]) -> Any:
     """cls(**config). A class of the user's may leave out what every layer has: it is set afterwards."""
-    parameters = inspect.signature(cls.__init__).parameters
-    rest = {}
-    if not any(word.kind is word.VAR_KEYWORD for word in parameters.values()):
-        rest = {word: config[word] for word in _OF_EVERY_LAYER if word in config and word not in parameters}
+    rest = {word: config[word] for word in _words_left_out(cls) if word in config}
     made = cls(**{word: value for word, value in config.items() if word not in rest})
     if rest.get("name") is not None:
         made.name = layer_name(rest["name"], cls.__name__)
@@ -126,9 +125,18 @@ def constructed(cls: Any, config: Mapping[str, Any]) -> Any:
     return made
 
 
+@functools.cache
+def _words_left_out(cls: Any) -> tuple[str, ...]:
+    """Those of _OF_EVERY_LAYER that the constructor does not take."""
+    parameters = inspect.signature(cls.__init__).parameters
+    if any(word.kind is word.VAR_KEYWORD for word in parameters.values()):
+        return ()
+    return tuple(word for word in _OF_EVERY_LAYER if word not in parameters)
+
+
 def is_own(method: Any) -> bool:
     """Whether a method of a layer is the user's rather than one of this package."""
-    return not str(method.__module__).startswith(f"{__name__.partition('.')[0]}.")
+    return not str(method.__module__).startswith(_PACKAGE)
 
 
 def constructor_arguments(

@@ -6,6 +6,7 @@ Nothing is imported by name and no code is taken from a configuration. What the 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -104,9 +105,14 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
 
 
 def _from_config(cls: Any, config: dict[str, Any], custom: Mapping[str, Any]) -> Any:
-    if "custom_objects" in inspect.signature(cls.from_config).parameters:
+    if _takes_custom_objects(cls):
         return cls.from_config(config, custom_objects=custom)
     return cls.from_config(config)
+
+
+@functools.cache
+def _takes_custom_objects(cls: Any) -> bool:
+    return "custom_objects" in inspect.signature(cls.from_config).parameters
 
 
 def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
