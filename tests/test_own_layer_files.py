@@ -1,6 +1,8 @@
 """Files of the user's layers that hold others in lists, dicts and models: the groups that Keras 3 writes."""
 
 import io
+import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -200,3 +202,37 @@ def test_a_layer_whose_configuration_lacks_its_name_has_it_from_the_entry():
     opened = cn.load_model(data, custom_objects={"Nameless": Nameless})
     assert opened.layers[1].name == model.layers[1].name
     np.testing.assert_array_equal(opened(X), model(X))
+
+
+def test_layers_of_a_sequential_whose_configurations_have_no_names(tmp_path):
+    """So Keras writes layers without a get_config; the groups of their weights stand after the class alone."""
+
+    class Bare(Alone):
+        pass
+
+    held = [Bare(name="bare_1"), Bare(), L.TimeDistributed(Bare()), cn.Sequential([Bare()]), Bare()]
+    model = cn.Sequential([cn.Input((4, 6, 5, 3)), *held])
+    for v in model.weights:
+        v.assign(np.random.default_rng(v.shape).uniform(size=v.shape))
+
+    def without_names(value):
+        if isinstance(value, list):
+            return [without_names(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        made = {key: without_names(item) for key, item in value.items()}
+        if made.get("class_name") == "Bare" and made["config"]["name"] != "bare_1":
+            made["config"].pop("name")
+            made.pop("name", None)
+        return made
+
+    model.save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as old, zipfile.ZipFile(tmp_path / "b.keras", "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                content = json.dumps(without_names(json.loads(content))).encode()
+            new.writestr(name, content)
+    opened = cn.load_model(tmp_path / "b.keras", custom_objects={"Bare": Bare})
+    for mine, theirs in zip(opened.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

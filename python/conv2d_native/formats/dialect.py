@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ModelFormatError, UnsafeModelError
-from .layer_paths import WRAPPED, lists_layers
+from ..named_objects import to_snake_case
+from .layer_paths import NAMED_HERE, WRAPPED, layer_name, lists_layers
 
 MAX_NESTING = 64
 MAX_LAYERS = 10_000
@@ -122,7 +123,7 @@ class _Normaliser:
             if not entries and isinstance(first, dict) and raw.get("class_name") != "InputLayer":
                 shape, dtype = first.get("batch_input_shape"), first.get("dtype", dtype)
             entries.append(self.entry(raw, depth + 1))
-        self.distinct(entries)
+        _name_all(entries, self.distinct(entries))
         if shape is not None:
             name = f"{entries[0]['config'].get('name', 'first')}_input"
             facts = {"batch_shape": _plain(shape), "dtype": _dtype_name(dtype), "name": name}
@@ -190,6 +191,8 @@ class _Normaliser:
                 inner = config[key]
                 is_layer = isinstance(inner, dict) and isinstance(inner.get("class_name"), str)
                 made[key] = self.entry(inner, depth + 1) if is_layer else _plain(inner)
+                if is_layer:
+                    _name_all([made[key]], set())
         if lists_layers(class_name, made):  # a stand-in for a list: what it holds was not looked at
             raise self.fault(name, "`layers` must be a plain list of layers.")
         shape = made.pop("batch_input_shape", None)
@@ -305,6 +308,19 @@ class _Normaliser:
         if isinstance(value, dict) and "class_name" not in value:
             return {key: self.old_argument(inner) for key, inner in value.items()}
         return _plain(value)
+
+
+def _name_all(entries: list[Tree], taken: set[str]) -> None:
+    """Name the layers without a name, as classes without a get_config have them: weights are found by names."""
+    number = 0
+    for entry in entries:
+        if not layer_name(entry):
+            word = name = to_snake_case(entry["class_name"])
+            while not name or name in taken:
+                number += 1
+                name = f"{word}_{number}"
+            taken.add(name)
+            entry.update({"name": name, NAMED_HERE: True})
 
 
 def _is_tensor_place(value: Any) -> bool:

@@ -14,6 +14,7 @@ from ..named_objects import to_snake_case
 from .hdf5 import Hdf5
 
 WRAPPED = ("layer", "forward_layer", "backward_layer")  # words under which wrappers keep their layers
+NAMED_HERE = "named_here"  # of an entry: the file does not tell the layer's name, "name" is made up
 _MODELS = ("Sequential", "Functional", "Model", "Pipeline")
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 Tree = dict[str, Any]

@@ -17,7 +17,7 @@ from ..errors import ModelFormatError, UnsafeModelError
 from .archive import Archive
 from .hdf5 import Dataset, Hdf5, shown_path
 from .hdf5_data import to_float32
-from .layer_paths import GroupFinder, LayerTree, Path
+from .layer_paths import NAMED_HERE, GroupFinder, LayerTree, Path
 
 Shapes = Sequence[tuple[int, ...]]
 _COUNTERS = {"count"}  # integers that inference does not use
@@ -49,7 +49,7 @@ class GroupWeights:
         may_count = entry is not None and entry["class_name"] == "Normalization"
         if not may_count and self._file.exists((*group, str(len(names)))):
             raise _wrong(source, path, f"expected {list(names)}, but '{shown_path(group)}' holds more.")
-        if self._check_names and names and entry is not None and path:
+        if self._check_names and names and entry is not None and path and NAMED_HERE not in entry:
             label = self._file.strings(group, "name")
             if label is not None and label != [path[-1]]:
                 raise _wrong(
