@@ -364,3 +364,11 @@ def test_a_model_frozen_is_all_its_layers_frozen():
     assert all(layer.trainable for layer in held) and len(model.trainable_weights) == 6
     frozen = cn.Sequential([L.Dense(2, input_shape=(3,))], trainable=False)
     assert frozen.layers[0].trainable and not frozen.trainable_weights
+
+
+def test_another_layer_in_an_attribute_is_taken_up():
+    net = Net()
+    assert net(X).any() and net.predict(X).any()
+    net.top = L.Dense(2, kernel_initializer="zeros")
+    assert not net(X).any() and not net.predict(X).any()
+    assert net.top in net.layers and len(net.get_weights()) == 10

@@ -102,7 +102,7 @@ class Layer(WeightOwner):
         None  # Keras's class of a model whose layers are connected without a call of its own
     )
     _constructor_arguments: Any = None  # where the constructor is the user's
-    _settings: Any = None  # another object whenever an argument of the constructor is assigned anew
+    _settings: Any = None  # another object whenever a constructor argument, or a layer, is assigned anew
     registered_name: str | None = None  # of a class of the user's, in the file that the layer comes from
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -334,11 +334,13 @@ class Layer(WeightOwner):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        cls: Any = type(self)
-        # What a call assigns is part of its computation: counted, it would be compiled anew for ever.
-        if self.built and name in constructor_words(cls) and not is_reading_held():
-            super().__setattr__("_settings", object())
-            count_change()
+        if self.built:
+            cls: Any = type(self)
+            counts = name in constructor_words(cls) or isinstance(value, WeightOwner)
+            # What a call assigns is part of its computation: counted, it would be compiled anew for ever.
+            if counts and not is_reading_held():
+                super().__setattr__("_settings", object())
+                count_change()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(type(self), name, None)
