@@ -98,9 +98,7 @@ class Layer(WeightOwner):
     _epoch: int
     _own_call: Any = None  # call(self, x, ...) as a class of the user's defines it
     _names_steps = False  # whether the steps of a graph are called after the layers inside
-    _graph_class: str | None = (
-        None  # Keras's class of a model whose layers are connected without a call of its own
-    )
+    _graph_class: str | None = None  # Keras's class of a model that connects layers without a call of its own
     _constructor_arguments: Any = None  # where the constructor is the user's
     _settings: Any = None  # another object whenever a constructor argument, or a layer, is assigned anew
     registered_name: str | None = None  # of a class of the user's, in the file that the layer comes from
