@@ -177,30 +177,22 @@ def _convolved(f: Any, name: str, inputs: Any, kernels: Sequence[Any], data_form
     return getattr(f, name)(inputs, *arrays, data_format=arguments.data_format(data_format), **words)
 
 
-def conv(
-    f: Any,
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: Any = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    return _convolved(f, "conv2d", inputs, [kernel], data_format, **words)
+def convolution(name: str) -> Callable[..., Any]:
+    """The operation of `f` called `name`, with one constant kernel: Keras's conv and depthwise_conv."""
 
+    def lower(
+        f: Any,
+        inputs: Any,
+        kernel: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: Any = None,
+        dilation_rate: Any = 1,
+    ) -> Any:
+        words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+        return _convolved(f, name, inputs, [kernel], data_format, **words)
 
-def depthwise_conv(
-    f: Any,
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: Any = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    return _convolved(f, "depthwise_conv2d", inputs, [kernel], data_format, **words)
+    return lower
 
 
 def separable_conv(
@@ -349,7 +341,7 @@ def gaussian_blur(
         bells.append(bell / bell.sum())
     kernel = np.outer(bells[1], bells[0]).reshape(*sizes, 1, 1)  # as Keras, also where it is not square
     kernels = np.broadcast_to(kernel, (*sizes, channels, 1))
-    return depthwise_conv(f, images, kernels, padding="same", data_format=data_format)
+    return _convolved(f, "depthwise_conv2d", images, [kernels], data_format, padding="same")
 
 
 def _colours(function: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Any]:

@@ -43,11 +43,10 @@ from .array_operations import (
 )
 from .image_operations import (
     adaptive_pool,
-    conv,
     conv_transpose,
+    convolution,
     crop_images,
     depth_to_space,
-    depthwise_conv,
     extract_patches,
     gaussian_blur,
     hsv_to_rgb,
@@ -351,8 +350,8 @@ def _other_rows() -> dict[str, Row]:
     rows["Unfold"] = Row("nn", unfold)
     rows["AdaptiveMaxPool"] = Row("nn", adaptive_pool("max"))
     rows["AdaptiveAveragePool"] = Row("nn", adaptive_pool("average"))
-    rows["Conv"] = Row("nn", conv)
-    rows["DepthwiseConv"] = Row("nn", depthwise_conv)
+    rows["Conv"] = Row("nn", convolution("conv2d"))
+    rows["DepthwiseConv"] = Row("nn", convolution("depthwise_conv2d"))
     rows["SeparableConv"] = Row("nn", separable_conv)
     rows["ConvTranspose"] = Row("nn", conv_transpose)
     rows["Resize"] = Row("image", resize, ("fill_value",))
