@@ -106,15 +106,6 @@ def test_words_and_mistakes():
     np.testing.assert_allclose(got["top"], inside.block(X), rtol=1e-5)
     assert len(inside.weights) == 10
 
-    class Lost(L.Layer):
-        def __init__(self, units, **kwargs):
-            super().__init__(**kwargs)
-            self._units = units
-
-    assert Lost.from_config(Lost(3).get_config())._units == 3  # as Keras, which keeps plain arguments itself
-    with pytest.raises(AttributeError, match="'units'"):
-        Lost(np.ones(3)).get_config()
-
 
 class Mixed(L.Layer):
     """Weights that training changes and others, in turn."""

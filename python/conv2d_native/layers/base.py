@@ -24,6 +24,7 @@ from . import variable
 from .building import built_once, check_input
 from .call_arguments import NOT_GIVEN, arranged, filled, shape_of, shapes_for, taken_apart
 from .configuration import (
+    argument_as_json,
     checked_config,
     constructed,
     constructor_arguments,
@@ -300,13 +301,14 @@ class Layer(WeightOwner):
             },
         }
         cls: Any = type(self)
-        own = is_own(cls.get_config)
+        own = is_own(cls.get_config)  # it adds what is kept under other names
         needed = not own and is_own(cls.__init__)
         given = {} if own else self._constructor_arguments or {}
         for word in dict.fromkeys((*given, *constructor_words(cls))):
-            # A get_config of the user's adds what is kept under other names.
-            if word not in config and (word in given or needed or hasattr(self, word)):
-                config[word] = serialized(given[word] if word in given else getattr(self, word))
+            if word in given:
+                config[word] = argument_as_json(self, word, given[word])
+            elif word not in config and (needed or hasattr(self, word)):
+                config[word] = serialized(getattr(self, word))
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialized(self.activity_regularizer)
         return config

@@ -13,7 +13,6 @@ import numpy as np
 from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
 from ..named_objects import Configurable, plain, to_snake_case
-from ..structure import flatten
 from .registry import serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -139,12 +138,19 @@ def is_own(method: Any) -> bool:
     return not str(method.__module__).startswith(_PACKAGE)
 
 
+class Unrecorded:
+    """A constructor's argument that is no JSON data, or that cannot be given by its name."""
+
+    def __init__(self, value: Any, named: bool = True) -> None:
+        self.value, self.named = value, named
+
+
 def constructor_arguments(
     cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The arguments of a constructor by name, defaults too, where all are plain: what Keras's get_config returns.
+    """The arguments of a constructor by name, defaults too, as they are when it begins: JSON data, or Unrecorded.
 
-    None where one is not, and where some have no name.
+    So Keras's get_config has them. None where the constructor does not take these arguments.
     """
     words = inspect.signature(cls.__init__)
     try:
@@ -155,12 +161,62 @@ def constructor_arguments(
     made: dict[str, Any] = {}
     for word, value in list(bound.arguments.items())[1:]:
         kind = words.parameters[word].kind
-        if kind is inspect.Parameter.VAR_POSITIONAL and value:
-            return None
-        if kind is not inspect.Parameter.VAR_POSITIONAL:
-            made |= value if kind is inspect.Parameter.VAR_KEYWORD else {word: value}
-    plain_ones = all(isinstance(leaf, (str, int, float, bool, type(None))) for leaf in flatten(made))
-    return {word: made[word] for word in made if word not in _OF_EVERY_LAYER} if plain_ones else None
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            made |= {key: _recorded(item) for key, item in value.items()}
+        elif kind is inspect.Parameter.POSITIONAL_ONLY or (
+            kind is inspect.Parameter.VAR_POSITIONAL and value
+        ):
+            made[word] = Unrecorded(value, named=False)
+        elif kind is not inspect.Parameter.VAR_POSITIONAL:
+            made[word] = _recorded(value)
+    return {word: made[word] for word in made if word not in _OF_EVERY_LAYER}
+
+
+def _recorded(value: Any) -> Any:
+    try:
+        return as_json(value)
+    except (TypeError, RecursionError):
+        return Unrecorded(value)
+
+
+def as_json(value: Any) -> Any:
+    """A copy of numbers, text, None, lists, tuples and dicts of them, as a file holds them. TypeError for all else."""
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+        value = value.item()
+    if value is None or (isinstance(value, (str, int, float)) and not isinstance(value, np.generic)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: as_json(item) for key, item in value.items()}
+    raise TypeError
+
+
+def argument_as_json(layer: Any, word: str, given: Any) -> Any:
+    """A constructor's argument out of what constructor_arguments kept: as JSON data.
+
+    One that is none must be kept by the layer in the attribute of its name. Raises NotImplementedError otherwise.
+    """
+    if not isinstance(given, Unrecorded):
+        return as_json(given)
+    held = getattr(layer, word, NotImplemented)
+    of_package = word in constructor_words(next(cls for cls in type(layer).__mro__ if not is_own(cls)))
+    if given.named and (of_package or not hasattr(held, "get_config") or not hasattr(held, "call")):
+        try:
+            made = as_json(serialized(held))
+            if of_package or made == as_json(serialized(given.value)):
+                return made
+        except (TypeError, ValueError, RecursionError):
+            pass
+    name = type(layer).__name__
+    fault = (
+        "is no number, text, None or list or dict of them" if given.named else "has no name to be given by"
+    )
+    raise NotImplementedError(
+        f"Layer '{layer.name}' ({name}) cannot be saved: its argument `{word}` {fault}. "
+        f"Define get_config(self) in {name}, which returns super().get_config() and all arguments. "
+        f"Received: {word}={arguments.shown(given.value)}."
+    )
 
 
 @functools.cache

@@ -13,7 +13,13 @@ import numpy as np
 
 from .. import arguments
 from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
-from ..layers.configuration import checked_config, constructed, constructor_words, is_own
+from ..layers.configuration import (
+    argument_as_json,
+    checked_config,
+    constructed,
+    constructor_words,
+    is_own,
+)
 from ..layers.function_layer import FunctionLayer
 from ..layers.recorded_call import attribute_layers, held_layers
 from ..layers.registry import layer_class
@@ -24,6 +30,7 @@ from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
 
 _GRAPH_WORDS = {"layers", "input_layers", "output_layers"}
+_STRUCTURES = ("inputs", "outputs")
 
 
 def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
@@ -47,6 +54,7 @@ class Storage:
     _choices: dict[str, str]
     _graph_class: str | None
     _own_call: Any
+    _constructor_arguments: Any
 
     @property
     def _sublayers_in_config(self) -> bool:
@@ -64,9 +72,11 @@ class Storage:
         ['InputLayer', 'Dense']
         """
         if self._graph_class == "Functional" and takes_graph(type(self)):
-            return graph_config(self)
+            own = {} if is_own(type(self).get_config) else self._constructor_arguments or {}
+            words = [word for word in own if word not in _STRUCTURES]
+            return graph_config(self) | {word: argument_as_json(self, word, own[word]) for word in words}
         made: dict[str, Any] = super().get_config()  # type: ignore[misc]
-        unused = ("inputs", "outputs") if self._graph_class is None else ()
+        unused = _STRUCTURES if self._graph_class is None else ()
         return {word: value for word, value in made.items() if word not in unused}
 
     def to_json(self, **kwargs: Any) -> str:
@@ -162,7 +172,8 @@ class Storage:
         words = {**checked_config(config)}
         if layer_class(cls.__name__) is cls or (takes_graph(cls) and words.keys() >= _GRAPH_WORDS):
             inputs, outputs = connect(config, custom_objects)
-            words = {word: words[word] for word in ("name", "trainable") if word in words}
+            kept = words.keys() - _GRAPH_WORDS if is_own(cls.__init__) else ("name", "trainable")
+            words = {word: words[word] for word in kept if word in words}
             words |= {"inputs": inputs, "outputs": outputs}
         return constructed(cls, words)
 
@@ -175,7 +186,7 @@ class Storage:
 
 def takes_graph(cls: Any) -> bool:
     """Whether the constructor of a model's class takes `inputs` and `outputs` first, as Model's does."""
-    return constructor_words(cls)[:2] == ("inputs", "outputs")
+    return constructor_words(cls)[:2] == _STRUCTURES
 
 
 def rebuilt(entry: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]) -> Any:

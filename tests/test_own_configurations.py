@@ -1,0 +1,146 @@
+"""Configurations of the user's classes: what constructors were given comes back, or saving says that it cannot."""
+
+import io
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+
+X = np.random.default_rng(14).random((2, 3), np.float32)
+
+
+class Gain(L.Layer):
+    """Nothing is kept under the name of the argument."""
+
+    def __init__(self, by=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self._by = by[0] if isinstance(by, (list, tuple)) else by
+
+    def call(self, x):
+        return x * self._by
+
+
+class Words(L.Layer):
+    def __init__(self, **kwargs):
+        self._by = kwargs.pop("by", 1.0)
+        super().__init__(**kwargs)
+
+    def call(self, x):
+        return x * self._by
+
+
+class Doubled(Gain):
+    """The attribute of the name is another value, the list that is given is emptied."""
+
+    def __init__(self, by, **kwargs):
+        super().__init__(by.pop() if isinstance(by, list) else by, **kwargs)
+        self.by = self._by = self._by * 2
+
+
+class Kept(L.Layer):
+    def __init__(self, by, **kwargs):
+        super().__init__(**kwargs)
+        self.by = by
+
+    def call(self, x):
+        return x * np.asarray(self.by)
+
+
+class Scaled(L.Dense):
+    def __init__(self, units, by=1.0, **kwargs):
+        super().__init__(units, **kwargs)
+        self._by = by
+
+    def call(self, x):
+        return super().call(x) * self._by
+
+
+class Listed(L.Layer):
+    def __init__(self, *rates, **kwargs):
+        super().__init__(**kwargs)
+        self.rates = rates
+
+    def call(self, x):
+        return x * float(np.prod(self.rates))
+
+
+class Placed(Gain):
+    def __init__(self, by, /, **kwargs):
+        super().__init__(by, **kwargs)
+
+
+def opened(layer):
+    """A network of `layer` out of the file that it was saved to."""
+    model = cn.Sequential([cn.Input((3,)), layer])
+    held = io.BytesIO()
+    model.save(held)
+    return model, cn.load_model(held.getvalue(), custom_objects={type(layer).__name__: type(layer)})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Gain(3.0),
+        lambda: Gain((3.0, (4, "a"))),
+        lambda: Gain(np.float32(3)),
+        lambda: Gain([np.int64(3)]),
+        lambda: Gain(3.0, trainable=False, input_shape=(3,)),
+        lambda: Words(by=3.0),
+        lambda: Doubled(3.0),
+        lambda: Doubled(np.float32(3)),
+        lambda: Doubled([1.0, 3.0]),
+        lambda: Kept(np.float32([1, 2, 3])),
+        lambda: Scaled(3, 3.0, activation="tanh"),
+        lambda: Scaled(3, 3.0, activation=cn.activations.relu, kernel_initializer=cn.initializers.Ones()),
+        lambda: Listed(),
+    ],
+)
+def test_arguments_come_back(make):
+    layer = make()
+    model, again = opened(layer)
+    assert again.layers[0].name == layer.name and again.layers[0].trainable == layer.trainable
+    np.testing.assert_array_equal(again(X), model(X))
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Gain(np.ones(3)), r"Layer 'gain' \(Gain\) cannot be saved: its argument `by` is no number"),
+        (lambda: Gain({1: 2.0}), "`by` is no number, text, None or list or dict of them"),
+        (lambda: Doubled(np.ones(3)), "`by`.*Define get_config"),
+        (lambda: Gain(lambda x: x), "`by`"),
+        (lambda: Gain({3.0}), "`by`"),
+        (lambda: Kept(L.Dense(3)), "`by`.*Received: by=<Dense"),
+        (lambda: Kept({3.0}), "`by`"),
+        (lambda: Listed(2.0, 3.0), r"`rates` has no name to be given by.*Received: rates=\(2.0, 3.0\)"),
+        (lambda: Placed(3.0), "`by` has no name to be given by"),
+    ],
+)
+def test_arguments_that_a_file_cannot_hold_are_an_error(make, text):
+    """As in Keras; it was silent, or an AttributeError, where no attribute had the argument's name."""
+    layer = make()
+    layer.name = layer.name.rpartition("_")[0] or layer.name
+    with pytest.raises(NotImplementedError, match=text):
+        layer.get_config()
+
+
+def test_what_a_configuration_holds_is_a_copy():
+    layer = Gain([3.0])
+    layer.get_config()["by"].append(4.0)
+    assert layer.get_config()["by"] == [3.0]
+
+
+def test_arguments_beside_inputs_and_outputs():
+    class Times(cn.Model):
+        def __init__(self, inputs, outputs, by=1.0, **kwargs):
+            super().__init__(inputs, outputs, **kwargs)
+            self.times = by
+
+    x = cn.Input((3,))
+    model = Times(x, L.Dense(2)(x), 3.0, name="named")
+    again = Times.from_config(model.get_config())
+    assert again.times == 3.0 and again.name == "named" and again.output_shape == (None, 2)
+    with pytest.raises(NotImplementedError, match="`by`"):
+        Times(x, L.Dense(2)(x), np.ones(3)).get_config()
