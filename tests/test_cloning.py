@@ -63,3 +63,79 @@ def test_clones_on_other_inputs():
         cn.models.clone_model(model, clone_function=3)
     with pytest.raises(TypeError, match="`clone_function` must return a layer"):
         cn.models.clone_model(model, clone_function=lambda layer: None)
+
+
+def nested():
+    source = cn.Input((3,))
+    inside = cn.Model(source, L.Dense(2, name="in2")(source), name="graph")
+    chain = cn.Sequential([cn.Input((6,)), L.Dense(3, name="in1")], name="chain")
+    a, b = cn.Input((4,), name="a"), cn.Input((4,), name="b")
+    shared = L.Dense(3, name="shared")
+    y = cn.ops.concatenate([shared(a), shared(b) * 2], axis=-1)
+    return cn.Model([a, b], [inside(chain(y)), y])
+
+
+def test_clones_with_other_calls():
+    """Keras calls `call_function` for every call of a layer, operations too, and inside models if recursive."""
+    model, called = nested(), []
+
+    def call(layer, *args, **kwargs):
+        called.append(layer.name)
+        made = layer(*args, **kwargs)
+        return L.ReLU()(made) if isinstance(layer, L.Dense) else made
+
+    made = cn.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    assert [name for name in called if not name.startswith(("multiply", "concatenate"))] == [
+        *("shared", "shared", "chain", "graph")
+    ]
+    assert len(called) == 6 and made.get_layer("graph") is model.get_layer("graph")
+    x = [RNG.standard_normal((5, 4)).astype(np.float32) for _ in range(2)]
+    parts = [np.maximum(model.get_layer("shared")(part), 0) for part in x]
+    np.testing.assert_allclose(made(x)[1], np.concatenate([parts[0], parts[1] * 2], axis=1), rtol=1e-6)
+    called.clear()
+    made = cn.models.clone_model(model, call_function=call, recursive=True)
+    assert called[-2:] == ["in2", "graph"] and len(called) == 7 and len(made.get_layer("graph").layers) == 3
+    assert len(made.get_layer("chain").layers) == 1 and (made(x)[0] >= 0).all()
+
+
+def test_clones_of_models_inside():
+    model, met = nested(), []
+
+    def clone(layer):
+        met.append(layer.name)
+        return layer
+
+    cn.models.clone_model(model, clone_function=clone)
+    assert met == ["shared", "chain", "graph"]
+    met.clear()
+    made = cn.models.clone_model(model, clone_function=clone, recursive=True)
+    assert met == ["shared", "in1", "in2"] and made.get_layer("chain") is not model.get_layer("chain")
+    assert made.get_layer("chain").layers[0] is model.get_layer("chain").layers[0]
+    made = cn.models.clone_model(model, recursive=True)
+    assert [v.shape for v in made.weights] == [v.shape for v in model.weights]
+    assert not {id(v) for v in made.weights} & {id(v) for v in model.weights}
+
+
+def test_clones_that_cannot_be():
+    model, chain = nested(), cn.Sequential([L.Dense(2, input_shape=(3,))])
+
+    class Own(cn.Model):
+        def call(self, x):
+            return x
+
+    def call(layer, *args, **kwargs):
+        return layer(*args, **kwargs)
+
+    for source, words, error, text in (
+        (chain, {"call_function": call}, ValueError, "`call_function` is for models of Model"),
+        (Own(), {"call_function": call}, ValueError, r"`call_function` .*has a call\(\) of its own"),
+        (model, {"call_function": 3}, TypeError, "`call_function` must be a function of a layer"),
+        (
+            model,
+            {"call_function": lambda *_: None},
+            TypeError,
+            "must return the 1 symbolic tensors.*'shared'",
+        ),
+    ):
+        with pytest.raises(error, match=text):
+            cn.models.clone_model(source, **words)

@@ -11,7 +11,7 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import layers as L
 from conv2d_native.formats import write_keras
-from conv2d_native.models.configuration import serialize
+from conv2d_native.layers.registry import serialize
 from conv2d_native.models.weights import layers_with_weights
 
 RNG = np.random.default_rng(6)

@@ -30,7 +30,7 @@ _HOMES = {
     "graph": "exact",
     "machine": "get_num_threads set_num_threads show_config version",
     "errors": "ModelFormatError UnsafeModelError UnsupportedLayerError",
-    "layers": "Input InputLayer Layer",
+    "layers": "Input InputLayer InputSpec Layer",
     "layers.symbolic": "KerasTensor",
     "models": "Model Sequential autotune check_model from_keras load_model model_from_json",
 }
@@ -97,7 +97,7 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
         separable_conv2d as separable_conv2d,
     )
     from .graph import exact as exact
-    from .layers import Input as Input, InputLayer as InputLayer, Layer as Layer
+    from .layers import Input as Input, InputLayer as InputLayer, InputSpec as InputSpec, Layer as Layer
     from .layers.symbolic import KerasTensor as KerasTensor
     from .machine import (
         get_num_threads as get_num_threads,

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from .arguments import shown
+from .layers.deserialization import deserialize
+from .layers.registry import CUSTOM_OBJECTS, is_layer, serialize
 from .models import load_model, save_model
-from .models.configuration import CUSTOM_OBJECTS, deserialize, serialize
 
 __all__ = [
     "CustomObjectScope",
@@ -105,7 +106,7 @@ def serialize_keras_object(obj: Any) -> dict[str, Any]:
     >>> serialize_keras_object(Dense(3))["config"]["units"]
     3
     """
-    if isinstance(obj, type) or not (hasattr(obj, "get_config") and hasattr(obj, "call")):
+    if not is_layer(obj):
         raise TypeError(f"`obj` must be a layer or a model. Received: obj={shown(obj)}.")
     return serialize(obj)
 

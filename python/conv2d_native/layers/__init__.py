@@ -24,10 +24,13 @@ from . import (
     wrappers,
 )
 from .base import Layer
+from .deserialization import deserialize, serialize
 from .function_layer import Lambda
 from .input_layer import Input, InputLayer
+from .input_spec import InputSpec
 from .merging import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from .registry import layer_class, layer_names, make_layer, register_layer
+from .wrappers import Wrapper
 
 if TYPE_CHECKING:  # type checkers and editors see each class where it is defined
     from .activation import *
@@ -44,7 +47,7 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .wrappers import *
 
 _FUNCTIONS = ["Input", "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"]
-__all__ = [*_FUNCTIONS, "Lambda", "Layer"]
+__all__ = [*_FUNCTIONS, "InputSpec", "Lambda", "Layer", "Wrapper", "deserialize", "serialize"]
 
 for _name in layer_names():
     globals()[_name] = layer_class(_name)

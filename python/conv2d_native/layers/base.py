@@ -36,6 +36,7 @@ from .configuration import (
     serialized,
     unique_name,
 )
+from .input_spec import check_specs, checked_specs
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
 from .variable import count_change, held_together, is_reading_held, weights_epoch
@@ -101,6 +102,7 @@ class Layer(WeightOwner):
     _names_steps = False  # whether the steps of a graph are called after the layers inside
     _graph_class: str | None = None  # Keras's class of a model that connects layers without a call of its own
     _constructor_arguments: Any = None  # where the constructor is the user's
+    _input_spec: Any = None
     _settings: Any = None  # another object whenever a constructor argument, or a layer, is assigned anew
     registered_name: str | None = None  # of a class of the user's, in the file that the layer comes from
 
@@ -151,6 +153,15 @@ class Layer(WeightOwner):
     def dtype(self) -> str:
         """The name of the dtype policy; computation is float32 in any case."""
         return self.dtype_policy
+
+    @property
+    def input_spec(self) -> Any:
+        """An InputSpec, or a structure of them, that the first argument of every call must fit. Default: None."""
+        return self._input_spec
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        self._input_spec = checked_specs(value)
 
     # What a subclass defines.
 
@@ -210,6 +221,8 @@ class Layer(WeightOwner):
 
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args = (x, *args)
+        if self.input_spec is not None:
+            check_specs(self, x)
         if is_symbolic(args, kwargs):
             self._build_for(args, kwargs)
             outputs = self.compute_output_spec(*args, **kwargs)
@@ -336,7 +349,7 @@ class Layer(WeightOwner):
         super().__setattr__(name, value)
         if self.built:
             cls: Any = type(self)
-            counts = name in constructor_words(cls) or isinstance(value, WeightOwner)
+            counts = name in (*constructor_words(cls), "_input_spec") or isinstance(value, WeightOwner)
             # What a call assigns is part of its computation: counted, it would be compiled anew for ever.
             if counts and not is_reading_held():
                 super().__setattr__("_settings", object())

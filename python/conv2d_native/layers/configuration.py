@@ -13,7 +13,7 @@ import numpy as np
 from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
 from ..named_objects import Configurable, plain, to_snake_case
-from .registry import serialize
+from .registry import is_layer, serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _LOCK = fork_safe_lock()
@@ -104,7 +104,7 @@ def serialized(value: Any) -> Any:
     ):
         if isinstance(value, base):
             return module.serialize(value)
-    if hasattr(value, "get_config") and hasattr(value, "call"):
+    if is_layer(value):
         return serialize(value)
     if isinstance(value, (tuple, list)):
         return [serialized(item) for item in value]
@@ -201,7 +201,7 @@ def argument_as_json(layer: Any, word: str, given: Any) -> Any:
         return as_json(given)
     held = getattr(layer, word, NotImplemented)
     of_package = word in constructor_words(next(cls for cls in type(layer).__mro__ if not is_own(cls)))
-    if given.named and (of_package or not hasattr(held, "get_config") or not hasattr(held, "call")):
+    if given.named and (of_package or not is_layer(held)):
         try:
             made = as_json(serialized(held))
             if of_package or made == as_json(serialized(given.value)):

@@ -57,10 +57,15 @@ def layer_names() -> list[str]:
     return sorted(_CLASSES)
 
 
+def is_layer(value: Any) -> bool:
+    """Whether `value` is a layer, an operation or a model."""
+    return not isinstance(value, type) and hasattr(value, "get_config") and hasattr(value, "call")
+
+
 def make_layer(entry: Any) -> Any:
     """A layer out of itself or of Keras's {"class_name", "config"}. Raises ValueError or TypeError for all else."""
     if not isinstance(entry, Mapping):
-        if hasattr(entry, "get_config") and hasattr(entry, "call"):
+        if is_layer(entry):
             return entry
         raise TypeError(f"`layer` must be a layer. Received: layer={arguments.shown(entry)}.")
     found, config = layer_class(entry.get("class_name")), entry.get("config")
@@ -81,9 +86,15 @@ def class_name_of(layer: Any) -> str:
 
 
 def serialize(layer: Any) -> dict[str, Any]:
-    """Keras's description of a layer, an operation or a model: module, class, configuration."""
+    """Return Keras's description of a layer or a model: module, class, configuration. Raises TypeError for all else.
+
+    >>> serialize(Dense(3))["config"]["units"]
+    3
+    """
     from .operations import Operation
 
+    if not is_layer(layer):
+        raise TypeError(f"`layer` must be a layer or a model. Received: layer={arguments.shown(layer)}.")
     name = class_name_of(layer)
     module: str | None
     registered: str | None

@@ -15,6 +15,7 @@ from ..activations import Activation
 from ..arguments import result_shape, shown
 from ..graph import GraphBuilder, Tensor
 from ..structure import flatten, map_structure
+from .input_spec import check_specs
 
 Shape = tuple[int | None, ...]
 
@@ -213,6 +214,8 @@ def compute_node(f: Any, node: Node, values: dict[int, Any]) -> Any:
 
 def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
     """What `layer` computes with the operations of `f`. Raises TypeError where its call returns anything else."""
+    if getattr(layer, "input_spec", None) is not None:
+        check_specs(layer, args[0], any_batch=True)
     made = layer.call(f, *args, **kwargs)
     kind = Tensor if isinstance(f, GraphBuilder) else np.ndarray
     leaves = flatten(made)

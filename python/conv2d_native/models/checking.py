@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ModelFormatError
 from ..formats import read_model
-from .configuration import MODEL_CLASSES, deserialize
+from ..layers.deserialization import MODEL_CLASSES, deserialize
 from .loading import model_of
 from .summary import count_parameters
 

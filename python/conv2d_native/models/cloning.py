@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..arguments import shown
+from ..arguments import flag, shown
 from ..layers.base import Layer
+from ..layers.deserialization import built_from, custom_objects_of, serialize
 from ..layers.input_layer import Input
 from ..layers.operations import Operation
 from ..layers.symbolic import KerasTensor
 from ..structure import flatten, map_structure
-from .configuration import built_from, custom_objects_of, serialize
 from .network import Model
 from .sequential import Sequential
 
 
 def clone_model(
-    model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
 ) -> Any:
     """Return a model of the same layers, with new weights.
 
     input_tensors: symbolic tensors to begin with instead of new inputs, in the structure of `model.input`.
     clone_function: gets each layer but the inputs, once, and returns the one that takes its place, itself perhaps.
-    Both are for models without a call() of their own. Raises TypeError where `model` is no model and `clone_function`
-    makes no layers, ValueError for other inputs.
+    call_function: fn(layer, *args, **kwargs) makes the outputs of each call of a layer or operation that takes its
+    place, and may call further layers; not for a Sequential. recursive: models inside are cloned with these functions
+    too, layer by layer; otherwise clone_function gets them whole.
+    All are for models without a call() of their own. Raises TypeError where `model` is no model and functions do not
+    return layers and tensors, ValueError for other inputs.
 
         >>> model = Sequential([Dense(2, input_shape=(3,))])
         >>> clone_model(model).count_params()
@@ -32,44 +39,79 @@ def clone_model(
     """
     if not isinstance(model, Model):
         raise TypeError(f"`model` must be a Model or Sequential. Received: model={shown(model)}.")
-    objects = custom_objects_of(model)
-    if input_tensors is None and clone_function is None:
-        return built_from(serialize(model), objects)
+    recursive = flag("recursive", recursive)
+    if input_tensors is None and clone_function is None and call_function is None and not recursive:
+        return built_from(serialize(model), custom_objects_of(model))
     if model._own_call is not None:
         raise ValueError(
-            "`input_tensors` and `clone_function` are for models that are connected layer by layer. "
-            f"Received: {shown(model)}, which has a call() of its own."
+            "`input_tensors`, `clone_function`, `call_function` and `recursive` are for models that are connected "
+            f"layer by layer. Received: {shown(model)}, which has a call() of its own."
         )
-    if clone_function is not None and not callable(clone_function):
-        raise TypeError(
-            f"`clone_function` must be a function of a layer. Received: clone_function={shown(clone_function)}."
+    for word, function in (("clone_function", clone_function), ("call_function", call_function)):
+        if function is not None and not callable(function):
+            raise TypeError(f"`{word}` must be a function of a layer. Received: {word}={shown(function)}.")
+    if call_function is not None and isinstance(model, Sequential):
+        raise ValueError(
+            "`call_function` is for models of Model(inputs, outputs): the layers of a Sequential are not called one "
+            f"by one. Received: {shown(model)}."
         )
-    clones: dict[int, Any] = {}
+    return _Cloning(custom_objects_of(model), clone_function, call_function, recursive).model(
+        model, input_tensors
+    )
 
-    def clone(layer: Any) -> Any:
-        if id(layer) not in clones:
-            if isinstance(layer, Operation):
-                made: Any = Operation(layer.class_name, layer.config, layer.name)
-            else:
-                made = clone_function(layer) if clone_function else built_from(serialize(layer), objects)
-                if not isinstance(made, Layer):
-                    raise TypeError(f"`clone_function` must return a layer. Received: {shown(made)}.")
-            clones[id(layer)] = made
-        return clones[id(layer)]
 
-    if isinstance(model, Sequential):
-        begin = flatten(_inputs(model, input_tensors)) if model.built or input_tensors is not None else []
-        return Sequential([*begin, *map(clone, model.layers)], name=model.name)
-    inputs = _inputs(model, input_tensors)
-    values = dict(zip(map(id, model.inputs), flatten(inputs), strict=True))
-    for node in model._nodes:
-        if not all(id(tensor) in values for tensor in node.outputs):
-            args, kwargs = map_structure(lambda leaf: values.get(id(leaf), leaf), (node.args, node.kwargs))
-            values.update(
-                zip(map(id, node.outputs), flatten(clone(node.layer)(*args, **kwargs)), strict=True)
+class _Cloning:
+    """The layers that were cloned, each once, and how that is done."""
+
+    def __init__(self, objects: Any, clone_function: Any, call_function: Any, recursive: bool) -> None:
+        self.objects, self.recursive = objects, recursive
+        self.clone_function, self.call_function = clone_function, call_function
+        self.clones: dict[int, Any] = {}
+
+    def model(self, model: Any, input_tensors: Any) -> Any:
+        """A model of clones on `input_tensors`, or on new inputs."""
+        if isinstance(model, Sequential):
+            begin = flatten(_inputs(model, input_tensors)) if model.built or input_tensors is not None else []
+            return Sequential([*begin, *map(self.layer, model.layers)], name=model.name)
+        inputs = _inputs(model, input_tensors)
+        values = dict(zip(map(id, model.inputs), flatten(inputs), strict=True))
+        for node in model._nodes:
+            if not all(id(tensor) in values for tensor in node.outputs):
+                args, kwargs = map_structure(lambda x: values.get(id(x), x), (node.args, node.kwargs))
+                made = self.called(self.layer(node.layer), args, kwargs, len(node.outputs))
+                values.update(zip(map(id, node.outputs), made, strict=True))
+        outputs = map_structure(lambda tensor: values[id(tensor)], model.output)
+        return Model(inputs, outputs, name=model.name)
+
+    def layer(self, layer: Any) -> Any:
+        """What takes the place of `layer`."""
+        if id(layer) not in self.clones:
+            self.clones[id(layer)] = self.new_layer(layer)
+        return self.clones[id(layer)]
+
+    def new_layer(self, layer: Any) -> Any:
+        if isinstance(layer, Operation):
+            return Operation(layer.class_name, layer.config, layer.name)
+        if self.recursive and isinstance(layer, Model) and layer._graph_class and layer._own_call is None:
+            return self.model(layer, None)
+        made = (
+            self.clone_function(layer) if self.clone_function else built_from(serialize(layer), self.objects)
+        )
+        if not isinstance(made, Layer):
+            raise TypeError(f"`clone_function` must return a layer. Received: {shown(made)}.")
+        return made
+
+    def called(self, layer: Any, args: Any, kwargs: Any, count: int) -> list[Any]:
+        """The `count` tensors that a call of a clone makes."""
+        if self.call_function is None:
+            return flatten(layer(*args, **kwargs))
+        made = flatten(self.call_function(layer, *args, **kwargs))
+        if len(made) != count or not all(isinstance(tensor, KerasTensor) for tensor in made):
+            raise TypeError(
+                f"`call_function` must return the {count} symbolic tensors that take the place of what layer "
+                f"'{layer.name}' makes. Received: {shown(made)}."
             )
-    outputs = map_structure(lambda tensor: values[id(tensor)], model.output)
-    return Model(inputs, outputs, name=model.name)
+        return made
 
 
 def _inputs(model: Any, given: Any) -> Any:

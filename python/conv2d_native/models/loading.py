@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import LARGEST_STEP, integer, shown
 from ..errors import ModelFormatError
 from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
-from .configuration import built_from
+from ..layers.deserialization import built_from
 from .network import Model
 from .weights import assign_weights
 

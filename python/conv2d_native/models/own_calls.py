@@ -15,6 +15,7 @@ from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.building import undone_where_it_fails
 from ..layers.call_arguments import NOT_GIVEN, Slot, arranged, call_words, filled, shape_of, taken_apart
+from ..layers.input_spec import check_specs
 from ..layers.recorded_call import record_call
 from ..layers.symbolic import KerasTensor, is_shape, map_shapes
 from ..structure import flatten, map_structure
@@ -26,6 +27,7 @@ class OwnCalls:
 
     name: str
     built: bool
+    input_spec: Any
     build: Callable[..., None]
     _build_for: Callable[..., None]
     _own_call: Any
@@ -78,6 +80,8 @@ class OwnCalls:
                 raise ValueError(f"`{name}` must have a batch axis. Received: {name} of shape {array.shape}.")
             arguments.no_empty_axes(name, array.shape)
         batch_count(names, arrays)
+        if self.input_spec is not None:
+            check_specs(self, filled(form, arrays)[0][0])
         self._build_for(*filled(form, arrays))
         if repr(form) != repr(self._form):
             if self._programs:

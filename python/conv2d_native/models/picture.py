@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import arguments
+from ..layers.deserialization import class_name_of
 from ..layers.symbolic import inbound_nodes
-from .configuration import class_name_of
 from .summary import count_parameters
 
 

@@ -10,10 +10,10 @@ from ..errors import ModelFormatError
 from ..layers.base import Layer
 from ..layers.building import undone_where_it_fails
 from ..layers.configuration import checked_config
+from ..layers.deserialization import deserialize, serialize
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer
 from ..layers.symbolic import KerasTensor, call_layer, is_shape, label_steps
-from .configuration import deserialize, serialize
 from .network import Model
 
 

@@ -20,12 +20,12 @@ from ..layers.configuration import (
     constructor_words,
     is_own,
 )
+from ..layers.deserialization import built_from, custom_objects_of, serialize
 from ..layers.function_layer import FunctionLayer
 from ..layers.recorded_call import attribute_layers, held_layers
 from ..layers.registry import layer_class
 from ..layers.variable import held_together
 from ..layers.weights import group_order, sorted_groups
-from .configuration import built_from, custom_objects_of, serialize
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
 

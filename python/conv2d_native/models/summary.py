@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import arguments
+from ..layers.deserialization import class_name_of
 from ..layers.symbolic import inbound_nodes
-from .configuration import class_name_of
 
 _BOX = {"top": "┏━┳┓", "under": "┡━╇┩", "between": "├─┼┤", "bottom": "└─┴┘", "head": "┃┃┃", "row": "│││"}
 _PLAIN = {"top": "+-++", "under": "+=++", "between": "+-++", "bottom": "+-++", "head": "|||", "row": "|||"}

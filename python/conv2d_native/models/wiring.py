@@ -11,9 +11,9 @@ from typing import Any
 
 from ..arguments import shown
 from ..errors import ModelFormatError
+from ..layers.deserialization import class_name_of, deserialize, history, reference, revive, serialize
 from ..layers.symbolic import KerasTensor, inbound_nodes
 from ..structure import map_structure
-from .configuration import class_name_of, deserialize, history, reference, revive, serialize
 
 Call = tuple[str, int]  # name of a layer, number of the call
 _MOST_PARTS = 16_384  # tensors that the calls of a file may make beyond one each

@@ -17,23 +17,28 @@ from .. import activations
 from ..activations import Activation
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
-from ..layers.base import Layer
-from ..layers.function_layer import FunctionLayer
-from ..layers.operation_table import OPERATIONS
-from ..layers.operations import Operation, is_operation
-from ..layers.registry import CUSTOM_OBJECTS, class_name_of, layer_class, serialize
+from .base import Layer
+from .function_layer import FunctionLayer
+from .operation_table import OPERATIONS
+from .operations import Operation, is_operation
+from .registry import CUSTOM_OBJECTS, class_name_of, layer_class, serialize
 
 __all__ = ["CUSTOM_OBJECTS", "MODEL_CLASSES", "class_name_of", "deserialize", "serialize"]
 
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 
 
-def deserialize(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make the layer, operation or model that `entry` describes.
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make the layer, operation or model that `config` describes, with new weights.
 
+    config: {"class_name", "config"}, from serialize. custom_objects: layer classes and functions of your own by name.
     Raises UnsupportedLayerError for a class that is in no table, ModelFormatError for a configuration that its
     class does not take; both name class and layer.
+
+        >>> deserialize(serialize(Dense(3))).units
+        3
     """
+    entry = config
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(
             "`custom_objects` must be a dict of names and layer classes or functions. "
@@ -97,8 +102,6 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         return found.from_config(config, custom_objects=custom)
     if class_name == "Pipeline" and isinstance(config.get("layers"), list):
         config["layers"] = [deserialize(layer, custom) for layer in config["layers"]]
-    if isinstance(config.get("layer"), Mapping):
-        config["layer"] = deserialize(config["layer"], custom)
     if config.get("activation") is not None:
         config["activation"] = _activation(config["activation"], class_name, name, custom)
     return _from_config(found, config, custom)
