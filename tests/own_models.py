@@ -120,7 +120,30 @@ def make_classes(keras):
         def from_config(cls, config, custom_objects=None):
             return cls(**config)
 
-    made = (Swish, Shifted, Gate, Net, Deep, Pair, Trained, Made, Twice, Stack)
+    class Headed(keras.Sequential):
+        """A stack, and layers in attributes before and behind it."""
+
+        def __init__(self, layers=None, name=None, trainable=True, **kwargs):
+            super().__init__(layers, name=name, trainable=trainable, **kwargs)
+            self.early = keras.layers.Dense(3)
+            self.more = [keras.layers.Dense(3), keras.layers.Dense(2)]
+
+        def call(self, x, training=None):
+            x = super().call(self.early(x), training=training)
+            return self.more[1](self.more[0](x))
+
+    class Topped(keras.Model):
+        """The same in functional style."""
+
+        def __init__(self, filters=4, **kwargs):
+            source = keras.Input((6, 5, 3))
+            super().__init__(inputs=source, outputs=layers.Conv2D(filters, 3)(source), **kwargs)
+            self.top = layers.Dense(2)
+
+        def call(self, x, training=None):
+            return self.top(super().call(x, training=training))
+
+    made = (Swish, Shifted, Gate, Net, Deep, Pair, Trained, Made, Twice, Stack, Headed, Topped)
     return {cls.__name__: cls for cls in made}
 
 
@@ -149,6 +172,8 @@ def make_networks(keras, made):
         "made": made["Made"],
         "twice": lambda: made["Twice"]([layers.Conv2D(2, 3), layers.Dense(2)]),
         "stack": made["Stack"],
+        "headed": lambda: made["Headed"]([layers.Conv2D(4, 3), layers.Dense(3)]),
+        "topped": made["Topped"],
         "gates": gates,
         "inside": lambda: connected(
             made["Swish"](3, 3, padding="same"),

@@ -129,7 +129,7 @@ def make_own_models() -> str:
             variable.assign(np.round(np.asarray(variable) * 16) / 16)
         ys = keras.tree.flatten(model(x, training=False))
         arrays |= {f"{name}/y{i}": np.asarray(y, np.float32) for i, y in enumerate(ys)}
-        arrays[f"{name}.keras"] = saved_bytes(model, ".keras")
+        arrays |= {name + suffix: saved_bytes(model, suffix) for suffix in (".keras", ".h5")}
     np.savez_compressed(HERE / "own_models.npz", **arrays)
     return f"{len(networks)} models of classes as users write them"
 

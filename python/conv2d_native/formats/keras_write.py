@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .hdf5_write import ATTRIBUTES, write_hdf5
-from .layer_paths import Path, children, group_names, is_model
+from .layer_paths import Path, children, group_names, is_model, tells_all
 
 KERAS_VERSION = "3.0.0"  # the oldest reader of what is written here
 Tree = dict[str, Any]
@@ -94,7 +94,7 @@ def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
         )
         for below in inner:
             # a layer inside one of the user's, which its configuration does not tell
-            if below not in used and not is_model(entry):
+            if below not in used and not tells_all(entry):
                 *folders, last = below[-1].split("/")
                 place = made
                 for folder in folders:

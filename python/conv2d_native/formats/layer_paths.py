@@ -25,6 +25,11 @@ def is_model(entry: Tree | None) -> bool:
     return entry is not None and lists_layers(str(entry.get("class_name")), entry.get("config", {}))
 
 
+def tells_all(entry: Tree | None) -> bool:
+    """Whether a configuration holds all layers inside: one of a class of the user's may have others in attributes."""
+    return is_model(entry) and entry is not None and entry.get("class_name") in _MODELS
+
+
 def lists_layers(class_name: str, config: Tree) -> bool:
     """Whether `layers` in a configuration are layers, rather than numbers that a class of the user's calls so."""
     found = config.get("layers")

@@ -65,7 +65,8 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 def built_from(entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> Any:
     """The model that a configuration describes, with weights of the shapes that a file tells of its inputs."""
     model, config = deserialize(entry, custom_objects), entry.get("build_config")
-    if not model.built and isinstance(config, Mapping) and hasattr(model, "build_from_config"):
+    unsettled = not model.built or (hasattr(model, "_needs_record") and model._needs_record())
+    if unsettled and isinstance(config, Mapping) and hasattr(model, "build_from_config"):
         try:
             model.build_from_config(config)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:

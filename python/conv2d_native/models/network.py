@@ -99,7 +99,8 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         if self._own_call is None:
             self._form, self._places = taken_apart((inputs,), {})
             self._answer = _alone(outputs)
-        self._nodes, self.operations = nodes, operations
+        self._nodes = self._graph_nodes = nodes
+        self.operations = operations
         self._shapes: Newest[str, Any] = Newest(IMAGE_SHAPES_KEPT)  # of the output, by those of the input
         self.built = True
 
@@ -148,8 +149,9 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         return map_structure(lambda tensor: tensor.shape, _alone(self._structure("output_shape")))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
-        """The layers after their names."""
-        return [(layer.name, layer) for layer in self.layers]
+        """The layers after their names, and those that a class of the user's has beside connected ones."""
+        further = [layer for _, layer in self._further_layers()]
+        return [(layer.name, layer) for layer in (*self.layers, *further)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return the layer called `name`, or the one at `index` in `layers`. Raises ValueError where there is none.
@@ -176,7 +178,7 @@ class Model(Inspection, Storage, OwnCalls, Layer):
     def call(self, f: Any, inputs: Any) -> Any:
         """Compute with the operations of `f`, layer by layer."""
         values = dict(zip(map(id, self.inputs), flatten(inputs), strict=True))
-        for node in self._nodes:
+        for node in self._graph_nodes:
             if all(id(tensor) in values for tensor in node.outputs):
                 continue
             label_steps(f, compute_node(f, node, values), node.layer.name)
@@ -206,7 +208,7 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         key = repr([values[id(t)].shape for t in self.inputs])
         made = self._shapes.get(key)
         if made is None:
-            infer_shapes(self._nodes, values)
+            infer_shapes(self._graph_nodes, values)
             made = map_structure(lambda t: values[id(t)].shape, self._output_structure)
             self._shapes[key] = made
         return made

@@ -15,8 +15,10 @@ from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.building import undone_where_it_fails
 from ..layers.call_arguments import NOT_GIVEN, Slot, arranged, call_words, filled, shape_of, taken_apart
+from ..layers.configuration import is_own
+from ..layers.input_layer import InputLayer
 from ..layers.input_spec import check_specs
-from ..layers.recorded_call import record_call
+from ..layers.recorded_call import attribute_layers, record_call
 from ..layers.symbolic import KerasTensor, is_shape, map_shapes
 from ..structure import flatten, map_structure
 from .batches import as_array, batch_count
@@ -27,6 +29,8 @@ class OwnCalls:
 
     name: str
     built: bool
+    layers: Any
+    _input_structure: Any
     input_spec: Any
     build: Callable[..., None]
     _build_for: Callable[..., None]
@@ -61,6 +65,29 @@ class OwnCalls:
             if self._form is None:
                 self._record(args, kwargs)
                 self.built = True
+
+    def _further_layers(self) -> list[tuple[str, Any]]:
+        """Layers in attributes of the user's class beside those that are connected, after their groups in files."""
+        if self._graph_class is None or not is_own(type(self)):
+            return []
+        met, pending = set[int](), [*self.layers, *self.operations]
+        while pending:
+            layer = pending.pop()
+            if id(layer) not in met:
+                met.add(id(layer))
+                pending += layer.sublayers
+        held = attribute_layers(self)
+        return [(place, x) for place, x in held if id(x) not in met and not isinstance(x, InputLayer)]
+
+    def _build_further_layers(self) -> None:
+        """Make their weights, as a first call does, where the shapes of the connected ones are known."""
+        if self._needs_record():
+            inputs = map_structure(lambda tensor: KerasTensor(tensor.shape), self._input_structure)
+            self._build_and_record((inputs,), {})
+
+    def _needs_record(self) -> bool:
+        """Whether connected layers are built, but the call of the class was not recorded yet."""
+        return self.built and self._own_call is not None and self._form is None
 
     def _arrays_in_form(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[np.ndarray]:
         """The arrays of a call, of any real dtype. Raises ValueError for another form than that of the first call."""
@@ -119,6 +146,7 @@ class OwnCalls:
         """
         shape, shapes = config.get("input_shape"), config.get("shapes_dict")
         if self.built:
+            self._build_further_layers()
             return
         if isinstance(shapes, Mapping):
             tensors = {name.removesuffix("_shape"): map_shapes(KerasTensor, shapes[name]) for name in shapes}

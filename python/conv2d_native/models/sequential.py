@@ -9,12 +9,13 @@ from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.base import Layer
 from ..layers.building import undone_where_it_fails
-from ..layers.configuration import checked_config
+from ..layers.configuration import checked_config, constructed, is_own
 from ..layers.deserialization import deserialize, serialize
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer
 from ..layers.symbolic import KerasTensor, call_layer, is_shape, label_steps
 from .network import Model
+from .storage import takes_stack
 
 
 @register_layer
@@ -163,7 +164,10 @@ class Sequential(Model):
         >>> Sequential([Dense(3, input_shape=(2,))]).get_config()["build_input_shape"]
         [None, 2]
         """
+        if not takes_stack(type(self)):
+            return super().get_config()
         config: dict[str, Any] = {"name": self.name, "trainable": bool(self.trainable)}
+        config |= self._further_arguments()
         config["layers"] = [serialize(layer) for layer in self._stack]
         if self.built:
             config["build_input_shape"] = list(self._stack[0].batch_shape)
@@ -175,14 +179,19 @@ class Sequential(Model):
     ) -> Sequential:
         """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
         entries = checked_config(config).get("layers")
-        if not isinstance(entries, list):
-            raise ModelFormatError(
-                f"A Sequential model has a list of 'layers'. Found: {arguments.shown(entries)}."
-            )
-        made = [deserialize(entry, custom_objects) for entry in entries]
-        model = cls(made, trainable=config.get("trainable", True), name=config.get("name"))
+        kept = (
+            config.keys() - {"layers", "build_input_shape"} if is_own(cls.__init__) else ("name", "trainable")
+        )
+        words: dict[str, Any] = {word: config[word] for word in kept if word in config}
+        if takes_stack(cls):
+            if not isinstance(entries, list):
+                raise ModelFormatError(
+                    f"A Sequential model has a list of 'layers'. Found: {arguments.shown(entries)}."
+                )
+            words["layers"] = [deserialize(entry, custom_objects) for entry in entries]
+        model: Sequential = constructed(cls, words)
         shape = config.get("build_input_shape")
-        if made and not model.built and isinstance(shape, (tuple, list)) and is_shape(shape):
+        if model.layers and not model.built and isinstance(shape, (tuple, list)) and is_shape(shape):
             model.build(tuple(shape))
         return model
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import errno
+import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -55,13 +56,16 @@ class Storage:
     _graph_class: str | None
     _own_call: Any
     _constructor_arguments: Any
+    _further_layers: Callable[[], list[tuple[str, Any]]]
+    _build_further_layers: Callable[[], None]
 
     @property
     def _sublayers_in_config(self) -> bool:
         """Whether the configuration tells the layers inside: not where a class has a constructor of its own."""
         if self._graph_class is None or is_own(type(self).get_config):
             return False
-        return self._graph_class == "Sequential" or takes_graph(type(self))
+        listed = takes_stack(type(self)) if self._graph_class == "Sequential" else takes_graph(type(self))
+        return listed and not self._further_layers()
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: layers, the calls between them, inputs and outputs; of a class with a
@@ -72,12 +76,16 @@ class Storage:
         ['InputLayer', 'Dense']
         """
         if self._graph_class == "Functional" and takes_graph(type(self)):
-            own = {} if is_own(type(self).get_config) else self._constructor_arguments or {}
-            words = [word for word in own if word not in _STRUCTURES]
-            return graph_config(self) | {word: argument_as_json(self, word, own[word]) for word in words}
+            return graph_config(self) | self._further_arguments()
         made: dict[str, Any] = super().get_config()  # type: ignore[misc]
         unused = _STRUCTURES if self._graph_class is None else ()
         return {word: value for word, value in made.items() if word not in unused}
+
+    def _further_arguments(self) -> dict[str, Any]:
+        """What the constructor of the user's class was given beside layers, or inputs and outputs."""
+        own = {} if is_own(type(self).get_config) else self._constructor_arguments or {}
+        words = [word for word in own if word not in (*_STRUCTURES, "layers") and not takes_all(type(self))]
+        return {word: argument_as_json(self, word, own[word]) for word in words}
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the configuration as text; `model_from_json` reads it, and so does Keras. kwargs: of json.dumps.
@@ -124,13 +132,14 @@ class Storage:
         """The layers after their groups in files: where nothing connects them, attributes and `layers` in turn."""
         named = held_layers("layers", list(self.layers))
         if self._graph_class is not None:
-            return named
+            return named + sorted_groups(self._further_layers())
         attributes = {id(layer): place for place, layer in attribute_layers(self)}
         return sorted_groups([(min(attributes[id(x)], place, key=group_order), x) for place, x in named])
 
     def _stored_weights(self) -> dict[tuple[str, ...], list[np.ndarray]]:
         if not self.built:
             raise ValueError(f"Model '{self.name}' is not built: call build(input_shape) first.")
+        self._build_further_layers()
         with held_together(self.weights):
             return {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(self)}
 
@@ -186,7 +195,18 @@ class Storage:
 
 def takes_graph(cls: Any) -> bool:
     """Whether the constructor of a model's class takes `inputs` and `outputs` first, as Model's does."""
-    return constructor_words(cls)[:2] == _STRUCTURES
+    return constructor_words(cls)[:2] == _STRUCTURES or takes_all(cls)
+
+
+def takes_stack(cls: Any) -> bool:
+    """Whether the constructor of a model's class takes `layers` first, as Sequential's does."""
+    return constructor_words(cls)[:1] == ("layers",) or takes_all(cls)
+
+
+def takes_all(cls: Any) -> bool:
+    """Whether a constructor is (self, *args, **kwargs): it hands its arguments on."""
+    kinds = [word.kind for word in inspect.signature(cls.__init__).parameters.values()]
+    return kinds[1:] == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 
 
 def rebuilt(entry: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ def assign_weights(model: Any, source: WeightSource) -> None:
 
     They are kept as they are, without a copy.
     """
+    model._build_further_layers()
     groups = isinstance(source, GroupWeights)
     variables: list[Any] = []
     arrays: list[Any] = []

@@ -21,7 +21,7 @@ _MOST_PARTS = 16_384  # tensors that the calls of a file may make beyond one eac
 
 def graph_config(model: Any) -> dict[str, Any]:
     """{"name", "trainable", "layers", "input_layers", "output_layers"} as Keras 3 writes them."""
-    own = {id(node) for node in model._nodes}
+    own = {id(node) for node in model._graph_nodes}
     numbers: dict[int, int] = {}
     for layer in model.operations:
         kept = [node for node in inbound_nodes(layer) if id(node) in own]

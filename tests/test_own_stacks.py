@@ -1,0 +1,112 @@
+"""Classes of the user's that connect layers and have others in attributes, which their call computes too."""
+
+import copy
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+import own_models
+from answers import HERE
+from conv2d_native import layers as L
+from layer_cases import inputs_of
+
+MADE = own_models.make_classes(cn)
+Headed, Topped = MADE["Headed"], MADE["Topped"]
+for cls in (Headed, Topped):  # as if they stood at the top of this module, for pickle
+    cls.__module__, cls.__qualname__ = __name__, cls.__name__
+X = inputs_of("net", [(2, 6, 5, 3)])[0]
+
+
+class Grown(cn.Sequential):
+    """A constructor of its own, no get_config, and a layer that is named as one of the stack."""
+
+    def __init__(self, units=2, **kwargs):
+        super().__init__(**kwargs)
+        self.add(L.Dense(4))
+        self.add(L.Dense(4, name="top"))
+        self.first = self.layers[0]
+        self.top = L.Dense(units)
+
+    def call(self, x):
+        return self.top(super().call(x))
+
+
+class Plain(cn.Sequential):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+def saved(model):
+    held = io.BytesIO()
+    model.save(held)
+    return held.getvalue()
+
+
+def networks():
+    x = cn.Input((6, 5, 3))
+    return {
+        "headed": Headed([L.Dense(4), L.Dense(3)]),
+        "with input": Headed([x, L.Dense(4), L.Dense(3)]),
+        "topped": Topped(5),
+        "grown": Grown(5),
+        "inside": cn.Sequential([x, Headed([L.Dense(4), L.Dense(3)]), L.Dense(2)]),
+        "in a graph": cn.Model(x, L.Dense(2)(Topped(3)(x))),
+        "plain": Plain([L.Dense(4), L.Dense(3)], name="plain"),
+    }
+
+
+@pytest.mark.parametrize("name", networks())
+def test_copies_have_all_weights(name):
+    model = networks()[name]
+    expected = model(X)
+    model.set_weights([np.random.default_rng(w.size).random(w.shape) for w in model.get_weights()])
+    assert np.abs(model(X) - expected).max() > 0.1
+    expected = model.predict(X)
+    custom = {"Headed": Headed, "Topped": Topped, "Grown": Grown, "Plain": Plain}
+    weights, other = io.BytesIO(), networks()[name]
+    model.save_weights(weights)
+    other(X)
+    other.load_weights(weights.getvalue())
+    made = [other, cn.load_model(saved(model), custom_objects=custom)]
+    for again in (*made, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(again(X), expected)
+        assert type(again) is type(model) and len(again.weights) == len(model.weights)
+
+
+def test_layers_in_attributes_count():
+    model = Headed([cn.Input((6, 5, 3)), L.Dense(4), L.Dense(3)])
+    assert [layer.units for layer in model.layers] == [4, 3]  # as in Keras
+    assert cn.load_model(saved(model), custom_objects=MADE)(X).shape == (2, 6, 5, 2)  # saved before a call
+    assert model(X).any() and len(model.weights) == 10
+    model.more[1].set_weights([np.zeros((3, 2)), np.ones(2)])
+    assert (model(X) == 1).all() and (model.predict(X) == 1).all()
+    model.trainable = False
+    assert not model.early.trainable
+
+
+def test_weights_that_a_file_lacks_are_an_error():
+    """Keras's .h5 has the stack alone, and Keras opens it with new weights for the rest."""
+    data = np.load(HERE / "own_models.npz")["headed.h5"].tobytes()
+    with pytest.raises(cn.ModelFormatError, match="'kernel' is missing"):
+        cn.load_model(data, custom_objects=MADE)
+
+
+def test_arguments_beside_the_stack():
+    class Times(cn.Sequential):
+        def __init__(self, layers=None, by=1.0, **kwargs):
+            super().__init__(layers, **kwargs)
+            self.times = by
+
+        def call(self, x):
+            return super().call(x) * self.times
+
+    model = Times([L.Dense(2)], 3.0, name="named", trainable=False)
+    expected = model(X)
+    again = cn.load_model(saved(model), custom_objects={"Times": Times})
+    np.testing.assert_array_equal(again(X), expected)
+    assert again.name == "named" and not again.trainable
+    with pytest.raises(NotImplementedError, match="`by`"):
+        Times([L.Dense(2)], np.ones(2)).get_config()
