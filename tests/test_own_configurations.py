@@ -126,6 +126,16 @@ def test_arguments_that_a_file_cannot_hold_are_an_error(make, text):
         layer.get_config()
 
 
+def test_weights_alone_need_no_arguments():
+    x, held = cn.Input((3,)), io.BytesIO()
+    made = [cn.Model(x, L.Dense(2)(Listed(2.0, 3.0)(x))) for _ in range(2)]
+    with pytest.raises(NotImplementedError, match="`rates`"):
+        made[0].save(io.BytesIO())
+    made[0].save_weights(held)
+    made[1].load_weights(held.getvalue())
+    np.testing.assert_array_equal(made[1](X), made[0](X))
+
+
 def test_what_a_configuration_holds_is_a_copy():
     layer = Gain([3.0])
     layer.get_config()["by"].append(4.0)

@@ -111,9 +111,10 @@ class NamedWeights:
     """Legacy `.h5`: group `model_weights/<layer>` with attribute weight_names, `conv/kernel:0` or `conv/kernel`."""
 
     def __init__(self, file: Hdf5, config: dict[str, Any] | None) -> None:
-        self._file, self._tree = file, LayerTree(config)
+        self._file, self._tree, self.source = file, LayerTree(config), file.name
         self._root: Path = ("model_weights",) if file.exists(("model_weights",)) else ()
-        self._layers = set(chunked_strings(file, self._root, "layer_names"))
+        self._listed = chunked_strings(file, self._root, "layer_names")
+        self._layers = set(self._listed)
         self._names: dict[str, _LayerNames] = {}
 
     def get(self, path: Path, names: Sequence[str], shapes: Shapes) -> list[np.ndarray]:
@@ -133,6 +134,20 @@ class NamedWeights:
                 self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
             )
         places = [(*stored.group, *_split(entry)) for entry in found]
+        return [_read(self._file, *facts) for facts in zip(places, names, shapes, strict=True)]
+
+    def layer_names(self) -> list[str]:
+        """The layers directly below the whole model that have weights, in the order of the file."""
+        return [name for name in self._listed if _kept(self.stored(name).entries)]
+
+    def in_order(self, top: str, names: Sequence[str], shapes: Shapes) -> list[np.ndarray]:
+        """All weights of the layer `top`, those of the layers in it too, by their order: that of `names`."""
+        stored = self.stored(top)
+        entries = _kept(stored.entries)
+        if [_leaf(entry).replace("depthwise_", "") for entry in entries] != list(names):
+            text = f"expected {list(names)[:40]}, but {entries[:40]} are stored."
+            raise _wrong(self._file.name, (top,), text)
+        places = [(*stored.group, *_split(entry)) for entry in entries]
         return [_read(self._file, *facts) for facts in zip(places, names, shapes, strict=True)]
 
     def stored(self, top: str) -> _LayerNames:
@@ -228,6 +243,11 @@ def _read(file: Hdf5, path: Path, name: str, shape: tuple[int, ...]) -> np.ndarr
 
 def _split(name: str) -> Path:
     return tuple(part for part in name.split("/") if part)
+
+
+def _kept(entries: list[str]) -> list[str]:
+    """Those that are no states of random generators."""
+    return [entry for entry in entries if not _leaf(entry).startswith("seed_")]
 
 
 def _leaf(entry: str) -> str:

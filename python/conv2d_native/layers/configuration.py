@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
 
@@ -19,6 +21,7 @@ _PACKAGE = f"{__name__.partition('.')[0]}."
 _LOCK = fork_safe_lock()
 _prefix_of_class = functools.lru_cache(512)(to_snake_case)
 _counters: dict[str, int] = {}
+_outlined: ContextVar[bool] = ContextVar("outlined", default=False)
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
 _FLOATS = ("float32", "float64", "float16", "bfloat16")
@@ -192,6 +195,16 @@ def as_json(value: Any) -> Any:
     raise TypeError
 
 
+@contextmanager
+def in_outline() -> Iterator[None]:
+    """Within it configurations are for the names of layers alone: arguments that no file holds are None."""
+    token = _outlined.set(True)
+    try:
+        yield
+    finally:
+        _outlined.reset(token)
+
+
 def argument_as_json(layer: Any, word: str, given: Any) -> Any:
     """A constructor's argument out of what constructor_arguments kept: as JSON data.
 
@@ -208,6 +221,8 @@ def argument_as_json(layer: Any, word: str, given: Any) -> Any:
                 return made
         except (TypeError, ValueError, RecursionError):
             pass
+    if _outlined.get():
+        return None
     name = type(layer).__name__
     fault = (
         "is no number, text, None or list or dict of them" if given.named else "has no name to be given by"

@@ -19,6 +19,7 @@ from ..layers.configuration import (
     checked_config,
     constructed,
     constructor_words,
+    in_outline,
     is_own,
 )
 from ..layers.deserialization import built_from, custom_objects_of, serialize
@@ -126,7 +127,12 @@ class Storage:
             >>> model.load_weights("small.weights.h5")
         """
         _check_target(filepath, ".weights.h5", overwrite)
-        write_weights(filepath, serialize(self), self._stored_weights())
+        weights = self._stored_weights()
+        write_weights(filepath, self._outline(), weights)
+
+    def _outline(self) -> dict[str, Any]:
+        with in_outline():
+            return serialize(self)
 
     def _stored_sublayers(self) -> list[tuple[str, Any]]:
         """The layers after their groups in files: where nothing connects them, attributes and `layers` in turn."""
@@ -158,8 +164,9 @@ class Storage:
     ) -> None:
         """Take the weights of `.weights.h5`, a legacy weights file or a whole model file, given as path or bytes.
 
-        by_name: Keras 2's word, of no effect; legacy files are read by name always. skip_mismatch: must be False, as
-        every layer gets its weights. max_bytes: what the weights may have at most (2 GiB).
+        Legacy files are read by the names of layers, or in their order, as Keras reads them, where names differ.
+        by_name: Keras 2's word, True refuses other names. skip_mismatch: must be False, as every layer gets its
+        weights. max_bytes: what the weights may have at most (2 GiB).
         Raises OSError, ValueError and ModelFormatError, which names what is missing.
 
             >>> model = Sequential([Dense(2, input_shape=(3,))], name="small")
@@ -173,7 +180,7 @@ class Storage:
             raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
         if skip_mismatch:
             raise ValueError("`skip_mismatch` must be False: layers without weights would answer at random.")
-        assign_weights(self, read_weights(filepath, serialize(self), max_bytes))
+        assign_weights(self, read_weights(filepath, self._outline(), max_bytes), not by_name)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:

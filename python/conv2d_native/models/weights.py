@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from ..formats import GroupWeights, WeightSource
+from ..arguments import shown
+from ..errors import ModelFormatError
+from ..formats import GroupWeights, NamedWeights, WeightSource
 from ..layers.function_layer import FunctionLayer
 from ..layers.registry import layer_class
 from ..layers.variable import assign_all
@@ -13,24 +16,70 @@ from ..layers.variable import assign_all
 Path = tuple[str, ...]
 
 
-def assign_weights(model: Any, source: WeightSource) -> None:
+def assign_weights(model: Any, source: WeightSource, other_names: bool = False) -> None:
     """Give every layer of `model` the weights that `source` has for it; none where any is missing or does not fit.
 
-    They are kept as they are, without a copy.
+    They are kept as they are, without a copy. `other_names`: layers of a legacy file may be called otherwise than those
+    of `model`, and are taken in their order then.
     """
     model._build_further_layers()
     groups = isinstance(source, GroupWeights)
+    parts: dict[Path, list[tuple[Path, Any]]] = {}
+    for path, layer in layers_with_weights(model, groups):
+        parts.setdefault(path[:1], []).append((path, layer))
+    places = _legacy_places(model, source, other_names) if isinstance(source, NamedWeights) else {}
     variables: list[Any] = []
     arrays: list[Any] = []
-    for path, layer in layers_with_weights(model, groups):
-        own = layer._variables
-        arrays += source.get(path, [v.name for v in own], [v.shape for v in own])
+    for top, inside in parts.items():
+        own, found = _taken(source, inside, *places.get(top, (None, None)))
         variables += own
+        arrays += found
     if isinstance(source, GroupWeights):
         own_call = model._own_call is not None
         for path in [()] if own_call else _own_layers(model, ()):
             source.check_all_read(path)
     assign_all(variables, arrays, copy=False)
+
+
+def _taken(
+    source: Any, inside: list[tuple[Path, Any]], place: str | None, layer: Any
+) -> tuple[list[Any], list[Any]]:
+    """Variables and arrays for `layer` and those in it: by names, or in Keras's order from the place in a file."""
+    fault = None
+    if place is None or place == inside[0][0][0]:
+        try:
+            own = [v for _, inner in inside for v in inner._variables]
+            return own, [
+                a for path, inner in inside for a in _read(partial(source.get, path), inner._variables)
+            ]
+        except ModelFormatError as error:
+            if place is None:
+                raise
+            fault = error
+    own = layer.trainable_weights + layer.non_trainable_weights  # legacy files have them like this
+    try:
+        return own, _read(partial(source.in_order, place), own)
+    except ModelFormatError as error:
+        raise (fault or error) from None
+
+
+def _read(get: Any, variables: list[Any]) -> list[Any]:
+    found: list[Any] = get([v.name for v in variables], [v.shape for v in variables])
+    return found
+
+
+def _legacy_places(model: Any, source: NamedWeights, other_names: bool) -> dict[Path, tuple[str, Any]]:
+    """For each layer of `model` by (name,), under which name a legacy file has it, and the layer."""
+    layers = [layer for _, layer in model.named_sublayers() if layer.weights]
+    names, stored = [layer.name for layer in layers], source.layer_names()
+    if other_names and stored and not set(names) <= set(stored):
+        if len(names) != len(stored):
+            raise ModelFormatError(
+                f"{source.source}: holds weights of {len(stored)} layers, {shown(stored)}; "
+                f"the model has {len(names)} with weights, {shown(names)}."
+            )
+        return {(layer.name,): (place, layer) for place, layer in zip(stored, layers, strict=True)}
+    return {(layer.name,): (layer.name, layer) for layer in layers}
 
 
 def layers_with_weights(model: Any, groups: bool = True) -> Iterator[tuple[Path, Any]]:
