@@ -204,3 +204,25 @@ def test_folders_are_no_model_files(file, word, tmp_path):
     (tmp_path / file).write_bytes(b"")
     with pytest.raises(IsADirectoryError, match=word):
         cn.load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        *(
+            (name, "Train with Keras.* load_model")
+            for name in ("compile", "fit", "train_on_batch", "fit_generator")
+        ),
+        *(
+            (name, r"predict\(x\)")
+            for name in ("evaluate", "test_on_batch", "predict_generator", "predict_classes")
+        ),
+        ("export", r"save\(filepath\) writes a .keras file"),
+        ("to_yaml", r"take to_json\(\) and model_from_json"),
+    ],
+)
+def test_methods_that_are_not_there_say_what_to_do(model, name, instead):
+    for one in (model, cn.Model(model.input, model.output, name="net")):
+        assert not hasattr(one, name)
+        with pytest.raises(AttributeError, match=rf"^Model 'net' has no {name}\(\): .*{instead}"):
+            getattr(one, name)(X)

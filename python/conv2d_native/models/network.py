@@ -25,6 +25,7 @@ from ..layers.variable import held_together
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, map_structure, pack
+from .absent_methods import ABSENT_METHODS
 from .batches import (
     VERBOSE,
     Progress,
@@ -44,7 +45,6 @@ from .storage import Storage
 from .topology import checked_count, infer_shapes, map_graph
 
 IMAGE_SHAPES_KEPT = 8
-_TRAINING = ("compile", "evaluate", "fit", "test_on_batch", "train_on_batch")
 _LOCK = fork_safe_lock()
 
 
@@ -286,11 +286,8 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         return self._packed(self._run(self._arrays(x, args, kwargs)))
 
     def __getattr__(self, name: str) -> Any:
-        if name in _TRAINING:
-            raise AttributeError(
-                f"Model '{self.name}' has no {name}(): it computes inference only. Train with Keras, save the model, "
-                "and open the file with load_model."
-            )
+        if name in ABSENT_METHODS:
+            raise AttributeError(f"Model '{self.name}' has no {name}(): {ABSENT_METHODS[name]}.")
         return super().__getattr__(name)
 
     def _predict_batches(self, x: Iterable[Any], verbose: Any, steps: int | None) -> Any:
