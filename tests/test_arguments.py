@@ -7,7 +7,9 @@ import re
 import numpy as np
 import pytest
 
+import conv2d_native as cn
 from conv2d_native import arguments
+from conv2d_native import layers as L
 
 LARGEST = 2**31 - 1
 
@@ -314,3 +316,42 @@ def test_sizes_that_are_none(value, low, error, words):
     with pytest.raises(error) as caught:
         arguments.sizes("shape", value, low)
     assert str(caught.value) == f"`shape` must be {words}. Received: shape={value!r}."
+
+
+X4, K4 = np.ones((1, 4, 4, 2), np.float32), np.ones((3, 3, 2, 1), np.float32)
+FLAGS = {
+    "use_bias": lambda value: L.Conv2D(2, 3, use_bias=value),
+    "center": lambda value: L.BatchNormalization(center=value),
+    "keepdims": lambda value: cn.global_max_pool2d(X4, keepdims=value),
+    "antialias": lambda value: cn.resize(X4, (2, 2), antialias=value),
+    "exact": lambda value: cn.conv2d(X4, K4, exact=value),
+    "enabled": lambda value: cn.exact(value).__enter__(),
+    "approximate": lambda value: cn.gelu(X4, approximate=value),
+    "trainable": lambda value: setattr(L.Dense(2), "trainable", value),
+    "copy": lambda value: small().set_weights([np.ones((2, 1)), np.ones(1)], copy=value),
+    "overwrite": lambda value: small().save("never.keras", overwrite=value),
+    "skip_mismatch": lambda value: small().load_weights("never.keras", skip_mismatch=value),
+    "by_name": lambda value: small().load_weights("never.keras", by_name=value),
+    "recursive": lambda value: cn.models.clone_model(small(), recursive=value),
+    "expand_nested": lambda value: small().summary(print_fn=len, expand_nested=value),
+    "show_trainable": lambda value: small().summary(print_fn=len, show_trainable=value),
+    "optimize": lambda value: small().explain(optimize=value),
+    "show_shapes": lambda value: cn.utils.plot_model(small(), "made.dot", show_shapes=value),
+}
+
+
+def small():
+    return cn.Sequential([L.Dense(1, input_shape=(2,))])
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags(name, tmp_path, monkeypatch):
+    """True and False, also as 1 and 0 and as NumPy has them: "no" was taken for True."""
+    monkeypatch.chdir(tmp_path)
+    for value in ("yes", "no", "", None, 2, -1, 0.0, [], np.ones(2, bool)):
+        with pytest.raises(TypeError, match=f"`{name}` must be True or False. Received: {name}="):
+            FLAGS[name](value)
+    assert not list(tmp_path.iterdir())
+    if name not in ("enabled", "overwrite", "skip_mismatch", "by_name"):
+        for value in (True, False, np.True_, np.False_, 1, 0, np.int64(1)):
+            FLAGS[name](value)

@@ -203,11 +203,10 @@ def result_shape(shape: tuple[Any, ...], name: str = "tensor") -> tuple[Any, ...
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False by what `value` is worth. Raises TypeError where that is not known, as of arrays."""
-    try:
+    """True or False, also as 1 or 0 and as NumPy's numbers. Raises TypeError for all else."""
+    if isinstance(value, (bool, int, np.bool_, np.integer)) and value in (0, 1):
         return bool(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"`{name}` must be True or False. Received: {name}={shown(value)}.") from None
+    raise TypeError(f"`{name}` must be True or False. Received: {name}={shown(value)}.")
 
 
 def number(name: str, value: Any, low: float | None = None) -> float:

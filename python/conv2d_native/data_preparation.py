@@ -97,7 +97,7 @@ def plot_model(
     """
     if not isinstance(model, Model):
         raise TypeError(f"`model` must be a Model or Sequential. Received: model={arguments.shown(model)}.")
-    save_picture(model, to_file, shapes=bool(show_shapes))
+    save_picture(model, to_file, shapes=arguments.flag("show_shapes", show_shapes))
 
 
 def set_random_seed(seed: int) -> None:

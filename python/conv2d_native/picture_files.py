@@ -74,7 +74,7 @@ def load_img(
     if made.size == (width, height):
         return made
     box = None
-    if keep_aspect_ratio:
+    if arguments.flag("keep_aspect_ratio", keep_aspect_ratio):
         w, h = min(made.width, made.height * width // height), min(made.height, made.width * height // width)
         left, top = (made.width - w) // 2, (made.height - h) // 2
         box = (left, top, left + w, top + h)
@@ -112,7 +112,7 @@ def array_to_img(x: Any, data_format: Any = None, scale: bool = True, dtype: Any
     made = np.moveaxis(made, 0, -1) if first and made.ndim == 3 else made
     if made.ndim != 3 or made.shape[2] not in (1, 3, 4):
         raise ValueError(f"`x` must be an image of 1, 3 or 4 channels. Received: x of shape {np.shape(x)}.")
-    if scale:
+    if arguments.flag("scale", scale):
         made -= made.min()
         made *= 255 / (made.max() or 1)
     if made.shape[2] == 1 and made.max() > 255:

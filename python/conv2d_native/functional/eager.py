@@ -32,7 +32,7 @@ def run(
     exact: bool = False,
 ) -> np.ndarray:
     """GraphBuilder.`name`(x, **weights, **words) on arrays; weights that are None are left out."""
-    if exact and not is_exact():
+    if exact is not False and arguments.flag("exact", exact) and not is_exact():
         with direct_sums():
             return run(name, x, weights, words, out, ndim)
     x = arguments.array("x", x, ndim)

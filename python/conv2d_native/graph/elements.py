@@ -31,11 +31,12 @@ class ElementOperations:
 
     def reduce(self, x: Any, kind: str, axes: Sequence[int], keepdims: bool = False) -> Any:
         """ "mean", "max" or "sum" over `axes`, which do not hold the batch."""
+        keepdims = arguments.flag("keepdims", keepdims)
         numbers = sorted({arguments.axis("axes", axis, x.rank) for axis in axes})
         if not numbers or 0 in numbers:
             raise ValueError(f"`axes` must name axes, not the batch. Received: axes={tuple(axes)}.")
         if numbers == list(range(numbers[0], numbers[-1] + 1)):
-            return Tensor(self, self.core.reduce(x.id, kind, tuple(numbers), bool(keepdims)))
+            return Tensor(self, self.core.reduce(x.id, kind, tuple(numbers), keepdims))
         kept = [i for i in range(x.rank) if i not in numbers]
         last = self.transpose(x, kept + numbers)
         y = self.reduce(last, kind, range(len(kept), x.rank))

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ..arguments import flag
+
 _EXACT: ContextVar[bool] = ContextVar("conv2d_native_exact", default=False)
 is_exact = _EXACT.get
 
@@ -23,7 +25,7 @@ def exact(enabled: bool = True) -> Iterator[None]:
         ...     conv2d(x, kernel)[0, 0, 0, 0].item()
         144.0
     """
-    token = _EXACT.set(bool(enabled))
+    token = _EXACT.set(flag("enabled", enabled))
     try:
         yield
     finally:

@@ -174,7 +174,7 @@ class WindowOperations(ElementOperations):
         size = arguments.integers("size", size, 2)
         interpolation = arguments.choice("interpolation", interpolation, resampling.INTERPOLATIONS)
         x = self._images(x, data_format)
-        antialias = bool(antialias) and interpolation != "nearest"
+        antialias = arguments.flag("antialias", antialias) and interpolation != "nearest"
         if interpolation in ("nearest", "bilinear") and not antialias:
             y = Tensor(self, self.core.resize(x.id, interpolation, size))
         else:
@@ -252,6 +252,7 @@ class WindowOperations(ElementOperations):
         return self._as_given(Tensor(self, self.core.pool(x.id, kind, size, strides, pads)), data_format)
 
     def _global(self, kind: str, x: Any, keepdims: bool, data_format: Any) -> Any:
+        keepdims = arguments.flag("keepdims", keepdims)
         first = arguments.data_format(data_format) == "channels_first"
         if first and x.source is None:
             self._images(x, data_format)

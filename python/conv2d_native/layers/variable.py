@@ -99,7 +99,7 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
 
         Raises ValueError for another shape, TypeError for what is no real array.
         """
-        assign_all([self], [value], copy)
+        assign_all([self], [value], arguments.flag("copy", copy))
 
     def _plain(self, made: np.ndarray, copy: bool) -> np.ndarray:
         if made.shape != self.shape:

@@ -51,7 +51,7 @@ class WeightOwner:
             initializers.get(initializer) or initializers.Zeros(),
             regularizers.get(regularizer),
             constraints.get(constraint),
-            trainable,
+            arguments.flag("trainable", trainable),
         )
         made.path = f"{self.name}/{name}"
         trainable_ones = sum(v.trainable for v in self._variables)
@@ -88,7 +88,7 @@ class WeightOwner:
 
     @trainable.setter
     def trainable(self, value: Any) -> None:
-        self._trainable = bool(value)
+        self._trainable = arguments.flag("trainable", value)
         for layer in self.sublayers:
             layer.trainable = value
 
@@ -151,7 +151,7 @@ class WeightOwner:
             >>> layer(np.array([[3.0, 4.0]])).tolist()
             [[7.0]]
         """
-        variables = self.weights
+        variables, copy = self.weights, arguments.flag("copy", copy)
         if not self.built:
             raise ValueError(f"Layer '{self.name}' has no weights yet: call it or build(input_shape) first.")
         if not hasattr(weights, "__iter__"):

@@ -78,6 +78,7 @@ class Inspection:
             >>> len(model.explain()), len(model.explain(optimize=False))
             (1, 2)
         """
+        optimize = arguments.flag("optimize", optimize)
         arrays = None if x is None else self._arrays(x)
         shapes = self._known_shapes() if arrays is None else tuple(a.shape[1:] for a in arrays)
         executable = self._executable(shapes, len(arrays[0]) if arrays else 1, optimize)

@@ -36,6 +36,7 @@ _STRUCTURES = ("inputs", "outputs")
 
 
 def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
+    overwrite = arguments.flag("overwrite", overwrite)
     if hasattr(filepath, "write") and not isinstance(filepath, os.PathLike):
         return
     name = arguments.path("filepath", filepath, " or a binary file object")
@@ -178,7 +179,8 @@ class Storage:
         """
         if not self.built:
             raise ValueError(f"Model '{self.name}' has no weights yet: call build(input_shape) first.")
-        if skip_mismatch:
+        by_name = arguments.flag("by_name", by_name)
+        if arguments.flag("skip_mismatch", skip_mismatch):
             raise ValueError("`skip_mismatch` must be False: layers without weights would answer at random.")
         assign_weights(self, read_weights(filepath, self._outline(), max_bytes), not by_name)
 

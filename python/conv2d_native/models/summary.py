@@ -28,6 +28,8 @@ def summarize(
     layer_range: Sequence[str] | None = None,
 ) -> None:
     """Print the table of `model`, or hand it to `print_fn` as one text."""
+    expand_nested = arguments.flag("expand_nested", expand_nested)
+    show_trainable = arguments.flag("show_trainable", show_trainable)
     linear = _is_linear(model)
     header = ["Layer (type)", "Output Shape", "Param #"] + ([] if linear else ["Connected to"])
     if show_trainable:
