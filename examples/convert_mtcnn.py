@@ -74,4 +74,8 @@ def convert(folder: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the .keras files go")
-    convert(parser.parse_args().folder)
+    folder = parser.parse_args().folder
+    try:
+        convert(folder)
+    except (ImportError, OSError) as error:
+        raise SystemExit(f"{Path(__file__).name}: {error}") from None

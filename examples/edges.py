@@ -108,4 +108,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ImportError, OSError, cn.ModelFormatError) as error:
+        raise SystemExit(f"{Path(__file__).name}: {error}") from None

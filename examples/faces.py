@@ -25,6 +25,10 @@ class FaceDetector:
     """MTCNN out of the folder that convert_mtcnn.py has written."""
 
     def __init__(self, folder: str | Path) -> None:
+        if not (Path(folder) / "pnet.keras").is_file():
+            raise FileNotFoundError(
+                f"{folder} does not hold the networks: python examples/convert_mtcnn.py {folder}"
+            )
         self.pnet, self.rnet, self.onet = (
             cn.load_model(Path(folder) / f"{name}.keras") for name in ("pnet", "rnet", "onet")
         )
@@ -146,6 +150,7 @@ def main() -> None:
         "-o", "--output", default="faces.png", help="the picture to write (default faces.png)"
     )
     arguments = parser.parse_args()
+    detect = FaceDetector(arguments.folder)
     if arguments.image is None:
         from skimage import data
 
@@ -154,7 +159,6 @@ def main() -> None:
         from PIL import Image
 
         image = np.asarray(Image.open(arguments.image).convert("RGB"))
-    detect = FaceDetector(arguments.folder)
     detect(image)
     start = time.perf_counter()
     boxes, landmarks = detect(image)
@@ -166,4 +170,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ImportError, OSError, cn.ModelFormatError) as error:
+        raise SystemExit(f"{Path(__file__).name}: {error}") from None

@@ -1,9 +1,12 @@
 """The article's programs run as they stand, and differ from the Keras programs in one import line only."""
 
 import ast
+import os
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +113,32 @@ def test_the_commands_of_the_docs_run(files_of_the_docs, capsys):
     assert ran == {command.name for command in COMMANDS} - {"demo"}
     rows = Path("classes.csv").read_text().splitlines()
     assert len(rows) == 3 and rows[1].startswith("photos/one.png,class ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["faces.py", "missing"],
+            "missing does not hold the networks: python examples/convert_mtcnn.py missing",
+        ),
+        (["edges.py", "none.png"], "none.png"),
+        (["convert_mtcnn.py", "taken"], "taken"),
+        (["unet.py"], "no package here"),
+    ],
+)
+def test_programs_without_what_they_need_say_it_in_a_line(words, said, tmp_path):
+    """A file that is not there, a package that is not installed: no traceback."""
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "skimage.py").write_text("raise ImportError('no package here')")
+    for name in ("joblib", "mtcnn"):
+        (tmp_path / f"{name}.py").touch()
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, str(EXAMPLES / words[0]), *words[1:]]
+    env = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith(words[0]) and said in done.stderr and done.stderr.count("\n") == 1
 
 
 HEADS = {

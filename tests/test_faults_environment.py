@@ -67,6 +67,18 @@ def test_d3_isa_variable(value):
     assert out[1] == digest(env={"CONV2D_NATIVE_ISA": None})
 
 
+@pytest.mark.parametrize(
+    "use", ["cn.show_config()", "cn.layers.Dense(2)", "from conv2d_native import machine"]
+)
+def test_d3_isa_warning_names_the_line_of_the_program(use, tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(f"import conv2d_native as cn\n\n{use}\n")
+    env = {**os.environ, "CONV2D_NATIVE_ISA": "nonsense"}
+    done = subprocess.run([sys.executable, str(path)], env=env, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith(f"{path}:3: RuntimeWarning: CONV2D_NATIVE_ISA='nonsense' is not")
+    assert done.stderr.count("Warning") == 1
+
+
 @pytest.mark.parametrize("name", _core.isa_names())
 def test_d3_isa_variable_is_followed(name):
     assert run_case("print(_core.active_isa())", env={"CONV2D_NATIVE_ISA": name}).split() == [name]

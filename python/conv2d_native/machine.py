@@ -6,13 +6,25 @@ CONV2D_NATIVE_ISA asks for an instruction set that this machine or build does no
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
 from . import _core, arguments
 
+_IMPORTING = {__name__.partition(".")[0], "importlib", "_frozen_importlib", "_frozen_importlib_external"}
+
+
+def _warn(message: str) -> None:
+    """Warn of the line that made the package load the core, whatever modules lie between."""
+    frame = sys._getframe()
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in _IMPORTING:
+        frame = frame.f_back
+    warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
+
+
 if _message := _core.isa_warning():
-    warnings.warn(_message, RuntimeWarning, stacklevel=2)
+    _warn(_message)
 
 
 def set_num_threads(n: int) -> int:
