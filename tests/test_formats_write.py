@@ -6,6 +6,7 @@ import io
 import json
 import os
 import stat
+import threading
 import zipfile
 
 import numpy as np
@@ -128,6 +129,49 @@ def test_saves_at_once_leave_whole_files(tmp_path, monkeypatch):
     write_keras(path, CONFIG, {("d",): [KERNEL, BIAS]})
     np.testing.assert_array_equal(read(path)[0], KERNEL)
     assert len(calls) == 2 and os.listdir(tmp_path) == ["m.keras"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_is_kept(links, tmp_path, monkeypatch):
+    """overwrite=False, and another save of the same path ends first; on a file system without links too."""
+    path, flush, calls = tmp_path / "m.keras", os.fsync, []
+
+    def no_links(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    def between(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 1:
+            write_keras(path, CONFIG, {("d",): [KERNEL + 1, BIAS]}, overwrite=False)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", between)
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(FileExistsError) as caught:
+        write_keras(path, CONFIG, {("d",): [KERNEL, BIAS]}, overwrite=False)
+    assert caught.value.filename == str(path) and caught.value.filename2 is None
+    np.testing.assert_array_equal(read(path)[0], KERNEL + 1)
+    assert len(calls) == 2 and os.listdir(tmp_path) == ["m.keras"]
+
+
+def test_of_many_saves_that_keep_files_one_succeeds(tmp_path):
+    path, made = tmp_path / "m.keras", []
+
+    def save(number):
+        try:
+            write_keras(path, CONFIG, {("d",): [KERNEL + number, BIAS]}, overwrite=False)
+            made.append(number)
+        except FileExistsError:
+            pass
+
+    workers = [threading.Thread(target=save, args=(number,)) for number in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(made) == 1 and os.listdir(tmp_path) == ["m.keras"]
+    np.testing.assert_array_equal(read(path)[0], KERNEL + made[0])
 
 
 def test_a_saved_file_has_the_permissions_of_any_other(tmp_path):

@@ -24,22 +24,27 @@ KERAS_VERSION = "3.0.0"  # the oldest reader of what is written here
 Tree = dict[str, Any]
 
 
-def write_keras(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:
+def write_keras(
+    target: Any, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]], overwrite: bool = True
+) -> None:
     """Write a model to `target`, a path or a binary file object that can seek.
 
     config:  Keras 3's tree, as ModelSpec.config has it
     weights: layer path (names from the model down) -> its arrays in Keras's order
-    Raises OSError, and ValueError for what Keras cannot read back.
+    overwrite: False keeps a file that is there, also one that appears meanwhile
+    Raises OSError (FileExistsError for such a file), and ValueError for what Keras cannot read back.
     """
-    _write(target, lambda file: _write_archive(file, config, weights))
+    _write(target, lambda file: _write_archive(file, config, weights), overwrite)
 
 
-def write_weights(target: Any, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:
+def write_weights(
+    target: Any, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]], overwrite: bool = True
+) -> None:
     """Write the weights of a model alone, as `.weights.h5`; arguments and errors are those of write_keras."""
-    _write(target, lambda file: write_hdf5(file, _groups(config, weights)))
+    _write(target, lambda file: write_hdf5(file, _groups(config, weights)), overwrite)
 
 
-def _write(target: Any, write: Callable[[BinaryIO], None]) -> None:
+def _write(target: Any, write: Callable[[BinaryIO], None], overwrite: bool) -> None:
     """Let `write` fill a file object, or a file that takes the place of the one at the path when it is complete."""
     if hasattr(target, "write") and not isinstance(target, os.PathLike):
         write(target)
@@ -53,13 +58,26 @@ def _write(target: Any, write: Callable[[BinaryIO], None]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        (os.replace if overwrite else _place_anew)(partial, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         if isinstance(error, OSError) and error.filename == partial:
             error.filename = path
         raise
+
+
+def _place_anew(partial: str, path: str) -> None:
+    """Rename `partial` to `path`, where nothing has that name: of several at once, one can."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
+    except (AttributeError, NotImplementedError, OSError):  # a file system without links
+        open(path, "xb").close()
+        os.replace(partial, path)
+    else:
+        os.unlink(partial)
 
 
 def _write_archive(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> None:

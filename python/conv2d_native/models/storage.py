@@ -114,7 +114,7 @@ class Storage:
         functions = [layer.name for layer in self.layers if isinstance(layer, FunctionLayer)]
         if functions:
             raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
-        write_keras(filepath, serialize(self), weights)
+        write_keras(filepath, serialize(self), weights, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights alone, for load_weights of a model with these layers, here or in Keras 3.
@@ -129,7 +129,7 @@ class Storage:
         """
         _check_target(filepath, ".weights.h5", overwrite)
         weights = self._stored_weights()
-        write_weights(filepath, self._outline(), weights)
+        write_weights(filepath, self._outline(), weights, overwrite)
 
     def _outline(self) -> dict[str, Any]:
         with in_outline():
