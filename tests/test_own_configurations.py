@@ -66,6 +66,22 @@ class Listed(L.Layer):
         return x * float(np.prod(self.rates))
 
 
+class Passing(L.Dense):
+    """All arguments are handed on but one."""
+
+    def __init__(self, *args, **kwargs):
+        self._by = kwargs.pop("by", 1.0)
+        super().__init__(*args, **kwargs)
+
+    def call(self, x):
+        return super().call(x) * self._by
+
+
+class Silent(L.Dropout):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
 class Placed(Gain):
     def __init__(self, by, /, **kwargs):
         super().__init__(by, **kwargs)
@@ -95,6 +111,9 @@ def opened(layer):
         lambda: Scaled(3, 3.0, activation="tanh"),
         lambda: Scaled(3, 3.0, activation=cn.activations.relu, kernel_initializer=cn.initializers.Ones()),
         lambda: Listed(),
+        lambda: Passing(4, by=3.0, activation="tanh"),
+        lambda: Passing(4, None, False, cn.initializers.Ones()),
+        lambda: Silent(0.5, (1, 3), seed=4),
     ],
 )
 def test_arguments_come_back(make):

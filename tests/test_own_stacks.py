@@ -87,6 +87,26 @@ def test_layers_in_attributes_count():
     assert not model.early.trainable
 
 
+def test_arguments_of_models_that_hand_them_on():
+    class Net(cn.Model):
+        def __init__(self, *widths):
+            super().__init__()
+            self.stack = [L.Dense(width) for width in widths]
+
+        def call(self, x):
+            return self.stack[0](x)
+
+    class Times(cn.Sequential):
+        def __init__(self, *args, **kwargs):
+            self.times = kwargs.pop("by", 1.0)
+            super().__init__(*args, **kwargs)
+
+    again = Times.from_config(Times([L.Dense(2)], name="named", by=3.0).get_config())
+    assert again.times == 3.0 and again.name == "named" and again.layers[0].units == 2
+    with pytest.raises(NotImplementedError, match="`widths` has no name"):
+        Net(3, 4).get_config()
+
+
 def test_weights_that_a_file_lacks_are_an_error():
     """Keras's .h5 has the stack alone, and Keras opens it with new weights for the rest."""
     data = np.load(HERE / "own_models.npz")["headed.h5"].tobytes()

@@ -148,6 +148,11 @@ class Unrecorded:
         self.value, self.named = value, named
 
 
+def is_unnamed(argument: Any) -> bool:
+    """Whether what constructor_arguments kept cannot be given by name."""
+    return isinstance(argument, Unrecorded) and not argument.named
+
+
 def constructor_arguments(
     cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> dict[str, Any] | None:
@@ -166,13 +171,26 @@ def constructor_arguments(
         kind = words.parameters[word].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             made |= {key: _recorded(item) for key, item in value.items()}
-        elif kind is inspect.Parameter.POSITIONAL_ONLY or (
-            kind is inspect.Parameter.VAR_POSITIONAL and value
-        ):
+        elif kind is inspect.Parameter.VAR_POSITIONAL and len(value) <= len(_places(cls)):
+            made |= zip(_places(cls), map(Unrecorded, value), strict=False)  # handed on: the layer has them
+        elif kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
             made[word] = Unrecorded(value, named=False)
-        elif kind is not inspect.Parameter.VAR_POSITIONAL:
+        else:
             made[word] = _recorded(value)
     return {word: made[word] for word in made if word not in _OF_EVERY_LAYER}
+
+
+def _package_class(cls: Any) -> Any:
+    """The class of this package that a user's class derives from."""
+    return next(base for base in cls.__mro__ if not is_own(base))
+
+
+@functools.cache
+def _places(cls: Any) -> tuple[str, ...]:
+    """The arguments of the layer that `cls` derives from, to which it hands on its *args; of a model none."""
+    base = _package_class(cls)
+    words = () if base._names_steps else inspect.signature(base).parameters.values()
+    return tuple(word.name for word in words if word.kind is word.POSITIONAL_OR_KEYWORD)
 
 
 def _recorded(value: Any) -> Any:
@@ -213,7 +231,7 @@ def argument_as_json(layer: Any, word: str, given: Any) -> Any:
     if not isinstance(given, Unrecorded):
         return as_json(given)
     held = getattr(layer, word, NotImplemented)
-    of_package = word in constructor_words(next(cls for cls in type(layer).__mro__ if not is_own(cls)))
+    of_package = word in constructor_words(_package_class(type(layer)))
     if given.named and (of_package or not is_layer(held)):
         try:
             made = as_json(serialized(held))

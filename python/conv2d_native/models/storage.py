@@ -21,6 +21,7 @@ from ..layers.configuration import (
     constructor_words,
     in_outline,
     is_own,
+    is_unnamed,
 )
 from ..layers.deserialization import built_from, custom_objects_of, serialize
 from ..layers.function_layer import FunctionLayer
@@ -86,8 +87,12 @@ class Storage:
     def _further_arguments(self) -> dict[str, Any]:
         """What the constructor of the user's class was given beside layers, or inputs and outputs."""
         own = {} if is_own(type(self).get_config) else self._constructor_arguments or {}
-        words = [word for word in own if word not in (*_STRUCTURES, "layers") and not takes_all(type(self))]
-        return {word: argument_as_json(self, word, own[word]) for word in words}
+        handed_on = takes_all(type(self))
+        return {
+            word: argument_as_json(self, word, value)
+            for word, value in own.items()
+            if word not in (*_STRUCTURES, "layers") and not (handed_on and is_unnamed(value))
+        }
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the configuration as text; `model_from_json` reads it, and so does Keras. kwargs: of json.dumps.
