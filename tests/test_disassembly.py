@@ -32,8 +32,10 @@ def innermost_loops(lines: list[str]):
 def is_product(loop: list[str]) -> bool:
     """At least 8 multiply-adds, two fifths of the loop; not a whole unrolled window, where a few moves cost little.
 
-    Only products broadcast: their loops are unrolled over k, and long.
+    Only products broadcast: their loops are unrolled over k, and long. What divides is a polynomial of an activation.
     """
+    if any("vdivps" in line for line in loop):
+        return False
     count = sum("vfmadd" in line for line in loop)
     most = 256 if any("vbroadcastss" in line for line in loop) else 128
     return count >= 8 and 0.4 * len(loop) <= count and len(loop) <= most

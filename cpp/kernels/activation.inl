@@ -12,19 +12,40 @@ CONV2D_INLINE Vec negate(Vec x) { return sub(zero(), x); }
 CONV2D_INLINE Vec absolute(Vec x) { return max(x, negate(x)); }
 CONV2D_INLINE Vec minus_absolute(Vec x) { return min(x, negate(x)); }
 
-// x - n * log(2) for n = round(x / log(2))
+// A sum of kWhole and a small v is rounded to a whole number, whose lowest bits are those of round(v):
+// power_of_two(kUnit + n) is 2^n for -126 <= n <= 127, and infinity for n = 128.
+constexpr float kWhole = 0x1.8p23f, kUnit = kWhole + 127.0f;
+
+// sign * (y - n * log(2)) for y = sign * x, n = round(y / log(2)); *shifted = shift + n, with shift as
+// kWhole.
+CONV2D_INLINE Vec reduce(Vec x, float sign, float shift, Vec* shifted) {
+  *shifted = fma(x, set(sign * 1.44269504f), set(shift));
+  const Vec n = sub(*shifted, set(shift));
+  return fma(n, set(sign * -1.42860677e-6f), fma(n, set(sign * -0.693145752f), x));
+}
+// ... for y = x
 CONV2D_INLINE Vec reduce(Vec x, Vec* n) {
-  *n = round_even(mul(x, set(1.44269504f)));
-  return fma(*n, set(-1.42860677e-6f), fma(*n, set(-0.693145752f), x));
+  Vec shifted;
+  const Vec r = reduce(x, 1.0f, kWhole, &shifted);
+  *n = sub(shifted, set(kWhole));
+  return r;
+}
+
+// (exp(y) - 1 - y) / y^2 for y = sign * r, |r| <= log(2) / 2
+CONV2D_INLINE Vec exponential_rest(Vec r, float sign) {
+  Vec q = fma(set(1.39504485e-3f), r, set(sign * 8.36888608e-3f));
+  q = fma(q, r, set(4.1666206e-2f));
+  q = fma(q, r, set(sign * 0.166665196f));
+  return fma(q, r, set(0.5f));
 }
 
 // exp(r) - 1 for |r| <= log(2) / 2
-CONV2D_INLINE Vec small_exponential(Vec r) {
-  Vec q = fma(set(1.39504485e-3f), r, set(8.36888608e-3f));
-  q = fma(q, r, set(4.1666206e-2f));
-  q = fma(q, r, set(0.166665196f));
-  q = fma(q, r, set(0.5f));
-  return fma(mul(r, r), q, r);
+CONV2D_INLINE Vec small_exponential(Vec r) { return fma(mul(r, r), exponential_rest(r, 1.0f), r); }
+
+// a * 2^n for whole |n| <= 252, also where 2^n alone would leave the range of normal numbers
+CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
+  const Vec unit = set(kUnit), half = fma(n, set(0.5f), unit);
+  return mul(mul(a, power_of_two(half)), power_of_two(add(unit, sub(n, sub(half, unit)))));
 }
 
 // p * 2^n
@@ -53,9 +74,8 @@ CONV2D_INLINE Vec exponential(Vec x) { return value(exponential_parts(min(set(88
 
 // exp(x) - 1 for x <= 0
 CONV2D_INLINE Vec exponential_minus_one(Vec x) {
-  Vec n;
-  const Vec r = reduce(max(set(-40.0f), x), &n);
-  const Vec power = scale_by_power(set(1.0f), n);
+  Vec shifted;
+  const Vec r = reduce(max(set(-40.0f), x), 1.0f, kUnit, &shifted), power = power_of_two(shifted);
   return fma(power, small_exponential(r), sub(power, set(1.0f)));
 }
 
@@ -71,18 +91,18 @@ CONV2D_INLINE Vec logarithm_plus_one(Vec x) {
   return add(half, half);
 }
 
-// 2^-48 * (1 + exp(-x)) for -118 <= x <= 40: scaled so that nothing overflows or leaves the normal numbers.
-constexpr float kLogisticLow = -118.0f, kLogisticHigh = 40.0f, kLogisticScale = 0x1p-48f;
+// 2^-48 * (1 + exp(-x)) for x <= 40: scaled so that nothing but what is to be infinity leaves the normal
+// numbers. Infinity from x = -122 down.
+constexpr float kLogisticHigh = 40.0f, kLogisticScale = 0x1p-48f;
 CONV2D_INLINE Vec logistic_divisor(Vec x) {
-  Vec n;
-  const Vec r = reduce(negate(x), &n);
-  const Vec power = power_of_two(sub(n, set(48.0f))), p = add(set(1.0f), small_exponential(r));
-  return fma(p, power, set(kLogisticScale));
+  Vec shifted;
+  const Vec r = reduce(max(set(-122.0f), x), -1.0f, kUnit - 48.0f, &shifted);
+  const Vec p = fma(fma(exponential_rest(r, -1.0f), r, set(-1.0f)), r, set(1.0f));
+  return fma(p, power_of_two(shifted), set(kLogisticScale));
 }
 
 CONV2D_INLINE Vec sigmoid(Vec x) {
-  const Vec z = max(set(kLogisticLow), min(set(kLogisticHigh), x));
-  return div(set(kLogisticScale), logistic_divisor(z));
+  return div(set(kLogisticScale), logistic_divisor(min(set(kLogisticHigh), x)));
 }
 
 CONV2D_INLINE Vec tanh_of(Vec x) {
@@ -102,11 +122,11 @@ CONV2D_INLINE Vec gate(Vec x, Power e) {
   return div(select(less(x, zero()), scaled, x), add(set(1.0f), value(e)));
 }
 
-// sigmoid(x) is 1 from 40 on; what lies beyond z makes -infinity the NaN that -infinity * 0 is.
+// sigmoid(x) is 1 from 40 on. -infinity / infinity is the NaN that -infinity * 0 is.
 CONV2D_INLINE Vec silu(Vec x) {
-  const Vec z = max(set(kLogisticLow), min(set(kLogisticHigh), x));
+  const Vec z = min(set(kLogisticHigh), x);
   const Vec y = mul(div(z, logistic_divisor(z)), set(kLogisticScale));
-  return select(less(set(kLogisticHigh), x), x, fma(sub(x, z), set(-0.0f), y));
+  return select(less(set(kLogisticHigh), x), x, y);
 }
 
 // x * sigmoid(2 z), z = sqrt(2 / pi) * (x + 0.044715 x^3), 2 z in two parts

@@ -49,18 +49,9 @@ CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); 
 CONV2D_INLINE Mask is_nan(Vec a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 CONV2D_INLINE bool any(Mask m) { return _mm256_movemask_ps(m) != 0; }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm256_blendv_ps(b, a, m); }
-CONV2D_INLINE Vec round_even(Vec a) {
-  return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-// 2^n for integral n, -126 <= n <= 127.
-CONV2D_INLINE Vec power_of_two(Vec n) {
-  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
-}
-// a * 2^n for integral |n| <= 252, also where 2^n alone would leave the range of normal numbers.
-CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
-  const Vec half = round_even(mul(n, set(0.5f)));
-  return mul(mul(a, power_of_two(half)), power_of_two(sub(n, half)));
+// The float whose exponent bits are the lowest bits of a.
+CONV2D_INLINE Vec power_of_two(Vec a) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
 }
 
 // Lane 4 * q + l gets lane 4 * q + k of a; k is a constant.

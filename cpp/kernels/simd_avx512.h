@@ -41,13 +41,10 @@ CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_
 CONV2D_INLINE Mask is_nan(Vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 CONV2D_INLINE bool any(Mask m) { return m != 0; }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm512_mask_blend_ps(m, b, a); }
-CONV2D_INLINE Vec round_even(Vec a) {
-  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+// The float whose exponent bits are the lowest bits of a.
+CONV2D_INLINE Vec power_of_two(Vec a) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
 }
-// 2^n for integral n, -126 <= n <= 127.
-CONV2D_INLINE Vec power_of_two(Vec n) { return _mm512_scalef_ps(set(1.0f), n); }
-// a * 2^n for integral n, also where 2^n alone would leave the range of normal numbers.
-CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) { return _mm512_scalef_ps(a, n); }
 
 // Lane 4 * q + l gets lane 4 * q + k of a; k is a constant.
 #define CONV2D_SPREAD(a, k) _mm512_permute_ps(a, (k)*0x55)

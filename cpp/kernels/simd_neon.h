@@ -45,15 +45,9 @@ CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return vbslq_f32(m, a, b); }
 // b where either is NaN: max(bound, v) and min(bound, v) keep the NaN of v.
 CONV2D_INLINE Vec max(Vec a, Vec b) { return select(vcgtq_f32(a, b), a, b); }
 CONV2D_INLINE Vec min(Vec a, Vec b) { return select(vcltq_f32(a, b), a, b); }
-CONV2D_INLINE Vec round_even(Vec a) { return vrndnq_f32(a); }
-// 2^n for integral n, -126 <= n <= 127.
-CONV2D_INLINE Vec power_of_two(Vec n) {
-  return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23));
-}
-// a * 2^n for integral |n| <= 252, also where 2^n alone would leave the range of normal numbers.
-CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
-  const Vec half = round_even(mul(n, set(0.5f)));
-  return mul(mul(a, power_of_two(half)), power_of_two(sub(n, half)));
+// The float whose exponent bits are the lowest bits of a.
+CONV2D_INLINE Vec power_of_two(Vec a) {
+  return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(a), 23));
 }
 
 // Lane l is the sum of all lanes of v[l].

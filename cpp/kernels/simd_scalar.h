@@ -40,11 +40,14 @@ CONV2D_INLINE Mask less(Vec a, Vec b) { return a < b; }
 CONV2D_INLINE Mask is_nan(Vec a) { return a != a; }
 CONV2D_INLINE bool any(Mask m) { return m; }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return m ? a : b; }
-CONV2D_INLINE Vec round_even(Vec a) { return __builtin_rintf(a); }
-// 2^n for integral n, -126 <= n <= 127.
-CONV2D_INLINE Vec power_of_two(Vec n) { return __builtin_ldexpf(1.0f, static_cast<int>(n)); }
-// a * 2^n for integral n, also where 2^n alone would leave the range of normal numbers.
-CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) { return __builtin_ldexpf(a, static_cast<int>(n)); }
+// The float whose exponent bits are the lowest bits of a.
+CONV2D_INLINE Vec power_of_two(Vec a) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &a, sizeof bits);
+  bits <<= 23;
+  __builtin_memcpy(&a, &bits, sizeof bits);
+  return a;
+}
 
 // Lane l is the sum of all lanes of v[l].
 CONV2D_INLINE Vec sum_each(const Vec* v) { return v[0]; }

@@ -61,17 +61,8 @@ CONV2D_INLINE Mask less(Vec a, Vec b) { return _mm_cmplt_ps(a, b); }
 CONV2D_INLINE Mask is_nan(Vec a) { return _mm_cmpunord_ps(a, a); }
 CONV2D_INLINE bool any(Mask m) { return _mm_movemask_ps(m) != 0; }
 CONV2D_INLINE Vec select(Mask m, Vec a, Vec b) { return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b)); }
-// For |a| < 2^31.
-CONV2D_INLINE Vec round_even(Vec a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
-// 2^n for integral n, -126 <= n <= 127.
-CONV2D_INLINE Vec power_of_two(Vec n) {
-  return _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127)), 23));
-}
-// a * 2^n for integral |n| <= 252, also where 2^n alone would leave the range of normal numbers.
-CONV2D_INLINE Vec scale_by_power(Vec a, Vec n) {
-  const Vec half = round_even(mul(n, set(0.5f)));
-  return mul(mul(a, power_of_two(half)), power_of_two(sub(n, half)));
-}
+// The float whose exponent bits are the lowest bits of a.
+CONV2D_INLINE Vec power_of_two(Vec a) { return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(a), 23)); }
 
 CONV2D_INLINE Vec add_pairs(Vec a, Vec b) {
   return add(_mm_shuffle_ps(a, b, 0x88), _mm_shuffle_ps(a, b, 0xDD));
