@@ -70,40 +70,42 @@ void scale_shift(const Activation& a, const float* scale, const float* shift, co
   if (!clamped) activate(a, y, y, count);
 }
 
-// One block of columns of `reduce_rows`.
+// total[v] is joined with the rows of vector v of x; `starts` where it holds nothing yet.
 template <int kVecs, typename Load, typename Join>
-CONV2D_INLINE void reduce_columns(const float* x, int64_t stride, int64_t rows, Vec* total, Load load_at,
-                                  Join join) {
-  for (int64_t first = 0; first < rows; first += kChain) {
-    const int64_t last = first + kChain < rows ? first + kChain : rows;
-    Vec part[kVecs];
-    for (int v = 0; v < kVecs; ++v) part[v] = load_at(x + first * stride + v * kLanes);
-    for (int64_t row = first + 1; row < last; ++row) {
+CONV2D_INLINE void join_rows(const float* x, int64_t stride, int64_t rows, Vec* total, bool starts,
+                             Load load_at, Join join) {
+  Vec part[kVecs];
+  for (int v = 0; v < kVecs; ++v) part[v] = load_at(x + v * kLanes);
+  for (int64_t row = 1; row < rows; ++row) {
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) part[v] = join(part[v], load_at(x + row * stride + v * kLanes));
-    }
-    for (int v = 0; v < kVecs; ++v) total[v] = first == 0 ? part[v] : join(total[v], part[v]);
+    for (int v = 0; v < kVecs; ++v) part[v] = join(part[v], load_at(x + row * stride + v * kLanes));
   }
+  for (int v = 0; v < kVecs; ++v) total[v] = starts ? part[v] : join(total[v], part[v]);
 }
 
 template <typename Join>
 CONV2D_INLINE void reduce_joined(const float* x, int64_t stride, int64_t rows, float* y, int64_t count,
                                  float factor, Join join) {
-  constexpr int kVecs = 8;
-  const Vec by = set(factor);
-  int64_t i = 0;
-  for (; i + kVecs * kLanes <= count; i += kVecs * kLanes) {
-    Vec total[kVecs];
-    reduce_columns<kVecs>(
-        x + i, stride, rows, total, [](const float* p) { return load(p); }, join);
-    for (int v = 0; v < kVecs; ++v) store(y + i + v * kLanes, mul(total[v], by));
+  Vec total[kReduced / kLanes];
+  for (int64_t first = 0; first < rows; first += kChain, x += kChain * stride) {
+    const int64_t height = kChain < rows - first ? kChain : rows - first;
+    const bool starts = first == 0;
+    const auto whole = [](const float* p) { return load(p); };
+    int64_t i = 0;
+    for (; i + 8 * kLanes <= count; i += 8 * kLanes) {
+      join_rows<8>(x + i, stride, height, total + i / kLanes, starts, whole, join);
+    }
+    for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+      join_rows<2>(x + i, stride, height, total + i / kLanes, starts, whole, join);
+    }
+    for (; i < count; i += kLanes) {
+      const int64_t n = count - i < kLanes ? count - i : kLanes;
+      const auto part = [n](const float* p) { return load_first(p, n); };
+      join_rows<1>(x + i, stride, height, total + i / kLanes, starts, part, join);
+    }
   }
-  for (; i < count; i += kLanes) {
-    const int64_t n = count - i < kLanes ? count - i : kLanes;
-    Vec total[1];
-    reduce_columns<1>(
-        x + i, stride, rows, total, [n](const float* p) { return load_first(p, n); }, join);
-    store_first(y + i, mul(total[0], by), n);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    store_first(y + i, mul(total[i / kLanes], set(factor)), count - i < kLanes ? count - i : kLanes);
   }
 }
 

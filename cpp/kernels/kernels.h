@@ -155,6 +155,8 @@ struct PlanarTile {
 constexpr int kPlanarOutputs = 4;
 
 constexpr int kBurnChains = 12;
+// The most columns of reduce_rows.
+constexpr int64_t kReduced = 128;
 
 // y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < group of x[i * row_step + p * pixel_step +
 // j * tap_step + c(l,k)] * weights[((i * kw + j) * group + k) * lanes + l] + residual[p * residual_stride +
@@ -213,7 +215,7 @@ struct Kernels {
   // y[i] = act(x[i] * scale[i] + shift[i]); scale or shift may be null; x may equal y.
   void (*scale_shift)(const Activation& activation, const float* scale, const float* shift, const float* x,
                       float* y, int64_t count);
-  // y[i] = max, sum or mean over 0 <= r < rows, rows >= 1, of x[r * stride + i]
+  // y[i] = max, sum or mean over 0 <= r < rows, rows >= 1, of x[r * stride + i]; count <= kReduced
   void (*reduce_rows)(ReduceKind kind, const float* x, int64_t stride, int64_t rows, float* y, int64_t count);
   float (*row_max)(const float* x, int64_t count);  // NaN where any is; count >= 1
   float (*row_sum)(const float* x, int64_t count);

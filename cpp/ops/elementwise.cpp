@@ -11,9 +11,9 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kGrain = 64;                   // floats: shares begin at a multiple
-constexpr int64_t kWide = 1024;                  // floats of a repeated row on the stack
-constexpr int64_t kReduced = 128, kVector = 16;  // columns reduced at a time, and their least multiple
+constexpr int64_t kGrain = 64;   // floats: shares begin at a multiple
+constexpr int64_t kWide = 1024;  // floats of a repeated row on the stack
+constexpr int64_t kVector = 16;  // columns reduced at a time are a multiple of it
 
 // body(range) over [0, count) in whole vectors.
 template <typename Body>
