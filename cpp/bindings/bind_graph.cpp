@@ -285,10 +285,15 @@ void bind_graph(py::module_& m) {
       .def(
           "profile",
           [](const Executable& e, const std::vector<py::array>& inputs, int repeats) {
-            std::vector<double> seconds(e.steps().size(), 0.0);
-            for (int i = 0; i < repeats; ++i) run_executable(e, inputs, std::nullopt, &seconds);
+            std::vector<std::vector<double>> seconds(repeats, std::vector<double>(e.steps().size(), 0.0));
+            for (std::vector<double>& run : seconds) run_executable(e, inputs, std::nullopt, &run);
             py::list rows = describe(e);
-            for (size_t i = 0; i < seconds.size(); ++i) rows[i]["ms"] = seconds[i] * 1e3 / repeats;
+            std::vector<double> times(repeats);
+            for (size_t i = 0; i < e.steps().size(); ++i) {
+              for (int r = 0; r < repeats; ++r) times[r] = seconds[r][i];
+              std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
+              rows[i]["ms"] = times[repeats / 2] * 1e3;
+            }
             return rows;
           },
           py::arg("inputs"), py::arg("repeats") = 1)

@@ -85,7 +85,7 @@ class Inspection:
         return Explanation(f"{self.name} for images of {', '.join(map(str, shapes))}", executable.nodes)
 
     def profile(self, x: Any, repeats: int = 5) -> Profile:
-        """Run a batch `repeats` times and return the time of every step: `print` it, or save_trace(path).
+        """Run a batch `repeats` times and return the median time of every step: `print` it, or save_trace(path).
 
         Steps are separated by barriers here, so that the sum is a little above the time of a plain call. Raises
         ValueError and TypeError for `x` as predict does.
@@ -98,7 +98,7 @@ class Inspection:
         executable = self._program(arrays).executable(len(arrays[0]), is_exact())
         executable.profile(arrays, 1)
         nodes = executable.profile(arrays, arguments.integer("repeats", repeats))
-        return Profile(f"{self.name}, batch of {len(arrays[0])}, mean of {repeats} calls", nodes)
+        return Profile(f"{self.name}, batch of {len(arrays[0])}, medians of {repeats} calls", nodes)
 
     def to_dot(self) -> str:
         """Return the graph as text in DOT, Graphviz's language.
