@@ -131,10 +131,30 @@ def test_operation(case):
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
 
 
+def test_the_symbol_for_matrix_products_takes_arrays_first():
+    with pytest.raises(cn.UnsupportedLayerError, match="'matmul' mixes the images"):
+        np.ones((3, 3)) @ cn.Input((3,))
+
+
 def test_pooling_of_tensorflow_over_channels_is_refused():
     pool = Operation.from_tensorflow("nn.max_pool2d", "pool")
     with pytest.raises(cn.UnsupportedLayerError, match="over the batch or the channels"):
         pool(cn.Input((4, 4, 3)), ksize=[1, 2, 2, 3], strides=1, padding="VALID")
+
+
+def test_a_bias_of_tensorflow_along_another_axis_is_refused():
+    add = Operation.from_tensorflow("nn.bias_add", "bias")
+    with pytest.raises(cn.UnsupportedLayerError, match="data_format='channels_first'"):
+        add(cn.Input((2, 4, 4)), bias=[1.0, 2.0], data_format="NCHW")
+
+
+def test_the_batch_of_arrays_is_an_axis_like_any_other():
+    ops = cn.ops
+    np.testing.assert_array_equal(ops.slice(X, (1, 0, 2, 0), (2, 6, 3, 4)), X[1:, :, 2:5])
+    np.testing.assert_array_equal(ops.unstack(X)[1], X[1])
+    np.testing.assert_allclose(ops.softmax(X, axis=0), ops.softmax(X.T).T, rtol=1e-6)
+    np.testing.assert_allclose(ops.softmax(X, axis=(0, 1)).sum((0, 1)), 1, rtol=1e-5)
+    np.testing.assert_allclose(ops.normalize(X, axis=0), ops.normalize(X.T).T, rtol=1e-6)
 
 
 def test_values_beyond_half_precision_are_its_largest():
@@ -185,6 +205,8 @@ def test_attention():
     wanted = [[[[1, 0.875], [0.75, 0.625]], [[0.9219476, 0.7969476], [0.7098213, 0.5848213]]]]
     np.testing.assert_allclose(cn.Model(x, causal)(q), wanted, atol=1e-6)
     np.testing.assert_allclose(f(q, q[:, ::-1], 1 - q, scale=3.0, is_causal=True), wanted, atol=1e-6)
+    two = np.concatenate([q, q * 2])
+    np.testing.assert_allclose(f(two, two[::-1], two)[1:], f(q * 2, q, q * 2), atol=1e-6)
     one = f(x, x[:, :, :1], x[:, :, :1])
     np.testing.assert_allclose(cn.Model(x, one)(q), f(q, q[:, :, [0, 0]], q[:, :, [0, 0]]), atol=1e-6)
 
@@ -300,6 +322,7 @@ OPERATORS = {
     "less": lambda x: (x < 0) * 2.0 + (x <= 0.1) + (x >= 0.3),
     "not equal": lambda x: (x != X[0, 0, 0, 0]) + 0,
     "logic": lambda x: ((x > 0.5) | (x < -0.5)) * 2.0 + (~(x > 0) & (x > -1)),
+    "exclusive or": lambda x: ((x > 0) ^ (x < 0.5)) + (True ^ (x > 1)) * 2.0,
     "remainder": lambda x: x % 0.5 + (2 % (x * x) < 1),
     "floor": lambda x: x // 0.3 + 30 // (x * x),
     "matmul": lambda x: x @ POINTS[0, 0, :4],

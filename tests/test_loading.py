@@ -172,6 +172,8 @@ OLD = {
     "gather": ("compat.v1.gather", {"indices": [1, 0], "axis": -1, "batch_dims": 0}, lambda x: x[..., ::-1]),
     "roll": ("roll", {"shift": 1, "axis": 1}, lambda x: np.roll(x, 1, 1)),
     "bias": ("nn.bias_add", {"bias": [1.0, 2.0], "data_format": None}, lambda x: np.add(x, [1, 2])),
+    "bias in words": ("nn.bias_add", {"bias": [1.0, 2.0], "data_format": "NHWC"}, lambda x: np.add(x, [1, 2])),
+    "cells": ("nn.space_to_depth", {"block_size": 1, "data_format": "NHWC"}, lambda x: x),
     "erf": ("math.erf", {}, erf),
     "norm": ("norm", {"ord": "euclidean", "axis": -1, "keepdims": None}, lambda x: np.linalg.norm(x, axis=-1)),
     "top_k": ("math.top_k", {}, lambda x: x.max(-1, keepdims=True)),

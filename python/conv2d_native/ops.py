@@ -20,43 +20,14 @@ from typing import Any
 import numpy as np
 
 from . import arguments, functional
-from .layers.operation_table import OPERATIONS
-from .layers.operation_table import divide_no_nan as _divide_no_nan
-from .layers.operations import Operation
-from .layers.orderings import largest_places
-from .layers.reductions import logsumexp as _log_of_sum
+from .layers.operations import CLASS_NAMES, OPERATIONS, Operation, is_operand
+from .layers.operations.elementwise import divide_no_nan as _divide_no_nan
+from .layers.operations.orderings import largest_places as _largest_places
+from .layers.operations.reductions import logsumexp as _log_of_sum
 from .layers.symbolic import KerasTensor, is_symbolic
-from .layers.tensorflow_names import OPERANDS
-from .named_objects import to_snake_case
 from .structure import flatten, map_structure
 
 nn = image = linalg = numpy = sys.modules[__name__]
-_NAMED = {
-    "LayerNorm": "layer_normalization", "RMSNorm": "rms_normalization", "RGBToGrayscale": "rgb_to_grayscale",
-    "RGBToHSV": "rgb_to_hsv", "HSVToRGB": "hsv_to_rgb", "IsIn": "isin",
-}  # fmt: skip
-# functions of their own below, and x[key]
-_APART = ("BatchNorm", "Cast", "ConvertToTensor", "Einsum", "GetItem", "OneHot", "TopK")
-_CLASS_NAMES = {_NAMED.get(name) or to_snake_case(name): name for name in OPERATIONS if name not in _APART}
-_CLASS_NAMES |= {"swish": "Silu", "hard_swish": "HardSilu"}
-
-
-def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _log_of_sum(np.asarray(x), axis, keepdims)
-
-
-def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
-    axis = tuple(axes) if isinstance(axes, (list, tuple)) else axes
-    return np.mean(x, axis, keepdims=keepdims), np.var(x, axis, keepdims=keepdims)
-
-
-_BY_NUMPY: dict[str, Callable[..., Any]] = {
-    "argsort": partial(np.argsort, kind="stable"),
-    "divide_no_nan": _divide_no_nan,
-    "logsumexp": _logsumexp,
-    "moments": _moments,
-    "norm": np.linalg.norm,
-}
 _OWN = (
     "batch_normalization",
     "cast",
@@ -68,7 +39,51 @@ _OWN = (
     "shape",
     "top_k",
 )
-__all__ = sorted({*_CLASS_NAMES, *_OWN})
+_OF_THE_TABLE = set(CLASS_NAMES) - {*_OWN, "get_item"}
+__all__ = sorted({*_OF_THE_TABLE, *_OWN})
+
+
+def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return _log_of_sum(np.asarray(x), axis, keepdims)
+
+
+def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
+    axis = tuple(axes) if isinstance(axes, (list, tuple)) else axes
+    return np.mean(x, axis, keepdims=keepdims), np.var(x, axis, keepdims=keepdims)
+
+
+def _normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
+    least = 1e-7 if epsilon is None else epsilon
+    return x / np.maximum(np.linalg.norm(x, order, axis, keepdims=True), least)
+
+
+def _softmax(x: Any, axis: Any = -1) -> Any:
+    if isinstance(axis, int):
+        return functional.softmax(x, axis=axis)  # type: ignore[attr-defined]
+    powers = np.exp(x - np.max(x, axis, keepdims=True))
+    return powers / powers.sum(axis, keepdims=True)
+
+
+def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    places = zip(start_indices, shape, strict=True)
+    return np.asarray(inputs)[tuple(slice(start, start + size) for start, size in places)]
+
+
+def _unstack(x: Any, num: Any = None, axis: int = 0) -> list[Any]:
+    return list(np.moveaxis(x, axis, 0))
+
+
+_ON_ARRAYS: dict[str, Callable[..., Any]] = {
+    "argsort": partial(np.argsort, kind="stable"),
+    "divide_no_nan": _divide_no_nan,
+    "logsumexp": _logsumexp,
+    "moments": _moments,
+    "norm": np.linalg.norm,
+    "normalize": _normalize,
+    "slice": _slice,
+    "softmax": _softmax,
+    "unstack": _unstack,
+}
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
@@ -141,7 +156,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> Any:
     if is_symbolic(x):
         return Operation("TopK", {"k": k, "sorted": sorted})(x)
     a = np.asarray(x)
-    places = largest_places(a, arguments.integer("k", k, high=a.shape[-1]))
+    places = _largest_places(a, arguments.integer("k", k, high=a.shape[-1]))
     return np.take_along_axis(a, places, axis=-1), places
 
 
@@ -172,10 +187,10 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 
 def _operation(name: str) -> Callable[..., Any]:
     """The function for a row of the table: arguments by Keras's names, which the row's `lower` has after `f`."""
-    class_name = _CLASS_NAMES[name]
+    class_name = CLASS_NAMES[name]
     row = OPERATIONS[class_name]
     words = inspect.signature(row.lower)
-    by_numpy = _BY_NUMPY.get(name) or (getattr(np, name, None) if row.module == "numpy" else None)
+    by_numpy = _ON_ARRAYS.get(name) or (getattr(np, name, None) if row.module == "numpy" else None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -185,17 +200,7 @@ def _operation(name: str) -> Callable[..., Any]:
         if is_symbolic(*args, **kwargs):
             return _node(class_name, list(words.parameters.values())[1:], bound.arguments)
         if by_numpy is not None:
-            settings = bound.arguments | bound.arguments.pop("unused", {})
-            needed = [
-                p.name for p in words.parameters.values() if p.default is p.empty and p.name in settings
-            ]
-            operands = [settings.pop(name) for name in needed]
-            if isinstance(settings.get("axis"), list):
-                settings["axis"] = tuple(settings["axis"])
-            made = by_numpy(
-                *operands[1:], **{k: v for k, v in settings.items() if v is not None or k == "axis"}
-            )
-            return _as_keras(made, args, kwargs)
+            return _as_keras(_computed(by_numpy, words, bound.arguments), args, kwargs)
         for word, value in bound.arguments.items():
             if word in ("x", "inputs", "images"):
                 bound.arguments[word] = arguments.array(word, value)
@@ -205,6 +210,17 @@ def _operation(name: str) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Keras's ops.{name}: a node of a model for symbolic tensors, a result for arrays."
     return function
+
+
+def _computed(by_numpy: Callable[..., Any], words: inspect.Signature, given: dict[str, Any]) -> Any:
+    """NumPy's function of arrays: what has no default is called otherwise there, and goes by position."""
+    settings = {**given, **given.get("unused", {})}
+    needed = [p.name for p in words.parameters.values() if p.default is p.empty and p.name in given]
+    operands = [settings.pop(name) for name in needed if name != "unused"]
+    settings.pop("unused", None)
+    if isinstance(settings.get("axis"), list):
+        settings["axis"] = tuple(settings["axis"])
+    return by_numpy(*operands[1:], **{k: v for k, v in settings.items() if v is not None or k == "axis"})
 
 
 def _as_keras(made: Any, *given: Any) -> Any:
@@ -229,15 +245,15 @@ def _node(class_name: str, parameters: list[inspect.Parameter], given: dict[str,
     named: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     for parameter in parameters:
-        is_operand = parameter.name in OPERANDS and parameter.name not in OPERATIONS[class_name].settings
-        value = given.get(parameter.name, parameter.default if is_operand else parameter.empty)
+        in_call = is_operand(class_name, parameter.name)
+        value = given.get(parameter.name, parameter.default if in_call else parameter.empty)
         if value is parameter.empty:
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:
             operands += value
         elif parameter.kind is parameter.VAR_KEYWORD:
             settings |= value
-        elif not is_operand and not is_symbolic(value):
+        elif not in_call and not is_symbolic(value):
             settings[parameter.name] = value
         elif settings:
             named[parameter.name] = value
@@ -246,7 +262,7 @@ def _node(class_name: str, parameters: list[inspect.Parameter], given: dict[str,
     return Operation(class_name, settings)(*operands, **named)
 
 
-_FUNCTIONS = {_name: _operation(_name) for _name in _CLASS_NAMES}
+_FUNCTIONS = {_name: _operation(_name) for _name in _OF_THE_TABLE}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,7 @@ from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from .base import Layer
 from .function_layer import FunctionLayer
-from .operation_table import OPERATIONS
-from .operations import Operation, is_operation
+from .operations import OPERATIONS, Operation, is_operation
 from .registry import CUSTOM_OBJECTS, class_name_of, layer_class, serialize
 
 __all__ = ["CUSTOM_OBJECTS", "MODEL_CLASSES", "class_name_of", "deserialize", "serialize"]

@@ -49,6 +49,14 @@ def _axes_and_shape(axis: list[int], shape: Any) -> tuple[tuple[int, ...], list[
     return axes, [size if i in axes else 1 for i, size in enumerate(shape)]
 
 
+def over_deviation(a: np.ndarray, axes: tuple[int, ...], epsilon: float) -> Any:
+    return a / np.sqrt(a.var(axis=axes, keepdims=True) + np.float32(epsilon))
+
+
+def over_root_mean_square(a: np.ndarray, axes: tuple[int, ...], epsilon: float) -> Any:
+    return a / np.sqrt(np.square(a).mean(axis=axes, keepdims=True) + np.float32(epsilon))
+
+
 @register_layer("SyncBatchNormalization")
 class BatchNormalization(GainAndOffset):
     """gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta along `axis`, as at inference.
@@ -158,11 +166,8 @@ class LayerNormalization(GainAndOffset):
             return f.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon)
         axes, shape = _axes_and_shape(self.axis, x.shape)
         gain = 1.0 if self.gamma is None else self.gamma.value.reshape(shape)
-
-        def scale(a: np.ndarray) -> np.ndarray:
-            return a / np.sqrt(a.var(axis=axes, keepdims=True) + np.float32(self.epsilon)) * gain
-
-        return f.apply(scale, [x], x.shape, "LayerNormalization")
+        step = lambda a: over_deviation(a, axes, self.epsilon) * gain  # noqa: E731
+        return f.apply(step, [x], x.shape, "LayerNormalization")
 
 
 @register_layer
@@ -275,8 +280,5 @@ class RMSNormalization(Layer):
         """A host step."""
         axes, shape = _axes_and_shape(self.axis, x.shape)
         gain = self.scale.value.reshape(shape)
-
-        def scale(a: np.ndarray) -> np.ndarray:
-            return a / np.sqrt(np.square(a).mean(axis=axes, keepdims=True) + np.float32(self.epsilon)) * gain
-
-        return f.apply(scale, [x], x.shape, "RMSNormalization")
+        step = lambda a: over_root_mean_square(a, axes, self.epsilon) * gain  # noqa: E731
+        return f.apply(step, [x], x.shape, "RMSNormalization")

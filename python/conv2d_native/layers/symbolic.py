@@ -7,6 +7,7 @@ with None for what is known later: the batch, and height and width of fully conv
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,27 @@ from .input_spec import check_specs
 Shape = tuple[int | None, ...]
 
 
+def _operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:
+    from .operations import Operation
+
+    made: KerasTensor = Operation(class_name, settings)(*args)
+    return made
+
+
+def _operators(
+    class_name: str,
+) -> tuple[Callable[[Any, Any], KerasTensor], Callable[[Any, Any], KerasTensor]]:
+    """The methods for a symbol between two values: that of the left one, that of the right one."""
+
+    def operator(self: Any, other: Any) -> KerasTensor:
+        return _operate(class_name, self, other)
+
+    def reflected(self: Any, other: Any) -> KerasTensor:
+        return _operate(class_name, other, self)
+
+    return operator, reflected
+
+
 class KerasTensor:
     """A value that a model will compute: `shape` with None where it varies, `node` that makes it, `index` there.
 
@@ -30,9 +52,7 @@ class KerasTensor:
     """
 
     __slots__ = ("dtype", "index", "name", "node", "shape")
-    __array_ufunc__ = (
-        None  # NumPy leaves arithmetic between its arrays and these tensors to the methods below
-    )
+    __array_ufunc__ = None  # NumPy leaves arithmetic with its arrays to the methods below
 
     def __init__(self, shape: Any, name: str = "tensor", dtype: str = "float32") -> None:
         self.shape: Shape = result_shape(tuple(shape), name)
@@ -59,79 +79,21 @@ class KerasTensor:
     def __iter__(self) -> Any:
         raise TypeError(f"{self!r} cannot be iterated over: take its parts with x[:, i] or ops.split.")
 
-    def __add__(self, other: Any) -> KerasTensor:
-        return _operate("Add", self, other)
-
-    def __radd__(self, other: Any) -> KerasTensor:
-        return _operate("Add", other, self)
-
-    def __sub__(self, other: Any) -> KerasTensor:
-        return _operate("Subtract", self, other)
-
-    def __rsub__(self, other: Any) -> KerasTensor:
-        return _operate("Subtract", other, self)
-
-    def __mul__(self, other: Any) -> KerasTensor:
-        return _operate("Multiply", self, other)
-
-    def __rmul__(self, other: Any) -> KerasTensor:
-        return _operate("Multiply", other, self)
-
-    def __truediv__(self, other: Any) -> KerasTensor:
-        return _operate("TrueDivide", self, other)
-
-    def __rtruediv__(self, other: Any) -> KerasTensor:
-        return _operate("TrueDivide", other, self)
-
-    def __pow__(self, other: Any) -> KerasTensor:
-        return _operate("Power", self, other)
-
-    def __rpow__(self, other: Any) -> KerasTensor:
-        return _operate("Power", other, self)
-
-    def __floordiv__(self, other: Any) -> KerasTensor:
-        return _operate("FloorDivide", self, other)
-
-    def __rfloordiv__(self, other: Any) -> KerasTensor:
-        return _operate("FloorDivide", other, self)
-
-    def __mod__(self, other: Any) -> KerasTensor:
-        return _operate("Mod", self, other)
-
-    def __rmod__(self, other: Any) -> KerasTensor:
-        return _operate("Mod", other, self)
-
-    def __matmul__(self, other: Any) -> KerasTensor:
-        return _operate("Matmul", self, other)
-
-    def __gt__(self, other: Any) -> KerasTensor:
-        return _operate("Greater", self, other)
-
-    def __ge__(self, other: Any) -> KerasTensor:
-        return _operate("GreaterEqual", self, other)
-
-    def __lt__(self, other: Any) -> KerasTensor:
-        return _operate("Less", self, other)
-
-    def __le__(self, other: Any) -> KerasTensor:
-        return _operate("LessEqual", self, other)
-
-    def __ne__(self, other: Any) -> KerasTensor:  # type: ignore[override]
-        return _operate("NotEqual", self, other)
-
+    __add__, __radd__ = _operators("Add")
+    __sub__, __rsub__ = _operators("Subtract")
+    __mul__, __rmul__ = _operators("Multiply")
+    __truediv__, __rtruediv__ = _operators("TrueDivide")
+    __floordiv__, __rfloordiv__ = _operators("FloorDivide")
+    __mod__, __rmod__ = _operators("Mod")
+    __pow__, __rpow__ = _operators("Power")
+    __matmul__, __rmatmul__ = _operators("Matmul")
+    __and__, __rand__ = _operators("LogicalAnd")
+    __or__, __ror__ = _operators("LogicalOr")
+    __xor__, __rxor__ = _operators("LogicalXor")
+    __gt__, __ge__ = _operators("Greater")[0], _operators("GreaterEqual")[0]
+    __lt__, __le__ = _operators("Less")[0], _operators("LessEqual")[0]
+    __ne__ = _operators("NotEqual")[0]  # type: ignore[assignment]
     __hash__ = object.__hash__  # as in Keras, == asks whether two are the same tensor
-
-    def __and__(self, other: Any) -> KerasTensor:
-        return _operate("LogicalAnd", self, other)
-
-    def __rand__(self, other: Any) -> KerasTensor:
-        return _operate("LogicalAnd", other, self)
-
-    def __or__(self, other: Any) -> KerasTensor:
-        return _operate("LogicalOr", self, other)
-
-    def __ror__(self, other: Any) -> KerasTensor:
-        return _operate("LogicalOr", other, self)
 
     def __invert__(self) -> KerasTensor:
         return _operate("LogicalNot", self)
@@ -171,11 +133,11 @@ class KerasTensor:
         (None, 6)
         """
         from .activation import Activation as ActivationLayer
-        from .operations import named_operation
+        from .operations import CLASS_NAMES
 
         if activation.name == "linear":
             return self
-        class_name = named_operation("exp" if activation.name == "exponential" else activation.name)
+        class_name = CLASS_NAMES.get("exp" if activation.name == "exponential" else activation.name)
         if class_name is None or activation.function or (class_name == "Relu" and activation.parameters):
             made: KerasTensor = ActivationLayer(activation)(self)
             return made
@@ -260,10 +222,3 @@ def map_shapes(function: Any, shapes: Any) -> Any:
     if not isinstance(shapes, (list, tuple)):
         raise TypeError(f"A shape must be a tuple of integers and None. Received: {shown(shapes)}.")
     return [map_shapes(function, value) for value in shapes]
-
-
-def _operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:
-    from .operations import Operation
-
-    made: KerasTensor = Operation(class_name, settings)(*args)
-    return made

@@ -7,22 +7,23 @@ a batch is refused.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import arguments, shapes
-from ..arguments import shown
-from ..errors import UnsupportedLayerError
-from .array_operations import (
+from ... import arguments, shapes
+from ...arguments import shown
+from ...errors import UnsupportedLayerError
+from .operands import (
     constant,
     constant_array,
     host,
     integer_list,
+    is_by_image,
     is_listed,
     is_tensor,
     one_axis,
+    refused_for_batch,
     replaced,
 )
 
@@ -30,42 +31,47 @@ _MOST_PARTS = 1024  # tensors that one operation may make
 
 
 def get_item(f: Any, x: Any, key: Any) -> Any:
+    keys = _full_key(key, len(x.shape))
+    if not (isinstance(keys[0], slice) and keys[0] == slice(None)):
+        raise UnsupportedLayerError(f"Slicing the batch axis is not computed here: [{shown(keys[0])}].")
+    taken: list[range] = []  # along each axis but the batch
+    sizes: list[int] = []
+    for k in keys[1:]:
+        if k is None:
+            sizes.append(1)
+            continue
+        axis = len(taken) + 1
+        if isinstance(k, slice):
+            taken.append(range(x.shape[axis])[k])
+            sizes.append(len(taken[-1]))
+        else:
+            taken.append(_one_place(k, axis, x.shape[axis]))
+    if any(places.step != 1 for places in taken):
+        return host(f, lambda a: a[tuple(keys)], [x], (None, *sizes))
+    widths = [(-places.start, places.stop - n) for places, n in zip(taken, x.shape[1:], strict=True)]
+    return f.reshape(f.pad(x, ((0, 0), *widths)), (-1, *sizes))
+
+
+def _full_key(key: Any, rank: int) -> list[Any]:
+    """An entry for each of `rank` axes, and None for each new one."""
     keys = list(key) if isinstance(key, (tuple, list)) else [key]
     given = sum(k is not None and k is not Ellipsis for k in keys)
-    if given > len(x.shape) or sum(k is Ellipsis for k in keys) > 1:
+    places = [i for i, k in enumerate(keys) if k is Ellipsis]
+    if given > rank or len(places) > 1:
         raise IndexError(
-            f"A tensor of {len(x.shape)} axes takes as many indices, and one '...'. Received: [{shown(key)}]."
+            f"A tensor of {rank} axes takes as many indices, and one '...'. Received: [{shown(key)}]."
         )
-    if any(k is Ellipsis for k in keys):
-        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (len(x.shape) - given)
-    if keys and not (isinstance(keys[0], slice) and keys[0] == slice(None)):
-        raise UnsupportedLayerError(f"Slicing the batch axis is not computed here: [{shown(keys[0])}].")
-    widths, shape, axis, steps = [(0, 0)] * len(x.shape), [], 0, False
-    for k in keys:
-        if k is None:
-            shape.append(1)
-            continue
-        n = x.shape[axis]
-        if axis:
-            if isinstance(k, (int, np.integer)) and not isinstance(k, bool):
-                if not -n <= k < n:
-                    raise IndexError(f"index {k} is out of bounds for axis {axis} with size {n}")
-                start, stop = int(k) % n, int(k) % n + 1
-            elif isinstance(k, slice):
-                steps |= k.step not in (None, 1)
-                start, stop, _ = k.indices(n)
-                shape.append(len(range(*k.indices(n))))
-            else:
-                raise UnsupportedLayerError(f"Indexing with {shown(k)} is not computed here.")
-            widths[axis] = (-start, stop - n)
-        axis += 1
-    if steps:
-        index = tuple(keys)
-        return host(f, lambda a: a[index], [x], (None, *shape, *x.shape[axis:]))
-    cropped = f.pad(x, tuple(widths)) if any(w != (0, 0) for w in widths) else x
-    shape += x.shape[axis:]
-    return f.reshape(cropped, (-1, *shape)) if list(cropped.shape[1:]) != shape else cropped
+    at = places[0] if places else len(keys)
+    return [*keys[:at], *[slice(None)] * (rank - given), *keys[at + 1 :]]
+
+
+def _one_place(index: Any, axis: int, n: int) -> range:
+    """The place of an index on an axis of `n` entries."""
+    if not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+        raise UnsupportedLayerError(f"Indexing with {shown(index)} is not computed here.")
+    if not -n <= index < n:
+        raise IndexError(f"index {index} is out of bounds for axis {axis} with size {n}")
+    return range(int(index) % n, int(index) % n + 1)
 
 
 def split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
@@ -97,11 +103,6 @@ def _parts(f: Any, x: Any, indices_or_sections: Any, axis: Any, uneven: bool) ->
     return [get_item(f, x, [*key[:axis], slice(a, b)]) for a, b in itertools.pairwise(edges)]
 
 
-def split_along(axis: int) -> Callable[..., Any]:
-    """hsplit and dsplit."""
-    return lambda f, x, indices_or_sections: split(f, x, indices_or_sections, axis)
-
-
 def _check_parts(name: str, count: int) -> None:
     if count > _MOST_PARTS:
         raise UnsupportedLayerError(
@@ -124,10 +125,9 @@ def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
                 f"`{name}` must have {len(inputs.shape)} entries. Received: {name}={shown(given)}."
             )
     if starts[0] != 0:
-        raise UnsupportedLayerError("Slicing the batch axis is not computed here.")
-    return get_item(
-        f, inputs, [slice(None), *(slice(i, i + n) for i, n in zip(starts[1:], sizes[1:], strict=True))]
-    )
+        raise refused_for_batch("Slicing")
+    key = [slice(i, i + n) for i, n in zip(starts[1:], sizes[1:], strict=True)]
+    return get_item(f, inputs, [slice(None), *key])
 
 
 def take(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
@@ -151,7 +151,7 @@ def take_along_axis(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
     x = constant("x", x)
     number = one_axis(axis, len(x.shape))
     places = indices if is_tensor(indices) else _constant_places(indices, x.shape[number])
-    if len(places.shape) != len(x.shape) or not (is_tensor(places) or places.shape[0] == 1):
+    if len(places.shape) != len(x.shape) or not is_by_image(places):
         raise ValueError(
             f"`indices` must have the {len(x.shape)} axes of `x`, constants a batch of 1. "
             f"Received: indices of shape {tuple(places.shape)}."

@@ -1,4 +1,4 @@
-"""Shapes and layouts among the operations of `keras.ops`: reshape, transpose, slices, concatenation, padding.
+"""Shapes and layouts among the operations of `keras.ops`: reshape, transpose, concatenation, padding, repetition.
 
 Functions of `f`, the interpreter, and of tensors whose first axis is the batch. What would mix or move the images of
 a batch is refused.
@@ -7,117 +7,34 @@ a batch is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import arguments, shapes
-from ..arguments import shown
-from ..errors import UnsupportedLayerError
+from ... import arguments
+from ...arguments import shown
+from ...errors import UnsupportedLayerError
+from .operands import (
+    axis_list,
+    axis_numbers,
+    constant,
+    constant_array,
+    host,
+    integer_list,
+    is_by_image,
+    is_listed,
+    is_tensor,
+    mixing,
+    one_axis,
+    reduced,
+    refused_for_batch,
+    replaced,
+)
 
 _PAD_MODES = (
     "constant", "edge", "empty", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap",
 )  # fmt: skip
-
-
-def host(f: Any, function: Callable[..., Any], operands: Sequence[Any], shape: Sequence[Any]) -> Any:
-    """A NumPy step on tensors and constants that makes `shape`, whose first entry, the batch, is not looked at."""
-    made = arguments.result_shape((None, *shape[1:]))
-    if 0 in made:
-        raise ValueError(f"Computed output size would be zero. Received: a result of shape {made}.")
-    tensors = [x for x in operands if is_tensor(x)]
-    if len(tensors) in (0, len(operands)):
-        return f.apply(function, list(operands), made)
-    constants = [None if is_tensor(x) else x for x in operands]
-
-    def compute(*arrays: np.ndarray) -> Any:
-        rest = iter(arrays)
-        return function(*(next(rest) if c is None else c for c in constants))
-
-    return f.apply(compute, tensors, made)
-
-
-def broadcast(operands: Sequence[Any], name: str) -> shapes.Shape:
-    """The shape of NumPy broadcasting, the images of a batch kept apart."""
-    made = shapes.broadcast([tuple(x.shape) for x in operands])
-    for x in operands:
-        if len(x.shape) < len(made) if is_tensor(x) else len(x.shape) == len(made) and x.shape[0] != 1:
-            raise mixing(name)
-    return (None, *made[1:])
-
-
-def mixing(name: str) -> UnsupportedLayerError:
-    """The error of an operation whose result for an image depends on the others of its batch."""
-    return UnsupportedLayerError(
-        f"Operation '{name}' mixes the images of a batch: this is not computed here."
-    )
-
-
-def is_tensor(value: Any) -> bool:
-    return hasattr(value, "shape") and not isinstance(value, (np.ndarray, np.generic))
-
-
-def constant(name: str, value: Any) -> Any:
-    """A tensor as it is; real numbers, bools among them, as an array of float32."""
-    if is_tensor(value):
-        return value
-    if type(value) is int:
-        value = arguments.number(name, value)
-    made = constant_array(name, value, "biuf", "be a tensor, a number or an array of numbers")
-    with np.errstate(over="ignore"):
-        return made.astype(np.float32)
-
-
-def constant_array(name: str, value: Any, kinds: str, words: str) -> np.ndarray:
-    try:
-        made = np.asarray(value)
-    except ValueError:
-        made = None
-    if made is None or made.dtype.kind not in kinds:
-        raise TypeError(f"`{name}` must {words}. Received: {name}={shown(value)}.")
-    return made
-
-
-def is_listed(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
-
-
-def integer_list(
-    name: str, value: Any, low: int | None = None, high: int = arguments.LARGEST_SIZE
-) -> list[int]:
-    """A list of ints out of one int, a list, a tuple or a one-dimensional array of them."""
-    return [arguments.integer(name, item, low, high) for item in (value if is_listed(value) else [value])]
-
-
-def axis_list(name: str, value: Any, rank: int) -> list[int]:
-    """One axis or several of an array of `rank` axes as numbers from 0, in the order given."""
-    return [arguments.axis(name, axis, rank) for axis in integer_list(name, value)]
-
-
-def axis_numbers(axis: Any, rank: int) -> tuple[int, ...]:
-    """Axes of an image as rising numbers from 1; None stands for all, the batch included."""
-    made = tuple(range(rank) if axis is None else sorted(axis_list("axis", axis, rank)))
-    if len(set(made)) != len(made):
-        raise ValueError(f"`axis` must name different axes. Received: axis={shown(axis)}.")
-    if 0 in made:
-        raise UnsupportedLayerError("An operation over the batch axis is not computed here.")
-    return made
-
-
-def one_axis(axis: Any, rank: int) -> int:
-    """One axis of an image as a number from 1."""
-    return axis_numbers(None if axis is None else arguments.axis("axis", axis, rank), rank)[0]
-
-
-def reduced(shape: Sequence[Any], axes: Sequence[int], keepdims: Any) -> list[Any]:
-    """`shape` without `axes`, or with 1 in their places."""
-    return [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
-
-
-def replaced(shape: Sequence[Any], axis: int, *sizes: int) -> tuple[Any, ...]:
-    """`shape` with `sizes` in place of the one of `axis`."""
-    return (*shape[:axis], *sizes, *shape[axis + 1 :])
 
 
 def reshape(f: Any, x: Any, newshape: Any) -> Any:
@@ -194,20 +111,22 @@ def concatenate(f: Any, xs: Any, axis: int = 0) -> Any:
     axis = one_axis(axis, len(first.shape))
     if all(map(is_tensor, parts)):
         return f.concatenate(parts, axis=axis)
-    sizes = [part.shape[axis] if len(part.shape) > axis else 0 for part in parts]
-    for part, size in zip(parts, sizes, strict=True):
-        wanted = replaced(first.shape, axis, size)
-        if part.shape[1:] != wanted[1:] or not (is_tensor(part) or part.shape[0] == 1):
-            raise ValueError(
-                f"`xs` must agree in all sizes but that of axis {axis}, constants with a batch of 1. "
-                f"Received: shapes {[tuple(p.shape) for p in parts]}."
-            )
+    others = {(len(part.shape), replaced(part.shape, axis)[1:]) for part in parts}
+    if len(others) > 1 or not all(map(is_by_image, parts)):
+        raise ValueError(
+            f"`xs` must agree in all sizes but that of axis {axis}, constants with a batch of 1. "
+            f"Received: shapes {[tuple(part.shape) for part in parts]}."
+        )
 
     def join(*arrays: np.ndarray) -> np.ndarray:
         n = next(len(a) for a, part in zip(arrays, parts, strict=True) if is_tensor(part))
         return np.concatenate([np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays], axis=axis)
 
-    return host(f, join, parts, replaced(first.shape, axis, sum(sizes)))
+    return host(f, join, parts, replaced(first.shape, axis, sum(part.shape[axis] for part in parts)))
+
+
+def append(f: Any, x1: Any, x2: Any, axis: Any = None) -> Any:
+    return concatenate(f, [x1, x2], axis)
 
 
 def stack(f: Any, x: Any, axis: int = 0) -> Any:
@@ -228,7 +147,7 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
         ) from None
     widths = [integer_list("pad_width", pair, 0) for pair in widths]
     if widths[0] != [0, 0]:
-        raise UnsupportedLayerError("Padding the batch axis is not computed here.")
+        raise refused_for_batch("Padding")
     word: Any = arguments.choice("mode", mode, _PAD_MODES, True)
     if word == "constant":
         value = constant("constant_values", 0 if constant_values is None else constant_values)
@@ -246,7 +165,7 @@ def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     axes = [0] if axis is None else axis_list("axis", axis, rank)
     shifts = integer_list("shift", shift, -most, most)
     if 0 in axes:
-        raise UnsupportedLayerError("Rolling the batch axis is not computed here.")
+        raise refused_for_batch("Rolling")
     if len(axes) != 1 and len(shifts) not in (1, len(axes)):
         raise ValueError(
             f"`shift` must be an integer or one for each of `axis`. Received: shift={shown(shift)}."
@@ -258,7 +177,7 @@ def tile(f: Any, x: Any, repeats: Any) -> Any:
     counts, rank = integer_list("repeats", repeats, 1), len(x.shape)
     counts = [1] * (rank - len(counts)) + counts
     if counts[0] != 1 or len(counts) != rank:
-        raise UnsupportedLayerError("Tiling the batch axis is not computed here.")
+        raise refused_for_batch("Tiling")
     shape = (None, *(n * r for n, r in zip(x.shape[1:], counts[1:], strict=True)))
     return host(f, lambda a: np.tile(a, counts), [x], shape)
 
@@ -298,7 +217,7 @@ def rot90(f: Any, array: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
     if len(set(pair)) != 2 or len(pair) != 2:
         raise ValueError(f"`axes` must be two different axes. Received: axes={shown(axes)}.")
     if 0 in pair:
-        raise UnsupportedLayerError("Rotating the batch axis is not computed here.")
+        raise refused_for_batch("Rotating")
     shape = list(array.shape)
     if turns % 2:
         shape[pair[0]], shape[pair[1]] = shape[pair[1]], shape[pair[0]]

@@ -6,19 +6,28 @@ is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .. import arguments
-from ..arguments import shown
-from ..errors import UnsupportedLayerError
-from .array_operations import axis_list, axis_numbers, constant, host, is_tensor, one_axis, reduced
+from ... import arguments
+from ...arguments import shown
+from ...errors import UnsupportedLayerError
+from .operands import (
+    axis_list,
+    axis_numbers,
+    constant,
+    host,
+    is_by_image,
+    is_tensor,
+    one_axis,
+    reduced,
+)
 
 _QUANTILES = ("linear", "lower", "higher", "midpoint", "nearest")
-_MATRIX_ORDERS = (None, "fro", "nuc", 1, -1, 2, -2, float("inf"), float("-inf"))
+_MATRIX_ORDERS = ("fro", "nuc", 1, -1, 2, -2, float("inf"), float("-inf"))
 
 
 def position(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,73 +37,69 @@ def position(function: Callable[..., Any]) -> Callable[..., Any]:
         axes = axis_numbers(axis, len(x.shape))
         if len(axes) != 1:
             raise UnsupportedLayerError(f"Operation '{function.__name__}' takes one axis of an image's here.")
-        keep = arguments.flag("keepdims", keepdims)
-        step = partial(function, axis=axes[0], keepdims=keep)
-        return host(f, step, [x], reduced(x.shape, axes, keep))
+        return _reduce_by(partial(function, axis=axes[0]), f, x, axes, keepdims)
 
     return lower
 
 
 def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy's `function(x, axis, keepdims)`."""
-    kind = {"mean": "mean", "max": "max", "amax": "max", "sum": "sum"}.get(function.__name__)
-    limit = {"max": "maximum", "min": "minimum"}.get(function.__name__)
+    name = function.__name__
+    kind = {"mean": "mean", "max": "max", "amax": "max", "sum": "sum"}.get(name)
+    limit = {"max": "maximum", "min": "minimum"}.get(name)
 
     def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
         initial = unused.pop("initial", None) if limit else None
-        edge = None if initial is None else arguments.number("initial", initial)
+        edge = None if initial is None else constant("initial", arguments.number("initial", initial))
         if any(value is not None for value in unused.values()):
             raise UnsupportedLayerError(
-                f"Operation '{function.__name__}' takes axis and keepdims only. Received: {shown(unused)}."
+                f"Operation '{name}' takes axis and keepdims only. Received: {shown(unused)}."
             )
         axes = axis_numbers(axis, len(x.shape))
-        keep = arguments.flag("keepdims", keepdims)
         if kind:
-            made = f.reduce(x, kind, axes, keep)
+            made = f.reduce(x, kind, axes, arguments.flag("keepdims", keepdims))
         else:
-            made = host(f, partial(function, axis=axes, keepdims=keep), [x], reduced(x.shape, axes, keep))
-        return made if edge is None else getattr(f, str(limit))(made, constant("initial", edge))
+            made = _reduce_by(partial(function, axis=axes), f, x, axes, keepdims)
+        return made if edge is None else getattr(f, str(limit))(made, edge)
 
     return lower
 
 
-def logsumexp(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
+def _reduce_by(function: Callable[..., Any], f: Any, x: Any, axes: Sequence[int], keepdims: Any) -> Any:
+    """A NumPy step that takes `axes` away: function(x, keepdims=)."""
+    keep = arguments.flag("keepdims", keepdims)
+    return host(f, partial(function, keepdims=keep), [x], reduced(x.shape, axes, keep))
+
+
+def logsumexp(a: np.ndarray, axis: Any, keepdims: bool) -> Any:
     top = a.max(axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, np.float32(0))
     total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
-    made: np.ndarray = total if keepdims else total.squeeze(axis)
-    return made
+    return total if keepdims else total.squeeze(axis)
 
 
-def nanmean(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
-    """NumPy's, which warns where nothing but NaN is met."""
-    made: np.ndarray = np.nansum(a, axis=axis, keepdims=keepdims) / (~np.isnan(a)).sum(
-        axis=axis, keepdims=keepdims, dtype=np.float32
-    )
-    return made
+# NumPy's functions of these names warn where nothing but NaN is met.
 
 
-def nanvar(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
-    """NumPy's, which warns where nothing but NaN is met."""
+def nanmean(a: np.ndarray, axis: Any, keepdims: bool) -> Any:
+    counts = (~np.isnan(a)).sum(axis=axis, keepdims=keepdims, dtype=np.float32)
+    return np.nansum(a, axis=axis, keepdims=keepdims) / counts
+
+
+def nanvar(a: np.ndarray, axis: Any, keepdims: bool) -> Any:
     return nanmean(np.square(a - nanmean(a, axis, True)), axis, keepdims)
 
 
-def nanstd(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
-    """NumPy's, which warns where nothing but NaN is met."""
-    made: np.ndarray = np.sqrt(nanvar(a, axis, keepdims))
-    return made
+def nanstd(a: np.ndarray, axis: Any, keepdims: bool) -> Any:
+    return np.sqrt(nanvar(a, axis, keepdims))
 
 
-def nanmax(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
-    """NumPy's, which warns where nothing but NaN is met."""
-    made: np.ndarray = np.fmax.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
-    return made
+def nanmax(a: np.ndarray, axis: Any, keepdims: bool) -> Any:
+    return np.fmax.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
-def nanmin(a: np.ndarray, axis: Any, keepdims: bool) -> np.ndarray:
-    """NumPy's, which warns where nothing but NaN is met."""
-    made: np.ndarray = np.fmin.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
-    return made
+def nanmin(a: np.ndarray, axis: Any, keepdims: bool) -> Any:
+    return np.fmin.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
 def average(f: Any, x: Any, axis: Any = None, weights: Any = None) -> Any:
@@ -103,10 +108,9 @@ def average(f: Any, x: Any, axis: Any = None, weights: Any = None) -> Any:
     if weights is None:
         return f.reduce(x, "mean", axes)
     w = constant("weights", weights)
-    vector = not is_tensor(w) and len(axes) == 1 and w.shape == (x.shape[axes[0]],)
-    if vector:
+    if not is_tensor(w) and len(axes) == 1 and w.shape == (x.shape[axes[0]],):
         w = w.reshape([-1 if i == axes[0] else 1 for i in range(len(x.shape))])
-    elif tuple(w.shape[1:]) != tuple(x.shape[1:]) or not (is_tensor(w) or w.shape[0] == 1):
+    elif w.shape[1:] != x.shape[1:] or not is_by_image(w):
         raise ValueError(
             "`weights` must be a vector along the axis, or have the shape of `x`, constants with a batch of 1. "
             f"Received: weights of shape {tuple(w.shape)} for x of shape {tuple(x.shape)}."
@@ -130,9 +134,8 @@ def quantile(function: Callable[..., Any], most: float) -> Callable[..., Any]:
         if not 0 <= part <= most:
             raise ValueError(f"`q` must be from 0 to {most:g}. Received: q={shown(q)}.")
         word = arguments.choice("method", method, _QUANTILES)
-        axes, keep = axis_numbers(axis, len(x.shape)), arguments.flag("keepdims", keepdims)
-        step = partial(function, q=float(q), axis=axes, method=word, keepdims=keep)
-        return host(f, step, [x], reduced(x.shape, axes, keep))
+        axes = axis_numbers(axis, len(x.shape))
+        return _reduce_by(partial(function, q=float(q), axis=axes, method=word), f, x, axes, keepdims)
 
     return lower
 
@@ -146,8 +149,8 @@ def norm(f: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = Fal
     """Of vectors along one axis, of matrices along two; without `ord` also along all axes of an image."""
     axes, keep = axis_numbers(axis, len(x.shape)), arguments.flag("keepdims", keepdims)
     number = isinstance(ord, (int, float)) and not isinstance(ord, bool)
-    known = number if len(axes) == 1 else len(axes) == 2 and (number or isinstance(ord, str))
-    if ord is not None and not (known and (len(axes) == 1 or ord in _MATRIX_ORDERS)):
+    of_matrices = len(axes) == 2 and (number or isinstance(ord, str)) and ord in _MATRIX_ORDERS
+    if not (ord is None or of_matrices or (number and len(axes) == 1)):
         raise ValueError(
             "`ord` must be None, a number for one axis, or for two axes one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf. "
             f"Received: ord={shown(ord)} for {len(axes)} axes."
@@ -159,14 +162,6 @@ def norm(f: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = Fal
     place = order[0] if len(order) == 1 else tuple(order)
     kind = arguments.number("ord", ord) if number else ord
     return host(f, lambda a: np.linalg.norm(a, kind, place, keep), [x], shape)
-
-
-def normalize(f: Any, x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = None) -> Any:
-    """x / norm, where that is above `epsilon` (1e-7)."""
-    least = 1e-7 if epsilon is None else arguments.number("epsilon", epsilon)
-    number = arguments.integer("order", order)
-    length = norm(f, x, None if number == 2 else number, axis, True)
-    return f.divide(x, f.maximum(length, constant("epsilon", least)))
 
 
 def along(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,18 +13,29 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments, shapes
-from ..arguments import shown
-from ..errors import UnsupportedLayerError
-from .array_operations import axis_list, constant, host, is_listed, is_tensor, mixing
+from ... import arguments, shapes
+from ...arguments import shown
+from ...errors import UnsupportedLayerError
+from .operands import (
+    axis_list,
+    check_broadcast,
+    constant,
+    constants,
+    host,
+    is_by_image,
+    is_listed,
+    is_tensor,
+    mixing,
+)
 
 _MOST_PRODUCTS = 1 << 40
+_UNSEEN = np.finfo(np.float32).min * np.float32(0.7)  # Keras's logits of what a mask hides
 _TERM = r"[A-Za-z]*(?:\.{3}[A-Za-z]*)?"
 _WRITTEN = re.compile(rf"({_TERM}(?:,{_TERM})*)->({_TERM})")
 
 
 def matmul(f: Any, x1: Any, x2: Any) -> Any:
-    a, b = constant("x1", x1), constant("x2", x2)
+    a, b = constants(x1=x1, x2=x2)
     if not is_tensor(b):
         return f.dense(a, b)
     if not is_tensor(a) or len(a.shape) != len(b.shape) or len(a.shape) < 3:
@@ -39,22 +50,24 @@ def matmul(f: Any, x1: Any, x2: Any) -> Any:
 
 
 def dot(f: Any, x1: Any, x2: Any) -> Any:
-    a, b = constant("x1", x1), constant("x2", x2)
-    if 0 in (len(a.shape), len(b.shape)):
-        return f.multiply(a, b)
-    return tensordot(f, a, b, [[-1], [-min(2, len(b.shape))]])
+    return _last_axis_with(f, x1, x2, 2)
 
 
 def inner(f: Any, x1: Any, x2: Any) -> Any:
-    a, b = constant("x1", x1), constant("x2", x2)
+    return _last_axis_with(f, x1, x2, 1)
+
+
+def _last_axis_with(f: Any, x1: Any, x2: Any, from_end: int) -> Any:
+    """The product over the last axis of `x1` and that of `x2` which is `from_end` from its end, if it has so many."""
+    a, b = constants(x1=x1, x2=x2)
     if 0 in (len(a.shape), len(b.shape)):
         return f.multiply(a, b)
-    return tensordot(f, a, b, [[-1], [-1]])
+    return tensordot(f, a, b, [[-1], [-min(from_end, len(b.shape))]])
 
 
 def tensordot(f: Any, x1: Any, x2: Any, axes: Any = 2) -> Any:
     """Of a tensor and a constant: a dense layer over the axes that are summed."""
-    x, kernel = constant("x1", x1), constant("x2", x2)
+    x, kernel = constants(x1=x1, x2=x2)
     pairs = _summed_axes(axes, len(x.shape), len(kernel.shape))
     if not is_tensor(x) and len(pairs[0]) == len(x.shape):
         x, kernel, pairs = kernel, x, pairs[::-1]
@@ -105,43 +118,43 @@ def dot_product_attention(
     """softmax(query key^T scale + bias) value for (batch, entries, heads, depth); `scale`: 1 / sqrt(depth)."""
     if attn_logits_soft_cap is not None:
         raise UnsupportedLayerError("Attention is computed without `attn_logits_soft_cap` here.")
-    query, key, value = (constant(*p) for p in (("query", query), ("key", key), ("value", value)))
-    _, entries, heads, depth = query.shape if len(query.shape) == 4 else (0, 0, 0, 0)
-    _, others, groups, _ = key.shape if len(key.shape) == 4 else (0, 0, 0, 0)
-    fits = groups and heads % groups == 0 and tuple(key.shape[1:]) == (others, groups, depth)
-    if not fits or tuple(value.shape[1:-1]) != (others, groups):
+    query, key, value = operands = constants(query=query, key=key, value=value)
+    batch = _attention_batch(*operands)
+    _, entries, heads, depth = query.shape
+    _, others, groups, _ = key.shape
+    optional = {"bias": bias, "mask": mask}
+    added = {name: constant(name, x) for name, x in optional.items() if x is not None}
+    for x in added.values():
+        check_broadcast(x, (batch, heads, entries, others), "dot_product_attention", "`bias` and `mask`")
+    gain = depth**-0.5 if scale is None else arguments.number("scale", scale)
+    causal = arguments.flag("is_causal", is_causal)
+
+    def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        given = dict(zip(added, rest, strict=True))
+        k, v = (np.repeat(a, heads // groups, axis=2).swapaxes(1, 2) for a in (k, v))
+        logits = np.matmul(q.swapaxes(1, 2), k.swapaxes(2, 3)) * np.float32(gain) + given.get("bias", 0)
+        seen = np.tri(entries, others, dtype=bool) if causal else np.bool_(True)
+        logits = np.where(seen & (given.get("mask", 1) != 0), logits, _UNSEEN)
+        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.matmul(weights / weights.sum(axis=-1, keepdims=True), v).swapaxes(1, 2)
+
+    return host(f, attend, [*operands, *added.values()], (None, entries, heads, value.shape[-1]))
+
+
+def _attention_batch(query: Any, key: Any, value: Any) -> int | None:
+    """The size of the batch, None among tensors. Refuses shapes that do not fit."""
+    operands = (query, key, value)
+    fits = all(len(x.shape) == 4 for x in operands) and key.shape[1:3] == value.shape[1:3]
+    if not fits or query.shape[3] != key.shape[3] or not key.shape[2] or query.shape[2] % key.shape[2]:
         raise ValueError(
             "`query`, `key` and `value` must have shapes (batch, entries, heads, depth), of as many heads and as deep. "
             f"Received: shapes {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}."
         )
-    if any(not is_tensor(x) and x.shape[:1] != (1,) for x in (query, key, value)):
+    if not any(map(is_tensor, operands)):
+        return max(len(x) for x in operands)
+    if not all(map(is_by_image, operands)):
         raise mixing("dot_product_attention")
-    gain = depth**-0.5 if scale is None else arguments.number("scale", scale)
-    causal = arguments.flag("is_causal", is_causal)
-    added = [constant(*pair) for pair in (("bias", bias), ("mask", mask)) if pair[1] is not None]
-    for each in added:
-        wanted = (heads, entries, others)
-        sizes = zip(each.shape[:-4:-1], wanted[::-1], strict=False)
-        if len(each.shape) > 4 or any(size not in (1, n) for size, n in sizes):
-            raise ValueError(
-                f"`bias` and `mask` must be broadcast to {(None, *wanted)}. Received: shape {tuple(each.shape)}."
-            )
-        if len(each.shape) < 4 if is_tensor(each) else len(each.shape) == 4 and each.shape[0] != 1:
-            raise mixing("dot_product_attention")
-
-    def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
-        k, v = (np.repeat(a, heads // groups, axis=2).swapaxes(1, 2) for a in (k, v))
-        logits = np.matmul(q.swapaxes(1, 2), k.swapaxes(2, 3)) * np.float32(gain)
-        if bias is not None:
-            logits = logits + rest[0]
-        seen = np.tri(entries, others, dtype=bool) if causal else np.bool_(True)
-        if mask is not None:
-            seen = seen & (rest[-1] != 0)
-        logits = np.where(seen, logits, np.finfo(np.float32).min * np.float32(0.7))
-        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.matmul(weights / weights.sum(axis=-1, keepdims=True), v).swapaxes(1, 2)
-
-    return host(f, attend, [query, key, value, *added], (None, entries, heads, value.shape[-1]))
+    return None
 
 
 def einsum(f: Any, *operands: Any, subscripts: str, **unused: Any) -> Any:
@@ -163,38 +176,35 @@ def _labelled(xs: Sequence[Any], subscripts: Any) -> tuple[dict[Any, Any], list[
         f"Received: subscripts={shown(subscripts)} for shapes {[tuple(x.shape) for x in xs]}."
     )
     written = _WRITTEN.fullmatch(subscripts.replace(" ", "")) if isinstance(subscripts, str) else None
-    if written is None:
+    terms = written.group(1).split(",") if written else []
+    if written is None or len(terms) != len(xs):
         raise wrong
-    terms, result = written.group(1).split(","), written.group(2)
-    if len(terms) != len(xs):
+    hidden = [len(x.shape) - len(term.replace("...", "")) for x, term in zip(xs, terms, strict=True)]
+    labelled = [_labels(*pair) for pair in zip(terms, hidden, strict=True)]
+    if any(len(labels) != len(x.shape) for x, labels in zip(xs, labelled, strict=True)):
         raise wrong
     sizes: dict[Any, Any] = {}
-    widest = 0
-    first: set[Any] = set()
-    for x, term in zip(xs, terms, strict=True):
-        hidden = len(x.shape) - len(term.replace("...", ""))
-        labels = _axes(term, hidden)
-        if len(labels) != len(x.shape):
-            raise wrong
-        widest = max(widest, hidden)
+    batches: set[Any] = set()  # labels of the first axes of tensors
+    for x, labels in zip(xs, labelled, strict=True):
         batch = labels[0] if is_tensor(x) else None
-        first |= {batch} - {None}
+        if batch in labels[1:]:
+            raise mixing("einsum")
+        batches |= {batch} - {None}
         for label, size in zip(labels, x.shape, strict=True):
             known = sizes.setdefault(label, size)
-            if known == 1 and size != 1:
+            if known == 1:
                 sizes[label] = size
             elif size not in (known, 1) and label != batch:
                 raise wrong
-        if batch in labels[1:]:
-            raise mixing("einsum")
-    made = _axes(result, widest)
-    if not set(made) <= set(sizes) or len(set(made)) != len(made):
+    result = _labels(written.group(2), max(hidden))
+    if not set(result) <= set(sizes) or len(set(result)) != len(result):
         raise wrong
-    if len(first) != 1 or sizes[next(iter(first))] is not None or made[:1] != list(first):
+    if len(batches) != 1 or sizes[min(batches)] is not None or result[:1] != list(batches):
         raise mixing("einsum")
-    return sizes, made
+    return sizes, result
 
 
-def _axes(term: str, hidden: int) -> list[Any]:
+def _labels(term: str, hidden: int) -> list[Any]:
+    """The labels of a term, of `hidden` axes under its ellipsis."""
     before, dots, after = term.partition("...")
     return [*before, *range(-hidden, 0), *after] if dots else list(before)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
-from ..arguments import shown
-from ..errors import UnsupportedLayerError
-from .array_operations import constant, host, is_tensor, one_axis, replaced
+from ... import arguments
+from ...arguments import shown
+from ...errors import UnsupportedLayerError
+from .operands import constant, host, is_tensor, one_axis, replaced
 
 _MOST_DIFFERENCES = 128  # beyond, the factors of the sum do not fit float32
 
@@ -39,9 +39,8 @@ def top_k(f: Any, x: Any, k: Any, sorted: bool = True) -> list[Any]:
     last = one_axis(-1, len(x.shape))
     count = arguments.integer("k", k, high=x.shape[last])
 
-    def values(a: np.ndarray) -> np.ndarray:
-        made: np.ndarray = np.take_along_axis(a, largest_places(a, count), axis=-1)
-        return made
+    def values(a: np.ndarray) -> Any:
+        return np.take_along_axis(a, largest_places(a, count), axis=-1)
 
     shape = replaced(x.shape, last, count)
     return [host(f, step, [x], shape) for step in (values, lambda a: largest_places(a, count))]

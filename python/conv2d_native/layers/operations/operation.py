@@ -1,8 +1,8 @@
 """Operations as nodes of a model: `x * 2`, `keras.ops.concatenate`, TensorFlow's functions in Keras 2 files.
 
-An Operation stands among a model's layers but has no weights. Its `call` is a row of OPERATIONS
-(operation_table.py), found by Keras's class name. The shape of its result is read off a traced call, so
-that no operation describes its shape a second time.
+An Operation stands among a model's layers but has no weights. Its `call` is a row of OPERATIONS (table.py),
+found by Keras's class name. The shape of its result is read off a traced call, so that no operation describes
+its shape a second time.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UnsupportedLayerError
-from ..graph import GraphBuilder
-from ..named_objects import to_snake_case
-from ..structure import flatten, map_structure, pack
-from .base import unique_name
-from .operation_table import OPERATIONS
-from .symbolic import KerasTensor, Node, Shape, is_symbolic, symbolic_leaves
-from .tensorflow_names import OPERANDS, keras_operation, keras_words
-from .variable import Variable
+from ...errors import UnsupportedLayerError
+from ...graph import GraphBuilder
+from ...named_objects import to_snake_case
+from ...structure import flatten, map_structure, pack
+from ..configuration import unique_name
+from ..symbolic import KerasTensor, Node, Shape, inbound_nodes, is_symbolic, symbolic_leaves
+from ..variable import Variable
+from .table import OPERATIONS, is_operand
+from .tensorflow import keras_operation, keras_words
 
-_PROBES = ((96, 80), (160, 144))
+_PROBES = ((96, 80), (160, 144))  # what unknown sizes are taken for, in turn
 
 
 class Operation:
@@ -46,6 +46,9 @@ class Operation:
         self.class_name = class_name
         self.config = {key: value for key, value in (config or {}).items() if key != "name"}
         self.name = name or unique_name(to_snake_case(class_name))
+        self.words: dict[
+            str, str
+        ] = {}  # Keras's argument words by TensorFlow's, for a function of TensorFlow
 
     @classmethod
     def from_tensorflow(cls, function: str, name: str) -> Operation:
@@ -59,9 +62,6 @@ class Operation:
         made = cls(found[0], name=name)
         made.words = found[1]
         return made
-
-    called = False
-    words: dict[str, str] = {}  # noqa: RUF012 - TensorFlow's argument words, renamed to Keras's
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Record this operation on symbolic tensors and return the tensors that it makes."""
@@ -84,10 +84,12 @@ class Operation:
     def _settled(self, words: dict[str, Any]) -> dict[str, Any]:
         """TensorFlow's functions get their settings with each call, Keras's operations have those of the first."""
         settings = {
-            key: value for key, value in words.items() if key not in OPERANDS and not is_symbolic(value)
+            key: value
+            for key, value in words.items()
+            if not is_operand(self.class_name, key) and not is_symbolic(value)
         }
-        if not self.called:
-            self.config, self.called = settings, True
+        if not inbound_nodes(self):
+            self.config = settings
         rest = {key: value for key, value in words.items() if key not in settings}
         return rest if settings == self.config else words
 
@@ -145,11 +147,6 @@ class Operation:
 def _constant(value: Any) -> Any:
     """The values of a variable as they are now; all else as it is."""
     return value.value if isinstance(value, Variable) else value
-
-
-def named_operation(name: str) -> str | None:
-    """The class name of keras.ops.<name>, None where no operation has it."""
-    return next((class_name for class_name in OPERATIONS if to_snake_case(class_name) == name), None)
 
 
 def is_operation(module: Any, class_name: str, config: Any) -> bool:

@@ -1,0 +1,186 @@
+"""What slides over images among the operations of `keras.ops`: pooling, convolutions, patches.
+
+Functions of `f`, the interpreter, and of tensors whose first axis is the batch, in Keras's argument words. Where a
+layer computes the same, it is asked. Kernels are constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import arguments, shapes
+from ...errors import UnsupportedLayerError
+from ..pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+)
+from .images import channels_last, image_axes
+from .operands import constant, host, is_tensor
+
+_LARGEST_BLUR = 255  # cells of a kernel's side
+_ADAPTIVE = {
+    ("max", 3): AdaptiveMaxPooling1D,
+    ("max", 4): AdaptiveMaxPooling2D,
+    ("average", 3): AdaptiveAveragePooling1D,
+    ("average", 4): AdaptiveAveragePooling2D,
+}
+
+
+def pool(name: str) -> Callable[..., Any]:
+    """The operation of `f` called `name`: Keras's max_pool and average_pool."""
+
+    def lower(
+        f: Any,
+        inputs: Any,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: Any = None,
+    ) -> Any:
+        return getattr(f, name)(inputs, pool_size, strides, padding, arguments.data_format(data_format))
+
+    return lower
+
+
+def adaptive_pool(kind: str) -> Callable[..., Any]:
+    """As the adaptive pooling layers."""
+
+    def lower(f: Any, inputs: Any, output_size: Any, data_format: Any = None) -> Any:
+        layer = _ADAPTIVE.get((kind, len(inputs.shape)))
+        if layer is None:
+            raise UnsupportedLayerError("Adaptive pooling takes a batch of lines or images here.")
+        return layer(output_size, data_format, name=f"adaptive_{kind}_pool").call(f, inputs)
+
+    return lower
+
+
+def _convolved(f: Any, name: str, inputs: Any, kernels: Sequence[Any], data_format: Any, **words: Any) -> Any:
+    """The operation of `f` called `name` with constant kernels."""
+    arrays = [constant("kernel", kernel) for kernel in kernels]
+    if len(inputs.shape) != 4 or any(map(is_tensor, arrays)):
+        raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
+    return getattr(f, name)(inputs, *arrays, data_format=arguments.data_format(data_format), **words)
+
+
+def convolution(name: str) -> Callable[..., Any]:
+    """The operation of `f` called `name`, with one constant kernel: Keras's conv and depthwise_conv."""
+
+    def lower(
+        f: Any,
+        inputs: Any,
+        kernel: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: Any = None,
+        dilation_rate: Any = 1,
+    ) -> Any:
+        words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+        return _convolved(f, name, inputs, [kernel], data_format, **words)
+
+    return lower
+
+
+def separable_conv(
+    f: Any,
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    return _convolved(
+        f, "separable_conv2d", inputs, [depthwise_kernel, pointwise_kernel], data_format, **words
+    )
+
+
+def conv_transpose(
+    f: Any,
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    words["output_padding"] = output_padding
+    return _convolved(f, "conv2d_transpose", inputs, [kernel], data_format, **words)
+
+
+def _windows(
+    f: Any, images: Any, sizes: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: Any
+) -> Any:
+    """The cells of windows on images (batch, height, width, channels): (batch, rows, columns, kh * kw * channels)."""
+    _, h, w, c = images.shape
+    rows, columns = shapes.window_outputs(images.shape, sizes, strides, dilation, padding)
+    around = map(shapes.axis_padding, (h, w), sizes, strides, dilation, shapes.per_axis(padding, 2))
+    widths = [(0, 0), *around, (0, 0)]
+    arguments.result_shape((None, h + sum(widths[1]), w + sum(widths[2]), c), "padded images")
+    spans = [shapes.extent(*axis) for axis in zip(sizes, dilation, strict=True)]
+    places = tuple(slice(None, None, step) for step in (1, *strides, 1, *dilation))
+
+    def cut(a: np.ndarray) -> np.ndarray:
+        seen = np.lib.stride_tricks.sliding_window_view(np.pad(a, widths), spans, axis=(1, 2))[places]
+        return seen.transpose(0, 1, 2, 4, 5, 3).reshape(len(a), rows, columns, -1)
+
+    return host(f, cut, [images], (None, rows, columns, sizes[0] * sizes[1] * c))
+
+
+def extract_patches(
+    f: Any,
+    images: Any,
+    size: Any,
+    strides: Any = None,
+    dilation_rate: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+) -> Any:
+    """Windows on the images, side by side if no `strides` are given; the cells of each become the channels."""
+    sizes = arguments.integers("size", size, 2)
+    steps = arguments.steps("strides", sizes if strides is None else strides)
+    dilation = arguments.steps("dilation_rate", dilation_rate)
+    word = arguments.padding_word(padding)
+
+    def cut(x: Any) -> Any:
+        return _windows(f, x, sizes, steps, dilation, word)
+
+    return channels_last(f, "extract_patches", images, data_format, cut)
+
+
+def unfold(f: Any, x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Windows on images with the channels first: (batch, channels * kh * kw, windows)."""
+    image_axes("unfold", x, "channels_first")
+    sizes, steps = arguments.integers("kernel_size", kernel_size, 2), arguments.steps("stride", stride)
+    between = arguments.steps("dilation", dilation)
+    around = tuple((n, n) for n in arguments.integers("padding", padding, 2, 0))
+    made = _windows(f, f.transpose(x, (0, 2, 3, 1)), sizes, steps, between, around)
+    windows, cells, c = made.shape[1] * made.shape[2], sizes[0] * sizes[1], x.shape[1]
+    turned = f.transpose(f.reshape(made, (-1, windows, cells, c)), (0, 3, 2, 1))
+    return f.reshape(turned, (-1, c * cells, windows))
+
+
+def gaussian_blur(
+    f: Any, images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: Any = None
+) -> Any:
+    """Each channel convolved with a bell curve of `sigma` cells, zeros around the images."""
+    channels = images.shape[image_axes("gaussian_blur", images, data_format)[2]]
+    sizes = arguments.integers("kernel_size", kernel_size, 2, high=_LARGEST_BLUR)
+    if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
+        raise ValueError(f"`sigma` must be two numbers. Received: sigma={arguments.shown(sigma)}.")
+    bells = []
+    for n, width in zip(sizes, sigma, strict=True):
+        places = np.arange(n) - (n - 1) / 2
+        bell = np.exp(-0.5 * (places / arguments.positive_number("sigma", width)) ** 2)
+        bells.append(bell / bell.sum())
+    kernel = np.outer(bells[1], bells[0]).reshape(*sizes, 1, 1)  # as Keras, also where it is not square
+    kernels = np.broadcast_to(kernel, (*sizes, channels, 1))
+    return _convolved(f, "depthwise_conv2d", images, [kernels], data_format, padding="same")
