@@ -12,8 +12,7 @@ constraint yourself to project an array. `axis` names the axes along which a nor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -55,9 +54,6 @@ class MaxNorm(Constraint):
         norms = _norms(w, self.axis)
         return w * (np.minimum(norms, self.max_value) / (_EPSILON + norms))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"max_value": self.max_value, "axis": self.axis}
-
 
 class UnitNorm(Constraint):
     """Every vector gets length 1."""
@@ -67,9 +63,6 @@ class UnitNorm(Constraint):
 
     def project(self, w: np.ndarray) -> np.ndarray:
         return w / (_EPSILON + _norms(w, self.axis))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis}
 
 
 class MinMaxNorm(Constraint):
@@ -85,14 +78,6 @@ class MinMaxNorm(Constraint):
         desired = self.rate * np.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
         return w * (desired / (_EPSILON + norms))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "min_value": self.min_value,
-            "max_value": self.max_value,
-            "rate": self.rate,
-            "axis": self.axis,
-        }
-
 
 def _norms(w: np.ndarray, axis: Axis) -> np.ndarray:
     axes = axis if isinstance(axis, int) else tuple(axis)
@@ -102,21 +87,4 @@ def _norms(w: np.ndarray, axis: Axis) -> np.ndarray:
 non_neg, max_norm, unit_norm, min_max_norm = NonNeg, MaxNorm, UnitNorm, MinMaxNorm
 
 TABLE = Table("constraints", (NonNeg, MaxNorm, UnitNorm, MinMaxNorm), {})
-
-
-def get(identifier: Any) -> Callable[..., Any] | None:
-    """Return a constraint for a name, a serialized dict, a class or a callable; None for None.
-
-    Raises ValueError for anything else.
-    """
-    return TABLE.get(identifier)
-
-
-def serialize(constraint: Any) -> dict[str, Any] | None:
-    """Return Keras 3's serialized form of a constraint of this module."""
-    return TABLE.serialize(constraint)
-
-
-def deserialize(config: Mapping[str, Any]) -> Any:
-    """Return the constraint that serialize() (or Keras) described. Raises ValueError for unknown ones."""
-    return TABLE.deserialize(config)
+get, serialize, deserialize = TABLE.get, TABLE.serialize, TABLE.deserialize

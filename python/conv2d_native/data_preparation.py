@@ -20,22 +20,10 @@ from .saving import (
 )
 
 __all__ = [
-    "CustomObjectScope",
-    "PyDataset",
-    "Sequence",
-    "array_to_img",
-    "clear_session",
-    "custom_object_scope",
-    "get_custom_objects",
-    "img_to_array",
-    "load_img",
-    "normalize",
-    "plot_model",
-    "register_keras_serializable",
-    "save_img",
-    "set_random_seed",
-    "to_categorical",
-]
+    "CustomObjectScope", "PyDataset", "Sequence", "array_to_img", "clear_session", "custom_object_scope",
+    "get_custom_objects", "img_to_array", "load_img", "normalize", "plot_model", "register_keras_serializable",
+    "save_img", "set_random_seed", "to_categorical",
+]  # fmt: skip
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

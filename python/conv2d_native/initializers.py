@@ -21,9 +21,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import arguments
 from .named_objects import Configurable, Table
 
 Shape = Sequence[int]
+
+_MODES = ("fan_in", "fan_out", "fan_avg")
+_DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform", "normal")
 
 
 class Initializer(Configurable):
@@ -62,7 +66,7 @@ class Constant(Initializer):
     def __init__(self, value: Any = 0.0) -> None:
         if isinstance(
             value, Mapping
-        ):  # Keras serializes arrays as {"class_name": "__numpy__", "config": {...}}
+        ):  # Keras's form of an array: {"class_name": "__numpy__", "config": {...}}
             value = value.get("config", {}).get("value")
         self.value = value
         if not np.issubdtype(np.asarray(value).dtype, np.number):
@@ -70,9 +74,6 @@ class Constant(Initializer):
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.broadcast_to(np.asarray(self.value), shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"value": self.value}
 
 
 class Identity(Initializer):
@@ -87,9 +88,6 @@ class Identity(Initializer):
                 f"Identity can only make matrices. Received: shape={shape} of rank {len(shape)}."
             )
         return self.gain * np.eye(*shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain}
 
 
 class RandomInitializer(Initializer):
@@ -113,7 +111,8 @@ class RandomInitializer(Initializer):
         return np.random.default_rng(self._entropy % 2**64)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": None if isinstance(self.seed, np.random.Generator) else self.seed}
+        config = super().get_config()
+        return config | {"seed": None} if isinstance(self.seed, np.random.Generator) else config
 
 
 class RandomNormal(RandomInitializer):
@@ -126,22 +125,12 @@ class RandomNormal(RandomInitializer):
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         return self.mean + self.stddev * self.generator().standard_normal(shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"mean": self.mean, "stddev": self.stddev}
 
-
-class TruncatedNormal(RandomInitializer):
+class TruncatedNormal(RandomNormal):
     """Normal distribution (`mean` 0, `stddev` 0.05) redrawn until within two standard deviations."""
-
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
-        super().__init__(seed)
-        self.mean, self.stddev = mean, stddev
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         return self.mean + self.stddev * _within_two(self.generator(), shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"mean": self.mean, "stddev": self.stddev}
 
 
 class RandomUniform(RandomInitializer):
@@ -153,9 +142,6 @@ class RandomUniform(RandomInitializer):
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         return self.generator().uniform(self.minval, self.maxval, shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"minval": self.minval, "maxval": self.maxval}
 
 
 class VarianceScaling(RandomInitializer):
@@ -179,16 +165,9 @@ class VarianceScaling(RandomInitializer):
         super().__init__(seed)
         if not scale > 0:
             raise ValueError(f"`scale` must be positive. Received: scale={scale}")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"`mode` must be 'fan_in', 'fan_out' or 'fan_avg'. Received: mode={mode!r}")
-        distribution = distribution.lower()
-        distribution = "truncated_normal" if distribution == "normal" else distribution
-        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
-            raise ValueError(
-                "`distribution` must be 'truncated_normal', 'untruncated_normal' or 'uniform'. "
-                f"Received: distribution={distribution!r}"
-            )
-        self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.scale, self.mode = scale, arguments.choice("mode", mode, _MODES)
+        word = arguments.choice("distribution", distribution, _DISTRIBUTIONS, True)
+        self.distribution = "truncated_normal" if word == "normal" else word
         self.input_axes, self.output_axes = input_axes, output_axes
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
@@ -201,15 +180,6 @@ class VarianceScaling(RandomInitializer):
         if self.distribution == "untruncated_normal":
             return stddev * generator.standard_normal(shape)
         return stddev / _STDDEV_WITHIN_TWO * _within_two(generator, shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "input_axes": self.input_axes,
-            "output_axes": self.output_axes,
-        }
 
 
 class _FixedScaling(VarianceScaling):
@@ -224,13 +194,6 @@ class _FixedScaling(VarianceScaling):
         output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(*self._fixed, seed, input_axes, output_axes)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in super().get_config().items()
-            if name not in ("scale", "mode", "distribution")
-        }
 
 
 class GlorotUniform(_FixedScaling):
@@ -289,9 +252,6 @@ class Orthogonal(RandomInitializer):
         q = q * np.sign(np.diag(r))
         return self.gain * (q.T if rows < cols else q).reshape(shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"gain": self.gain}
-
 
 _STDDEV_WITHIN_TWO = 0.87962566103423978  # of a standard normal variable cut at +-2
 
@@ -325,31 +285,15 @@ he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunU
 TABLE = Table(
     "initializers",
     (
-        Zeros,
-        Ones,
-        Constant,
-        Identity,
-        RandomNormal,
-        RandomUniform,
-        TruncatedNormal,
-        VarianceScaling,
-        GlorotUniform,
-        GlorotNormal,
-        HeUniform,
-        HeNormal,
-        LecunUniform,
-        LecunNormal,
-        Orthogonal,
+        Zeros, Ones, Constant, Identity, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, GlorotUniform,
+        GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal,
     ),
     {
-        "zero": Zeros,
-        "one": Ones,
-        "normal": RandomNormal,
-        "uniform": RandomUniform,
-        "IdentityInitializer": Identity,
+        "zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform, "IdentityInitializer": Identity,
         "OrthogonalInitializer": Orthogonal,
     },
-)
+)  # fmt: skip
+serialize, deserialize = TABLE.serialize, TABLE.deserialize
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -360,16 +304,6 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     if isinstance(identifier, (np.ndarray, np.generic)):
         return _Values(identifier)
     return TABLE.get(identifier)
-
-
-def serialize(initializer: Any) -> dict[str, Any] | None:
-    """Return Keras 3's serialized form of an initializer of this module."""
-    return TABLE.serialize(initializer)
-
-
-def deserialize(config: Mapping[str, Any]) -> Any:
-    """Return the initializer that serialize() (or Keras) described. Raises ValueError for unknown ones."""
-    return TABLE.deserialize(config)
 
 
 class _Values(Initializer):

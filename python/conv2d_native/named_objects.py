@@ -21,8 +21,9 @@ class Configurable:
     """An object made of its configuration alone: `type(obj).from_config(obj.get_config())` is its equal."""
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as JSON data."""
-        return {}
+        """Return the constructor's arguments, which attributes of the same names hold."""
+        words = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {word: getattr(self, word) for word in words if hasattr(self, word)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Configurable:
@@ -60,10 +61,11 @@ class Table:
 
     def find(self, name: Any) -> type[Configurable]:
         if not isinstance(name, str) or name not in self.by_name:
-            arguments.choice(self.singular, name, map(to_snake_case, self.classes))
+            arguments.choice(self.singular, name, map(to_snake_case, self.classes))  # refuses the name
         return self.by_name[name]
 
     def deserialize(self, config: Mapping[str, Any]) -> Any:
+        """Return the object that serialize() (or Keras) described. Raises ValueError for unknown ones."""
         if not isinstance(config, Mapping) or "class_name" not in config:
             raise ValueError(
                 f"A serialized {self.singular} is a dict with 'class_name' and 'config'. "
@@ -80,19 +82,20 @@ class Table:
             raise ValueError(f"Wrong 'config' of {self.singular} {cls.__name__}: {error}") from None
 
     def serialize(self, value: Any) -> dict[str, Any] | None:
+        """Return Keras 3's serialized form of an object of the table; None for None. Raises ValueError for others."""
         if value is None:
             return None
         if self.classes.get(type(value).__name__) is not type(value):
             raise ValueError(f"Only the {self.kind} of this package can be serialized. Received: {value!r}")
         config = {name: plain(item) for name, item in value.get_config().items()}
-        return {
-            "module": f"keras.{self.kind}",
-            "class_name": type(value).__name__,
-            "config": config,
-            "registered_name": None,
-        }
+        name = type(value).__name__
+        return {"module": f"keras.{self.kind}", "class_name": name, "config": config, "registered_name": None}
 
     def get(self, identifier: Any) -> Callable[..., Any] | None:
+        """Return an object for a name, a serialized dict, a class or a callable; None for None.
+
+        Raises ValueError for anything else.
+        """
         if identifier is None:
             return None
         if isinstance(identifier, str):

@@ -28,17 +28,8 @@ from .layers.symbolic import KerasTensor, is_symbolic
 from .structure import flatten, map_structure
 
 nn = image = linalg = numpy = sys.modules[__name__]
-_OWN = (
-    "batch_normalization",
-    "cast",
-    "convert_to_numpy",
-    "convert_to_tensor",
-    "einsum",
-    "is_tensor",
-    "one_hot",
-    "shape",
-    "top_k",
-)
+_OWN = ("batch_normalization", "cast", "convert_to_numpy", "convert_to_tensor", "einsum", "is_tensor", "one_hot",
+        "shape", "top_k")  # fmt: skip
 _OF_THE_TABLE = set(CLASS_NAMES) - {*_OWN, "get_item"}
 __all__ = sorted({*_OF_THE_TABLE, *_OWN})
 

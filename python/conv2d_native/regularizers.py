@@ -11,12 +11,12 @@ regularizers and reports them in `losses`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from . import arguments
 from .named_objects import Configurable, Table
 
 
@@ -41,9 +41,6 @@ class L1L2(Regularizer):
     def penalty(self, x: np.ndarray) -> float:
         return self.l1 * float(np.abs(x).sum()) + self.l2 * float(np.square(x).sum())
 
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1, "l2": self.l2}
-
 
 class L1(Regularizer):
     """l1 * sum |x|; the factor defaults to 0.01."""
@@ -53,9 +50,6 @@ class L1(Regularizer):
 
     def penalty(self, x: np.ndarray) -> float:
         return self.l1 * float(np.abs(x).sum())
-
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1}
 
 
 class L2(Regularizer):
@@ -67,18 +61,13 @@ class L2(Regularizer):
     def penalty(self, x: np.ndarray) -> float:
         return self.l2 * float(np.square(x).sum())
 
-    def get_config(self) -> dict[str, Any]:
-        return {"l2": self.l2}
-
 
 class OrthogonalRegularizer(Regularizer):
     """`factor` (0.01) times the mean |cosine| between different rows of a matrix (or "columns")."""
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor = _factor("factor", factor)
-        if mode not in ("rows", "columns"):
-            raise ValueError(f"`mode` must be 'rows' or 'columns'. Received: mode={mode!r}")
-        self.mode = mode
+        self.mode = arguments.choice("mode", mode, ("rows", "columns"))
 
     def penalty(self, x: np.ndarray) -> float:
         if x.ndim != 2:
@@ -88,9 +77,6 @@ class OrthogonalRegularizer(Regularizer):
         cosines = np.abs(vectors @ vectors.T)
         size = len(vectors)
         return self.factor * float(cosines.sum() - np.trace(cosines)) / (size * (size - 1))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"factor": self.factor, "mode": self.mode}
 
 
 def _factor(name: str, value: Any) -> float:
@@ -102,21 +88,4 @@ def _factor(name: str, value: Any) -> float:
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 TABLE = Table("regularizers", (L1, L2, L1L2, OrthogonalRegularizer), {"l1_l2": L1L2})
-
-
-def get(identifier: Any) -> Callable[..., Any] | None:
-    """Return a regularizer for a name, a serialized dict, a class or a callable; None for None.
-
-    Raises ValueError for anything else.
-    """
-    return TABLE.get(identifier)
-
-
-def serialize(regularizer: Any) -> dict[str, Any] | None:
-    """Return Keras 3's serialized form of a regularizer of this module."""
-    return TABLE.serialize(regularizer)
-
-
-def deserialize(config: Mapping[str, Any]) -> Any:
-    """Return the regularizer that serialize() (or Keras) described. Raises ValueError for unknown ones."""
-    return TABLE.deserialize(config)
+get, serialize, deserialize = TABLE.get, TABLE.serialize, TABLE.deserialize

@@ -40,14 +40,13 @@ def conv2d(
         >>> conv2d(x, np.ones((3, 3, 3, 2), np.float32), padding="same", activation="relu").shape
         (1, 4, 4, 2)
     """
-    words = {
+    window = {
         "strides": strides,
         "padding": padding,
         "data_format": data_format,
         "dilation_rate": dilation_rate,
-        "groups": groups,
-        "activation": activation,
     }
+    words = {**window, "groups": groups, "activation": activation}
     return run("conv2d", x, {"kernel": kernel, "bias": bias}, words, out, 4, exact)
 
 
@@ -73,13 +72,13 @@ def depthwise_conv2d(
         >>> depthwise_conv2d(np.ones((1, 5, 5, 3), np.float32), np.ones((3, 3, 3, 2), np.float32)).shape
         (1, 3, 3, 6)
     """
-    words = {
+    window = {
         "strides": strides,
         "padding": padding,
         "data_format": data_format,
         "dilation_rate": dilation_rate,
-        "activation": activation,
     }
+    words = {**window, "activation": activation}
     return run("depthwise_conv2d", x, {"kernel": kernel, "bias": bias}, words, out, 4, exact)
 
 
@@ -107,13 +106,13 @@ def separable_conv2d(
         >>> separable_conv2d(x, deep, np.ones((1, 1, 3, 8), np.float32)).shape
         (1, 3, 3, 8)
     """
-    words = {
+    window = {
         "strides": strides,
         "padding": padding,
         "data_format": data_format,
         "dilation_rate": dilation_rate,
-        "activation": activation,
     }
+    words = {**window, "activation": activation}
     weights = {"depthwise_kernel": depthwise_kernel, "pointwise_kernel": pointwise_kernel, "bias": bias}
     return run("separable_conv2d", x, weights, words, out, 4, exact)
 
@@ -143,14 +142,13 @@ def conv2d_transpose(
         >>> conv2d_transpose(x, kernel, strides=2, padding="same").shape
         (1, 8, 8, 2)
     """
-    words = {
+    window = {
         "strides": strides,
         "padding": padding,
-        "output_padding": output_padding,
         "data_format": data_format,
         "dilation_rate": dilation_rate,
-        "activation": activation,
     }
+    words = {**window, "output_padding": output_padding, "activation": activation}
     return run("conv2d_transpose", x, {"kernel": kernel, "bias": bias}, words, out, 4, exact)
 
 
@@ -234,10 +232,5 @@ def resize(
         >>> resize(np.arange(4.0).reshape(1, 2, 2, 1), (1, 2)).ravel().tolist()
         [1.0, 2.0]
     """
-    words = {
-        "size": size,
-        "interpolation": interpolation,
-        "antialias": antialias,
-        "data_format": data_format,
-    }
-    return run("resize", x, {}, words, out, 4)
+    kind = {"interpolation": interpolation, "antialias": antialias}
+    return run("resize", x, {}, {"size": size, **kind, "data_format": data_format}, out, 4)

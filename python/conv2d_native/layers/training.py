@@ -76,13 +76,17 @@ _EXAMPLES = {
     "height_factor": "0.5", "width_factor": "0.5",
 }  # fmt: skip
 _RATE = ("rate",)
-_RANGE: Any = {"value_range": (0, 255)}
 _BOXES, _BOXES_AND_FORMAT = "bounding_box_format", "bounding_box_format data_format"
+_RANGE: Any = {"value_range": (0, 255)}
+_LINEAR: Any = {"interpolation": "bilinear"}
+_SEED_FORMAT: Any = {"seed": None, "data_format": None}
+_FORMAT_SEED: Any = {"data_format": None, "seed": None}
+_FILL: Any = {"fill_mode": "reflect", **_LINEAR, "seed": None, "fill_value": 0.0, "data_format": None}
 
 Dropout = _layer("Dropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
 SpatialDropout1D = _layer("SpatialDropout1D", rates=_RATE, rate=..., seed=None)
-SpatialDropout2D = _layer("SpatialDropout2D", rates=_RATE, rate=..., data_format=None, seed=None)
-SpatialDropout3D = _layer("SpatialDropout3D", rates=_RATE, rate=..., data_format=None, seed=None)
+SpatialDropout2D = _layer("SpatialDropout2D", rates=_RATE, rate=..., **_FORMAT_SEED)
+SpatialDropout3D = _layer("SpatialDropout3D", rates=_RATE, rate=..., **_FORMAT_SEED)
 for _spatial in (SpatialDropout1D, SpatialDropout2D, SpatialDropout3D):
     _spatial.takes_trainable = False
 AlphaDropout = _layer("AlphaDropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
@@ -91,101 +95,55 @@ GaussianNoise = _layer("GaussianNoise", rates=("stddev",), stddev=..., seed=None
 ActivityRegularization = _layer("ActivityRegularization", l1=0.0, l2=0.0)
 StochasticDepth = _layer("StochasticDepth", rates=("drop_path_rate",), drop_path_rate=...)
 
-RandomFlip = _layer("RandomFlip", _BOXES, mode="horizontal_and_vertical", seed=None, data_format=None)
-_FILL: Any = {
-    "fill_mode": "reflect",
-    "interpolation": "bilinear",
-    "seed": None,
-    "fill_value": 0.0,
-    "data_format": None,
-}
+RandomFlip = _layer("RandomFlip", _BOXES, mode="horizontal_and_vertical", **_SEED_FORMAT)
 RandomRotation = _layer("RandomRotation", _BOXES, factor=..., **_FILL)
 RandomTranslation = _layer("RandomTranslation", _BOXES, height_factor=..., width_factor=..., **_FILL)
 RandomZoom = _layer("RandomZoom", _BOXES, height_factor=..., width_factor=None, **_FILL)
-RandomHeight = _layer("RandomHeight", factor=..., interpolation="bilinear", seed=None)  # of Keras 2
-RandomWidth = _layer("RandomWidth", factor=..., interpolation="bilinear", seed=None)
-_LAST: Any = {"data_format": None, "seed": None}
+RandomHeight = _layer("RandomHeight", factor=..., **_LINEAR, seed=None)  # of Keras 2
+RandomWidth = _layer("RandomWidth", factor=..., **_LINEAR, seed=None)
 RandomShear = _layer(
     "RandomShear",
     _BOXES,
     x_factor=0.0,
     y_factor=0.0,
-    interpolation="bilinear",
+    **_LINEAR,
     fill_mode="reflect",
     fill_value=0.0,
-    **_LAST,
+    **_FORMAT_SEED,
+)
+RandomPerspective = _layer(
+    "RandomPerspective", _BOXES, factor=1.0, scale=1.0, **_LINEAR, fill_value=0.0, **_SEED_FORMAT
+)
+RandomElasticTransform = _layer(
+    "RandomElasticTransform", _BOXES, factor=1.0, scale=1.0, **_LINEAR, fill_mode="reflect", fill_value=0.0,
+    **_RANGE, **_SEED_FORMAT,
+)  # fmt: skip
+RandomErasing = _layer(
+    "RandomErasing", _BOXES, factor=1.0, scale=(0.02, 0.33), fill_value=None, **_RANGE, **_SEED_FORMAT
 )
 RandomContrast = _layer("RandomContrast", _BOXES_AND_FORMAT, factor=..., **_RANGE, seed=None)
 RandomBrightness = _layer("RandomBrightness", _BOXES_AND_FORMAT, factor=..., **_RANGE, seed=None)
-RandomHue = _layer("RandomHue", _BOXES, factor=..., **_RANGE, **_LAST)
-RandomSaturation = _layer("RandomSaturation", _BOXES, factor=..., **_RANGE, **_LAST)
-RandomSharpness = _layer("RandomSharpness", _BOXES, factor=..., **_RANGE, **_LAST)
-RandomPosterization = _layer("RandomPosterization", _BOXES, factor=..., **_RANGE, **_LAST)
-RandomColorDegeneration = _layer("RandomColorDegeneration", _BOXES, factor=..., **_RANGE, **_LAST)
+RandomHue = _layer("RandomHue", _BOXES, factor=..., **_RANGE, **_FORMAT_SEED)
+RandomSaturation = _layer("RandomSaturation", _BOXES, factor=..., **_RANGE, **_FORMAT_SEED)
+RandomSharpness = _layer("RandomSharpness", _BOXES, factor=..., **_RANGE, **_FORMAT_SEED)
+RandomPosterization = _layer("RandomPosterization", _BOXES, factor=..., **_RANGE, **_FORMAT_SEED)
+RandomColorDegeneration = _layer("RandomColorDegeneration", _BOXES, factor=..., **_RANGE, **_FORMAT_SEED)
+RandomColorJitter = _layer(
+    "RandomColorJitter", _BOXES, **_RANGE, brightness_factor=None, contrast_factor=None, saturation_factor=None,
+    hue_factor=None, **_SEED_FORMAT,
+)  # fmt: skip
+RandomGrayscale = _layer("RandomGrayscale", _BOXES, factor=0.5, **_FORMAT_SEED)
+RandomInvert = _layer("RandomInvert", _BOXES, factor=1.0, **_RANGE, **_SEED_FORMAT)
+RandomGaussianBlur = _layer(
+    "RandomGaussianBlur", _BOXES, factor=1.0, kernel_size=3, sigma=1.0, **_RANGE, **_FORMAT_SEED
+)
 Solarization = _layer(
     "Solarization", _BOXES_AND_FORMAT, addition_factor=0.0, threshold_factor=0.0, **_RANGE, seed=None
 )
 Equalization = _layer("Equalization", _BOXES, **_RANGE, bins=256, data_format=None)
-RandomGrayscale = _layer("RandomGrayscale", _BOXES, factor=0.5, **_LAST)
-RandomInvert = _layer("RandomInvert", _BOXES, factor=1.0, **_RANGE, seed=None, data_format=None)
-RandomGaussianBlur = _layer(
-    "RandomGaussianBlur", _BOXES, factor=1.0, kernel_size=3, sigma=1.0, **_RANGE, **_LAST
-)
-RandomErasing = _layer(
-    "RandomErasing",
-    _BOXES,
-    factor=1.0,
-    scale=(0.02, 0.33),
-    fill_value=None,
-    **_RANGE,
-    seed=None,
-    data_format=None,
-)
-RandomPerspective = _layer(
-    "RandomPerspective",
-    _BOXES,
-    factor=1.0,
-    scale=1.0,
-    interpolation="bilinear",
-    fill_value=0.0,
-    seed=None,
-    data_format=None,
-)
-RandomElasticTransform = _layer(
-    "RandomElasticTransform",
-    _BOXES,
-    factor=1.0,
-    scale=1.0,
-    interpolation="bilinear",
-    fill_mode="reflect",
-    fill_value=0.0,
-    **_RANGE,
-    seed=None,
-    data_format=None,
-)
-RandomColorJitter = _layer(
-    "RandomColorJitter",
-    _BOXES,
-    **_RANGE,
-    brightness_factor=None,
-    contrast_factor=None,
-    saturation_factor=None,
-    hue_factor=None,
-    seed=None,
-    data_format=None,
-)
-MixUp = _layer("MixUp", _BOXES, alpha=0.2, **_LAST)
-CutMix = _layer("CutMix", _BOXES, factor=1.0, seed=None, data_format=None)
-RandAugment = _layer(
-    "RandAugment",
-    _BOXES,
-    **_RANGE,
-    num_ops=2,
-    factor=0.5,
-    interpolation="bilinear",
-    seed=None,
-    data_format=None,
-)
+MixUp = _layer("MixUp", _BOXES, alpha=0.2, **_FORMAT_SEED)
+CutMix = _layer("CutMix", _BOXES, factor=1.0, **_SEED_FORMAT)
+RandAugment = _layer("RandAugment", _BOXES, **_RANGE, num_ops=2, factor=0.5, **_LINEAR, **_SEED_FORMAT)
 AugMix = _layer(
     "AugMix",
     _BOXES,
@@ -195,7 +153,6 @@ AugMix = _layer(
     factor=0.3,
     alpha=1.0,
     all_ops=True,
-    interpolation="bilinear",
-    seed=None,
-    data_format=None,
+    **_LINEAR,
+    **_SEED_FORMAT,
 )
