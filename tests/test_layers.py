@@ -333,6 +333,18 @@ def test_other_layers_weights_do_not_compile_this_one_again():
     assert (other(x) == 0).all()
 
 
+def test_merging_layers_take_tuples_of_arrays_and_no_single_one():
+    a, b = np.random.default_rng(5).standard_normal((2, 3, 4)).astype(np.float32)
+    for name in ("Add", "Subtract", "Multiply", "Maximum", "Average", "Concatenate"):
+        layer = getattr(layers, name)(name="merge")
+        np.testing.assert_array_equal(layer((a, b)), layer([a, b]))
+        with pytest.raises(ValueError, match=r"Layer 'merge' must be called on .* inputs"):
+            layer(a)
+    for layer in (layers.Subtract(), layers.Dot(1), layers.CustomScaleLayer(0.5)):
+        with pytest.raises(ValueError, match="exactly 2 inputs"):
+            layer([a, a, a])
+
+
 def test_functions_that_merge():
     a, b = np.full((1, 2), 3.0), np.ones((1, 2))
     assert layers.add([a, b]).tolist() == [[4.0, 4.0]] and layers.average([a, b]).tolist() == [[2.0, 2.0]]

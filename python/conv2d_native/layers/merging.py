@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,58 +14,50 @@ from .registry import register_layer
 
 
 class Merge(Layer):
-    """A layer whose input is a list of tensors. Smaller ranks get axes of size 1 after the batch, as in Keras."""
+    """A layer whose input is a list of tensors, of which it takes `inputs`; None: one or more."""
 
-    minimum_inputs = 1
+    inputs: int | None = None
 
     def check_shape(self, shape: Any) -> None:
         """A list of shapes."""
-        if not isinstance(shape, list) or len(shape) < self.minimum_inputs:
-            raise ValueError(
-                f"Layer '{self.name}' must be called on a list of {self.minimum_inputs} or more inputs. "
-                f"Received: input_shape={shape}."
-            )
+        several = isinstance(shape, (list, tuple)) and all(isinstance(item, (list, tuple)) for item in shape)
+        if not several or not shape or self.inputs not in (None, len(shape)):
+            words = f"exactly {self.inputs} inputs" if self.inputs else "a list of inputs"
+            raise ValueError(f"Layer '{self.name}' must be called on {words}. Received: input_shape={shape}.")
 
     def shapes_of(self, input_shape: Any) -> list[tuple[Any, ...]]:
         """The shapes as tuples, checked."""
-        made = [tuple(shape) if isinstance(shape, (tuple, list)) else shape for shape in input_shape]
-        self.check_shape(made)
-        if not all(isinstance(shape, tuple) for shape in made):
-            raise ValueError(
-                f"Layer '{self.name}' must be called on a list of inputs. Received: input_shape={input_shape}."
-            )
-        return made
+        self.check_shape(input_shape)
+        return [tuple(shape) for shape in input_shape]
+
+    def build(self, input_shape: Any) -> None:
+        """Check that the shapes fit each other."""
+        self.compute_output_shape(input_shape)
 
 
 class ElementwiseMerge(Merge):
-    """Merge with `operation`, a method of f, from left to right."""
+    """Merge with `operation`, a method of f, from left to right.
+
+    Smaller ranks get axes of size 1 after the batch, as in Keras.
+    """
 
     operation = "add"
 
-    def build(self, input_shape: Any) -> None:
-        """Check that the shapes broadcast."""
-        self.compute_output_shape(input_shape)
-
     def call(self, f: Any, x: Any) -> Any:
         """One operation per further input."""
-        self.check_shape([tuple(item.shape) for item in x] if isinstance(x, (list, tuple)) else None)
-        rank = max(len(item.shape) for item in x)
-        made = [_with_rank(f, item, rank) for item in x]
-        total = made[0]
-        for item in made[1:]:
-            total = getattr(f, self.operation)(total, item)
-        return total
+        sizes = _of_one_rank([item.shape for item in x])
+        same_rank = [f.reshape(item, (-1, *shape[1:])) for item, shape in zip(x, sizes, strict=True)]
+        return functools.reduce(getattr(f, self.operation), same_rank)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The broadcast shape."""
-        given = self.shapes_of(input_shape)
-        rank = max(len(shape) for shape in given)
-        return shapes.broadcast([(shape[0], *(1,) * (rank - len(shape)), *shape[1:]) for shape in given])
+        return shapes.broadcast(_of_one_rank(self.shapes_of(input_shape)))
 
 
-def _with_rank(f: Any, x: Any, rank: int) -> Any:
-    missing = rank - len(x.shape)
-    return f.reshape(x, (-1, *(1,) * missing, *x.shape[1:])) if missing else x
+def _of_one_rank(given: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """The shapes with axes of size 1 after the batch where others have more axes."""
+    rank = max(map(len, given))
+    return [(shape[0], *(1,) * (rank - len(shape)), *shape[1:]) for shape in given]
 
 
 @register_layer
@@ -85,15 +78,7 @@ class Subtract(ElementwiseMerge):
     """
 
     operation = "subtract"
-    minimum_inputs = 2
-
-    def check_shape(self, shape: Any) -> None:
-        """A list of two shapes."""
-        super().check_shape(shape)
-        if len(shape) != 2:
-            raise ValueError(
-                f"A `Subtract` layer should be called on exactly 2 inputs. Received: input_shape={shape}"
-            )
+    inputs = 2
 
 
 @register_layer
@@ -150,7 +135,7 @@ class CustomScaleLayer(Merge):
     [[1.5, 1.5]]
     """
 
-    minimum_inputs = 2
+    inputs = 2
 
     def __init__(self, scale: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -177,13 +162,8 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = arguments.integer("axis", axis, low=None)
 
-    def build(self, input_shape: Any) -> None:
-        """Check that the shapes agree."""
-        self.compute_output_shape(input_shape)
-
     def call(self, f: Any, x: Any) -> Any:
         """One concatenation."""
-        self.check_shape([tuple(item.shape) for item in x] if isinstance(x, (list, tuple)) else None)
         return f.concatenate(list(x), self.axis)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -195,19 +175,14 @@ class Concatenate(Merge):
             raise ValueError(
                 f"`axis` must not be the batch. Received: axis={self.axis}, input_shape={given}."
             )
-        total: int | None = 0
-        for shape in given:
-            same = len(shape) == rank and all(
-                a == b or None in (a, b)
-                for i, (a, b) in enumerate(zip(shape, given[0], strict=True))
-                if i != axis
+        by_axis = list(zip(*given, strict=False))
+        alike = all(len(set(sizes) - {None}) < 2 for i, sizes in enumerate(by_axis) if i != axis)
+        if not alike or any(len(shape) != rank for shape in given):
+            raise ValueError(
+                "A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. "
+                f"Received: input_shape={given}"
             )
-            if not same:
-                raise ValueError(
-                    "A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. "
-                    f"Received: input_shape={given}"
-                )
-            total = None if total is None or shape[axis] is None else total + shape[axis]
+        total = None if None in by_axis[axis] else sum(by_axis[axis])
         return tuple(total if i == axis else size for i, size in enumerate(given[0]))
 
 
@@ -221,7 +196,7 @@ class Dot(Merge):
         [[3.0]]
     """
 
-    minimum_inputs = 2
+    inputs = 2
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -240,33 +215,24 @@ class Dot(Merge):
             raise ValueError(f"`axes` must not hold the batch. Received: axes={self.axes}.")
         return numbers
 
-    def build(self, input_shape: Any) -> None:
-        """Check that the sizes along the axes agree."""
-        self.compute_output_shape(input_shape)
-
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""
-        given = [tuple(item.shape) for item in x]
-        first, second = self._numbers([len(shape) for shape in given])
+        shape = self.compute_output_shape([item.shape for item in x])
+        first, second = self._numbers([len(item.shape) for item in x])
 
         def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             a, b = np.moveaxis(a, first, -1), np.moveaxis(b, second, -1)
             if self.normalize:
                 a, b = (v / np.sqrt(np.maximum(np.square(v).sum(-1, keepdims=True), 1e-12)) for v in (a, b))
-            lead, trail = a.shape[1:-1], b.shape[1:-1]
             n, k = len(a), a.shape[-1]
             y = a.reshape(n, -1, k) @ b.reshape(n, -1, k).swapaxes(1, 2)
-            return y.reshape(n, *lead, *trail) if lead or trail else y.reshape(n, 1)
+            return y.reshape(n, *shape[1:])
 
-        return f.apply(product, list(x), self.compute_output_shape(given), "Dot")
+        return f.apply(product, list(x), shape, "Dot")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The sizes of both without the axes."""
         given = self.shapes_of(input_shape)
-        if len(given) != 2:
-            raise ValueError(
-                f"A `Dot` layer should be called on a list of 2 inputs. Received: input_shape={given}"
-            )
         numbers = self._numbers([len(shape) for shape in given])
         sizes = [shape[axis] for shape, axis in zip(given, numbers, strict=True)]
         if None not in sizes and sizes[0] != sizes[1]:
@@ -274,8 +240,8 @@ class Dot(Merge):
                 f"Incompatible input shapes: axis values {sizes[0]} (at axis {numbers[0]}) != {sizes[1]} "
                 f"(at axis {numbers[1]}). Full input shapes: {given[0]}, {given[1]}"
             )
-        rest = [s for i, s in enumerate(given[0]) if i not in (0, numbers[0])]
-        rest += [s for i, s in enumerate(given[1]) if i not in (0, numbers[1])]
+        pairs = zip(given, numbers, strict=True)
+        rest = [size for shape, axis in pairs for i, size in enumerate(shape) if i not in (0, axis)]
         return (given[0][0], *(rest or [1]))
 
 
@@ -294,11 +260,6 @@ def _function(cls: Any, words: str = "", shape: str = "(1, 2)") -> Any:
     return merge
 
 
-add, subtract, multiply, average = (
-    _function(Add),
-    _function(Subtract),
-    _function(Multiply),
-    _function(Average),
-)
-maximum, minimum = _function(Maximum), _function(Minimum)
+add, subtract, multiply = _function(Add), _function(Subtract), _function(Multiply)
+average, maximum, minimum = _function(Average), _function(Maximum), _function(Minimum)
 concatenate, dot = _function(Concatenate, shape="(1, 4)"), _function(Dot, ", axes=1", "(1, 1)")
