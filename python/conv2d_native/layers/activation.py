@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from .. import activations, arguments
@@ -12,12 +13,9 @@ from .weighted import Weighted
 
 
 class ActivationLayer(Layer):
-    """A layer that applies `activation`; as another layer's activation it is fused there."""
+    """A layer that applies `activation`, with the parameters it has now; as another layer's it is fused there."""
 
-    @property
-    def activation(self) -> activations.Activation:
-        """What is applied, with the parameters that the layer has now."""
-        raise NotImplementedError
+    activation: Any
 
     def call(self, f: Any, x: Any) -> Any:
         """One activation."""
@@ -25,7 +23,7 @@ class ActivationLayer(Layer):
 
 
 @register_layer
-class Activation(Layer):
+class Activation(ActivationLayer):
     """Applies an activation by name ("relu", "softmax", ...), function or layer to an input of any shape.
 
     Raises ValueError with the list of names for an unknown one, TypeError for functions that are not Keras's.
@@ -37,10 +35,6 @@ class Activation(Layer):
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
-
-    def call(self, f: Any, x: Any) -> Any:
-        """One activation."""
-        return f.activate(x, self.activation)
 
 
 @register_layer
@@ -142,7 +136,11 @@ class Softmax(ActivationLayer):
 
     @property
     def activation(self) -> activations.Activation:
-        return activations.make("softmax", axis=self.axis if isinstance(self.axis, int) else self.axis[0])
+        if not isinstance(self.axis, int):
+            raise ValueError(
+                f"`activation` must be a softmax along one axis. Received: Softmax(axis={self.axis})."
+            )
+        return activations.make("softmax", axis=self.axis)
 
     def call(self, f: Any, x: Any) -> Any:
         """One softmax; over several axes, that of a reshaped input."""
@@ -153,7 +151,7 @@ class Softmax(ActivationLayer):
         order = [i for i in range(rank) if i not in axes] + axes
         sizes = [x.shape[i] for i in order]
         kept = rank - len(axes)
-        y = f.softmax(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], _product(sizes[kept:]))))
+        y = f.softmax(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], math.prod(sizes[kept:]))))
         back = [order.index(i) for i in range(rank)]
         return f.transpose(f.reshape(y, (-1, *sizes[1:])), back)
 
@@ -206,10 +204,3 @@ def _plain_number(name: str, value: Any) -> float:
     if isinstance(value, Mapping) and "value" in (value.get("config") or value):
         value = (value.get("config") or value)["value"]
     return arguments.number(name, value, 0.0)
-
-
-def _product(sizes: Sequence[int]) -> int:
-    total = 1
-    for size in sizes:
-        total *= size
-    return total

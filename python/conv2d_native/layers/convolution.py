@@ -60,12 +60,7 @@ class BaseConv(WeightedWindow):
 
     def call(self, f: Any, x: Any) -> Any:
         """One convolution with bias and activation."""
-        kernel = self.kernel_on_image(self.kernel)
-        words = self.window_words()
-        y = f.conv2d(
-            self.image(f, x), kernel, self.bias, groups=self.groups, activation=self.activation, **words
-        )
-        return self.restored(f, y)
+        return self.slide(f, "conv2d", x, self.kernel, groups=self.groups)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, filters)."""

@@ -49,10 +49,7 @@ class BaseDepthwiseConv(WeightedWindow):
 
     def call(self, f: Any, x: Any) -> Any:
         """One depthwise convolution with bias and activation."""
-        kernel = self.kernel_on_image(self.kernel)
-        words = self.window_words()
-        y = f.depthwise_conv2d(self.image(f, x), kernel, self.bias, activation=self.activation, **words)
-        return self.restored(f, y)
+        return self.slide(f, "depthwise_conv2d", x, self.kernel)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, channels * depth_multiplier)."""
@@ -131,10 +128,7 @@ class BaseSeparableConv(WeightedWindow):
 
     def call(self, f: Any, x: Any) -> Any:
         """A depthwise convolution, then a pointwise one with bias and activation."""
-        kernels = [self.kernel_on_image(kernel) for kernel in (self.depthwise_kernel, self.pointwise_kernel)]
-        words = self.window_words()
-        y = f.separable_conv2d(self.image(f, x), *kernels, self.bias, activation=self.activation, **words)
-        return self.restored(f, y)
+        return self.slide(f, "separable_conv2d", x, self.depthwise_kernel, self.pointwise_kernel)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, filters)."""

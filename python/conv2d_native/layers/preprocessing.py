@@ -119,26 +119,21 @@ class ToSize(SpatialLayer):
         shape = self.last(input_shape)
         return self.first_again((shape[0], self.height, self.width, shape[-1]))
 
-    def window(self, x: Any) -> tuple[int, int, int, int]:
-        """(height, width of the image, height, width of its largest centred window of the wanted proportions)."""
-        h, w = x.shape[1:3] if self.data_format == "channels_last" else x.shape[2:4]
-        return (
-            h,
-            w,
-            max(min(h, int(w * self.height / self.width)), 1),
-            max(min(w, int(h * self.width / self.height)), 1),
-        )
+    def sides(self, x: Any) -> tuple[int, int, int, int]:
+        """Height and width of images, and those for which the other would give the wanted proportions."""
+        _, h, w, _ = self.last(x.shape)
+        return h, w, int(w * self.height / self.width), int(h * self.width / self.height)
 
-    def widths(self, *rows_and_columns: tuple[int, int]) -> list[tuple[int, int]]:
-        """(before, after) for all four axes."""
-        last = self.data_format == "channels_last"
-        return [(0, 0), *rows_and_columns, (0, 0)] if last else [(0, 0), (0, 0), *rows_and_columns]
-
-    def cropped(self, f: Any, x: Any) -> Any:
-        """The window of `x`."""
-        h, w, rows, columns = self.window(x)
+    def centre(self, f: Any, x: Any, rows: int, columns: int) -> Any:
+        """The cells in the middle of images."""
+        _, h, w, _ = self.last(x.shape)
         top, left = (h - rows) // 2, (w - columns) // 2
-        return f.crop(x, self.widths((top, h - rows - top), (left, w - columns - left)))
+        return f.crop(x, self.widths([(top, h - rows - top), (left, w - columns - left)]))
+
+    def in_proportion(self, f: Any, x: Any) -> Any:
+        """The largest window in the middle of images that has the wanted proportions."""
+        h, w, rows, columns = self.sides(x)
+        return self.centre(f, x, max(min(h, rows), 1), max(min(w, columns), 1))
 
 
 @register_layer
@@ -180,12 +175,11 @@ class Resizing(ToSize):
     def call(self, f: Any, x: Any) -> Any:
         """Crop or pad, then resize."""
         if self.crop_to_aspect_ratio:
-            x = self.cropped(f, x)
+            x = self.in_proportion(f, x)
         elif self.pad_to_aspect_ratio:
-            h, w, _, _ = self.window(x)
-            rows = (max(h, int(w * self.height / self.width)) - h) // 2
-            columns = (max(w, int(h * self.width / self.height)) - w) // 2
-            x = f.pad(x, self.widths((rows, rows), (columns, columns)), self.fill_value)
+            h, w, rows, columns = self.sides(x)
+            above, left = max(rows - h, 0) // 2, max(columns - w, 0) // 2
+            x = f.pad(x, self.widths([(above, above), (left, left)]), self.fill_value)
         size = (self.height, self.width)
         return f.resize(x, size, self.interpolation, self.antialias, self.data_format)
 
@@ -204,13 +198,11 @@ class CenterCrop(ToSize):
 
     def call(self, f: Any, x: Any) -> Any:
         """Crop, or crop and resize."""
-        h, w, _, _ = self.window(x)
+        h, w, _, _ = self.sides(x)
         if h < self.height or w < self.width:
-            return f.resize(
-                self.cropped(f, x), (self.height, self.width), "bilinear", data_format=self.data_format
-            )
-        top, left = (h - self.height) // 2, (w - self.width) // 2
-        return f.crop(x, self.widths((top, h - self.height - top), (left, w - self.width - left)))
+            window, size = self.in_proportion(f, x), (self.height, self.width)
+            return f.resize(window, size, "bilinear", data_format=self.data_format)
+        return self.centre(f, x, self.height, self.width)
 
 
 @register_layer

@@ -115,19 +115,14 @@ class RepeatVector(Layer):
 
 
 class Border(SpatialLayer):
-    """A layer that adds or cuts cells at the border: `amounts` (before, after) per spatial axis."""
+    """A layer that adds (`sign` 1) or cuts (-1) cells at the border: `amounts` (before, after) per spatial axis."""
 
     sign = 1
-
-    @property
-    def amounts(self) -> tuple[tuple[int, int], ...]:
-        """What is added, or cut."""
-        raise NotImplementedError
+    amounts: Any
 
     def call(self, f: Any, x: Any) -> Any:
         """One operation."""
-        inner = self.amounts
-        widths = [(0, 0), *inner, (0, 0)] if self.data_format == "channels_last" else [(0, 0), (0, 0), *inner]
+        widths = self.widths(self.amounts)
         return f.pad(x, widths) if self.sign > 0 else f.crop(x, widths)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -255,7 +250,7 @@ class UpSampling2D(SpatialLayer):
 
     def call(self, f: Any, x: Any) -> Any:
         """One resize."""
-        h, w = x.shape[1:3] if self.data_format == "channels_last" else x.shape[2:4]
+        _, h, w, _ = self.last(x.shape)
         size = (h * self.size[0], w * self.size[1])
         return f.resize(x, size, self.interpolation, data_format=self.data_format)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .. import arguments, shapes
@@ -38,6 +39,11 @@ class SpatialLayer(Layer):
         """One entry per axis of image(): that of the added row is `row`."""
         return tuple(values) if self.spatial == 2 else (row, *values)
 
+    def widths(self, amounts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """(before, after) for all axes out of those of the spatial ones."""
+        lead = [(0, 0)] if self.data_format == "channels_last" else [(0, 0), (0, 0)]
+        return [*lead, *amounts, *[(0, 0)] * (2 - len(lead))]
+
     @property
     def channel_axis(self) -> int:
         """The axis of the channels: -1 or 1."""
@@ -70,6 +76,8 @@ class WeightedWindow(Weighted, SpatialLayer):
     strides: tuple[int, ...]
     dilation_rate: tuple[int, ...]
     padding: str
+    bias: Any
+    allows_causal = False
 
     def set_window(
         self,
@@ -93,36 +101,30 @@ class WeightedWindow(Weighted, SpatialLayer):
                 f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
 
-    allows_causal = False
-
-    def kernel_on_image(self, kernel: Any) -> Any:
-        """A kernel for image(): that of a line gets one row."""
-        return kernel.value if self.spatial == 2 else kernel.value[None]
-
-    def window_words(self) -> dict[str, Any]:
-        """The geometry in the words of f.conv2d."""
+    def slide(self, f: Any, operation: str, x: Any, *kernels: Any, **words: Any) -> Any:
+        """`operation`, a method of f, with the geometry, the bias and the activation. Kernels of lines get one row."""
         padding: Any = self.padding
         if padding == "causal":
-            padding = (
-                (0, 0),
-                shapes.axis_padding(1, self.kernel_size[0], self.strides[0], self.dilation_rate[0], "causal"),
-            )
-        return {
-            "strides": self.on_image(self.strides),
-            "padding": padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.on_image(self.dilation_rate),
-        }
+            length = (self.kernel_size[0], self.strides[0], self.dilation_rate[0])
+            padding = ((0, 0), shapes.axis_padding(1, *length, padding))
+        y = getattr(f, operation)(
+            self.image(f, x),
+            *(kernel.value if self.spatial == 2 else kernel.value[None] for kernel in kernels),
+            self.bias,
+            strides=self.on_image(self.strides),
+            padding=padding,
+            data_format=self.data_format,
+            dilation_rate=self.on_image(self.dilation_rate),
+            activation=self.activation,
+            **words,
+        )
+        return self.restored(f, y)
 
     def window_shape(self, input_shape: Any, filters: int) -> Any:
         """The output shape. Raises ValueError in Keras's words where the kernel does not fit."""
         shape = self.last(input_shape)
+        kernel_shape = (*self.kernel_size, shape[-1] or 0, filters)
         outputs = shapes.window_outputs(
-            shape,
-            self.kernel_size,
-            self.strides,
-            self.dilation_rate,
-            self.padding if self.padding != "causal" else self.window_words()["padding"][1:],
-            (*self.kernel_size, shape[-1] or 0, filters),
+            shape, self.kernel_size, self.strides, self.dilation_rate, self.padding, kernel_shape
         )
         return self.first_again((shape[0], *outputs, filters))

@@ -55,14 +55,9 @@ class BaseConvTranspose(WeightedWindow):
 
     def call(self, f: Any, x: Any) -> Any:
         """One transposed convolution with bias and activation."""
-        kernel = self.kernel_on_image(self.kernel)
-        words = self.window_words()
         # A row of height 1 keeps its height: without output_padding both paddings do.
         more = None if self.output_padding is None else self.on_image(self.output_padding, 0)
-        y = f.conv2d_transpose(
-            self.image(f, x), kernel, self.bias, output_padding=more, activation=self.activation, **words
-        )
-        return self.restored(f, y)
+        return self.slide(f, "conv2d_transpose", x, self.kernel, output_padding=more)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, filters)."""
