@@ -30,30 +30,27 @@ Parameters = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One name: parameters with defaults, a formula for the docs, and the core's text or a NumPy function."""
+    """One name: a formula for the docs, parameters with defaults, and the core's text or a NumPy function."""
 
     formula: str
-    defaults: tuple[tuple[str, Any], ...] = ()
-    text: Callable[[Parameters], str] | None = None
+    defaults: Parameters
+    text: Callable[..., str] | None = None
     numpy: Callable[..., np.ndarray] | None = None
 
 
-_RELU = (("negative_slope", 0.0), ("max_value", None), ("threshold", 0.0))
-
-
-def _core_row(name: str, formula: str) -> Row:
-    return Row(formula, (), lambda p: name)
+def _core_row(formula: str, text: Callable[..., str] | None, **defaults: Any) -> Row:
+    return Row(formula, defaults, text=text)
 
 
 def _numpy_row(formula: str, function: Callable[..., np.ndarray], **defaults: Any) -> Row:
-    return Row(formula, tuple(defaults.items()), None, function)
+    return Row(formula, defaults, numpy=function)
 
 
-def _relu_text(p: Parameters) -> str:
-    if p == dict(_RELU):
+def _relu_text(negative_slope: float, max_value: float | None, threshold: float) -> str:
+    if (negative_slope, max_value, threshold) == (0, None, 0):
         return "relu"
-    limit = float("inf") if p["max_value"] is None else p["max_value"]
-    return f"relu({p['negative_slope']:.9g},{limit:.9g},{p['threshold']:.9g})"
+    limit = float("inf") if max_value is None else max_value
+    return f"relu({negative_slope:.9g},{limit:.9g},{threshold:.9g})"
 
 
 def _sparsemax(x: np.ndarray, axis: int) -> np.ndarray:
@@ -73,26 +70,28 @@ def _glu(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 TABLE: dict[str, Row] = {
-    "relu": Row(
-        "min(x, max_value) if x >= threshold else negative_slope * (x - threshold)", _RELU, _relu_text
+    "relu": _core_row(
+        "min(x, max_value) if x >= threshold else negative_slope * (x - threshold)",
+        _relu_text,
+        negative_slope=0.0,
+        max_value=None,
+        threshold=0.0,
     ),
-    "leaky_relu": Row(
+    "leaky_relu": _core_row(
         "x if x >= 0 else negative_slope * x",
-        (("negative_slope", 0.2),),
-        lambda p: f"leaky_relu({p['negative_slope']:.9g},inf,0)",
+        lambda negative_slope: f"leaky_relu({negative_slope:.9g},inf,0)",
+        negative_slope=0.2,
     ),
-    "elu": Row(
-        "x if x > 0 else alpha * (exp(x) - 1)",
-        (("alpha", 1.0),),
-        lambda p: f"elu({p['alpha']:.9g},inf,0)",
+    "elu": _core_row(
+        "x if x > 0 else alpha * (exp(x) - 1)", lambda alpha: f"elu({alpha:.9g},inf,0)", alpha=1.0
     ),
-    "gelu": Row(
+    "gelu": _core_row(
         "x * P(X <= x), X normal; with approximate=True the tanh formula",
-        (("approximate", False),),
-        lambda p: "gelu_tanh" if p["approximate"] else "gelu",
+        lambda approximate: "gelu_tanh" if approximate else "gelu",
+        approximate=False,
     ),
-    "softmax": Row("exp(x) / sum of exp(x) along axis", (("axis", -1),)),
-    "log_softmax": Row("x - log(sum of exp(x) along axis)", (("axis", -1),)),
+    "softmax": _core_row("exp(x) / sum of exp(x) along axis", None, axis=-1),
+    "log_softmax": _core_row("x - log(sum of exp(x) along axis)", None, axis=-1),
     "celu": _numpy_row(
         "max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1)",
         lambda x, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / np.float32(alpha)),
@@ -134,7 +133,7 @@ TABLE: dict[str, Row] = {
 ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 _VARIANTS = {"gelu_tanh"}  # the core's names of what a parameter chooses here
 TABLE |= {
-    name: _core_row(name, formula)
+    name: _core_row(formula, lambda name=name: name)
     for name, formula in _core.activations().items()
     if name not in {*TABLE, *ALIASES, *_VARIANTS}
 }
@@ -158,13 +157,13 @@ class Activation:
     @property
     def values(self) -> Parameters:
         """All parameters by name, defaults included."""
-        return {} if self.function else dict(TABLE[self.name].defaults) | dict(self.parameters)
+        return {} if self.function else TABLE[self.name].defaults | dict(self.parameters)
 
     @property
     def text(self) -> str | None:
         """The core's name for an elementwise activation, None for what the core does not fuse."""
         text = None if self.function else TABLE[self.name].text
-        return None if text is None else text(self.values)
+        return None if text is None else text(**self.values)
 
     def __call__(self, x: Any) -> np.ndarray:
         return run(self, x)
@@ -172,7 +171,7 @@ class Activation:
 
 def make(name: str, **parameters: Any) -> Activation:
     """Return the activation `name` with `parameters`; those equal to the defaults are left out."""
-    defaults = dict(TABLE[name].defaults)
+    defaults = TABLE[name].defaults
     made = {key: _checked(key, value, defaults[key]) for key, value in parameters.items()}
     return Activation(name, tuple((k, v) for k, v in made.items() if v != defaults[k]))
 
@@ -216,21 +215,12 @@ def get(identifier: Any) -> Activation:
     )
 
 
-_LAYERS: dict[str, tuple[str, Parameters]] = {
+_LAYERS: dict[str, tuple[str, Parameters]] = {  # the name of what a layer computes, and the layer's defaults
     "ReLU": ("relu", {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}),
     "LeakyReLU": ("leaky_relu", {"negative_slope": 0.3}),
     "ELU": ("elu", {"alpha": 1.0}),
     "Softmax": ("softmax", {"axis": -1}),
 }
-
-
-def of_layer(class_name: str, config: Mapping[str, Any]) -> Activation:
-    """The activation that a layer of Keras's class (ReLU, LeakyReLU, ELU, Softmax) computes."""
-    name, defaults = _LAYERS[class_name]
-    config = dict(config)
-    if class_name == "LeakyReLU" and "alpha" in config:
-        config["negative_slope"] = config["alpha"]
-    return make(name, **{key: config.get(key, default) for key, default in defaults.items()})
 
 
 def _from_dict(config: Mapping[str, Any]) -> Activation:
@@ -241,7 +231,11 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
     if class_name == "Activation" and isinstance(inner, Mapping):
         return get(inner.get("activation"))
     if class_name in _LAYERS and isinstance(inner, Mapping):
-        return of_layer(class_name, inner)
+        name, defaults = _LAYERS[class_name]
+        given = (
+            {"negative_slope": inner["alpha"], **inner} if "alpha" in inner else inner
+        )  # Keras 2's LeakyReLU
+        return make(name, **{key: given.get(key, default) for key, default in defaults.items()})
     raise ValueError(
         f"`activation` must be a known function or one of {', '.join(_LAYERS)}. "
         f"Received: activation={arguments.shown(dict(config))}."
@@ -261,24 +255,15 @@ def serialize(activation: Any) -> Any:
                 f"An activation that is a {activation.name[1:-1]} has no name to be stored by: give a function "
                 "defined with `def`, which the model is opened with, load_model(..., custom_objects={name: function})."
             )
-        return {
-            "module": None,
-            "class_name": "function",
-            "config": activation.name,
-            "registered_name": activation.name,
-        }
+        name = activation.name
+        return {"module": None, "class_name": "function", "config": name, "registered_name": name}
     if not activation.parameters:
         return activation.name
     for class_name, (name, defaults) in _LAYERS.items():
         if name == activation.name:
             values = activation.values
-            config = {key: values[key] for key in defaults}
-            return {
-                "module": "keras.layers",
-                "class_name": class_name,
-                "config": config,
-                "registered_name": None,
-            }
+            made = {"module": "keras.layers", "class_name": class_name, "registered_name": None}
+            return {**made, "config": {key: values[key] for key in defaults}}
     raise ValueError(f"An activation with parameters that Keras cannot store. Received: {activation}.")
 
 
@@ -302,21 +287,25 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
                     f"`axis` of glu must be one of even size. Received: an axis of size {shape[axis]}."
                 )
             shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
-    function = activation.function or TABLE[activation.name].numpy
-    assert function is not None
+    step = functools.partial(_own_step, activation) if activation.function else TABLE[activation.name].numpy
 
     def compute(array: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            made = np.asarray(function(array, **values))
-        if activation.function and made.dtype.kind not in "fiu":
-            raise TypeError(f"Activation '{activation.name}' must return real numbers, not {made.dtype}.")
-        if activation.function and made.shape != array.shape:
-            raise ValueError(
-                f"Activation '{activation.name}' must keep the shape {array.shape}. It returned {made.shape}."
-            )
-        return np.asarray(made, np.float32, order="C")
+            return np.asarray(step(array, **values), np.float32, order="C")  # type: ignore[misc]
 
     return graph.host([x], compute, shape)
+
+
+def _own_step(activation: Activation, array: np.ndarray) -> np.ndarray:
+    """What a function of the user's makes of an array, checked."""
+    made = np.asarray(activation.function(array))  # type: ignore[misc]
+    if made.dtype.kind not in "fiu":
+        raise TypeError(f"Activation '{activation.name}' must return real numbers, not {made.dtype}.")
+    if made.shape != array.shape:
+        raise ValueError(
+            f"Activation '{activation.name}' must keep the shape {array.shape}. It returned {made.shape}."
+        )
+    return made
 
 
 def _softmax(graph: Any, x: int, axis: int, rank: int, log: bool) -> int:
@@ -355,7 +344,7 @@ def run(activation: Activation, x: Any, out: Any = None) -> Any:
 def signature(name: str, *first: str) -> inspect.Signature:
     """The arguments of an activation: `first`, then its parameters with their defaults."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    given = [inspect.Parameter(key, kind, default=value) for key, value in TABLE[name].defaults]
+    given = [inspect.Parameter(key, kind, default=value) for key, value in TABLE[name].defaults.items()]
     return inspect.Signature([*(inspect.Parameter(word, kind) for word in first), *given])
 
 
@@ -375,7 +364,7 @@ def _function(name: str) -> Callable[..., np.ndarray]:
     function.__signature__ = words.replace(  # type: ignore[attr-defined]
         parameters=[*words.parameters.values(), last]
     )
-    shown = "".join(f", {key}={value!r}" for key, value in row.defaults)
+    shown = "".join(f", {key}={value!r}" for key, value in row.defaults.items())
     function.__doc__ = f"""y = {row.formula}
 
     `x` is an array of any shape; the result is float32 of the same shape{" but for `axis`" if name == "glu" else ""}.

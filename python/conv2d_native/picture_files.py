@@ -93,8 +93,7 @@ def img_to_array(img: Any, data_format: Any = None, dtype: Any = None) -> np.nda
     if made.ndim not in (2, 3):
         raise ValueError(f"`img` must have 2 or 3 axes. Received: img of shape {made.shape}.")
     made = made[..., np.newaxis] if made.ndim == 2 else made
-    first = data_format is not None and arguments.data_format(data_format) == "channels_first"
-    return np.moveaxis(made, -1, 0) if first else made
+    return np.moveaxis(made, -1, 0) if arguments.data_format(data_format) == "channels_first" else made
 
 
 def array_to_img(x: Any, data_format: Any = None, scale: bool = True, dtype: Any = None) -> Any:
@@ -108,16 +107,16 @@ def array_to_img(x: Any, data_format: Any = None, scale: bool = True, dtype: Any
     """
     library = _pillow()
     made = np.array(x, np.float32)
-    first = data_format is not None and arguments.data_format(data_format) == "channels_first"
-    made = np.moveaxis(made, 0, -1) if first and made.ndim == 3 else made
+    if arguments.data_format(data_format) == "channels_first" and made.ndim == 3:
+        made = np.moveaxis(made, 0, -1)
     if made.ndim != 3 or made.shape[2] not in (1, 3, 4):
         raise ValueError(f"`x` must be an image of 1, 3 or 4 channels. Received: x of shape {np.shape(x)}.")
     if arguments.flag("scale", scale):
         made -= made.min()
         made *= 255 / (made.max() or 1)
-    if made.shape[2] == 1 and made.max() > 255:
-        return library.fromarray(made[..., 0].astype(np.int32))
-    return library.fromarray(made.astype(np.uint8)[..., 0] if made.shape[2] == 1 else made.astype(np.uint8))
+    if made.shape[2] > 1:
+        return library.fromarray(made.astype(np.uint8))
+    return library.fromarray(made[..., 0].astype(np.int32 if made.max() > 255 else np.uint8))
 
 
 def save_img(

@@ -15,12 +15,10 @@ from .weighted import Weighted
 class GainAndOffset(Weighted):
     """A layer with weights gamma (where scale=True) and beta (where center=True)."""
 
-    def set_pair(self, epsilon: Any, center: Any, scale: Any, beta: Any, gamma: Any) -> None:
-        """Keep the arguments in attributes of Keras's names; beta, gamma: (initializer, regularizer, constraint)."""
+    def set_words(self, epsilon: Any, center: Any, scale: Any) -> None:
+        """Keep the arguments in attributes of Keras's names."""
         self.epsilon = arguments.positive_number("epsilon", epsilon)
         self.center, self.scale = arguments.flag("center", center), arguments.flag("scale", scale)
-        self.set_weight("beta", *beta)
-        self.set_weight("gamma", *gamma)
 
     def add_pair(self, shape: Any, center: bool | None = None) -> None:
         """Create gamma and beta, or None."""
@@ -97,9 +95,9 @@ class BatchNormalization(GainAndOffset):
             axis = axis[0]
         self.axis = arguments.integer("axis", axis, low=None)
         self.momentum = arguments.number("momentum", momentum)
-        beta = (beta_initializer, beta_regularizer, beta_constraint)
-        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
-        self.set_pair(epsilon, center, scale, beta, gamma)
+        self.set_words(epsilon, center, scale)
+        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.set_weight("moving_mean", moving_mean_initializer)
         self.set_weight("moving_variance", moving_variance_initializer)
         self.renorm, self.renorm_momentum = arguments.flag("renorm", renorm), renorm_momentum
@@ -149,9 +147,9 @@ class LayerNormalization(GainAndOffset):
         super().__init__(**kwargs)
         self.axis = _axes("axis", axis)
         self.rms_scaling = arguments.flag("rms_scaling", rms_scaling)
-        beta = (beta_initializer, beta_regularizer, beta_constraint)
-        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
-        self.set_pair(epsilon, center, scale, beta, gamma)
+        self.set_words(epsilon, center, scale)
+        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
@@ -199,9 +197,9 @@ class GroupNormalization(GainAndOffset):
         super().__init__(**kwargs)
         self.groups = -1 if groups == -1 else arguments.integer("groups", groups)
         self.axis = arguments.integer("axis", axis, low=None)
-        beta = (beta_initializer, beta_regularizer, beta_constraint)
-        gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
-        self.set_pair(epsilon, center, scale, beta, gamma)
+        self.set_words(epsilon, center, scale)
+        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
