@@ -43,6 +43,16 @@ def adapt_call(cls: Any) -> None:
     if own.__code__.co_varnames[1:2] == ("f",) or [*inspect.signature(own).parameters][1:2] == ["f"]:
         cls.call, cls._own_call = _open_to_recording(cls, own), None
         return
+    cls.call, cls._own_call = _computed_by_nodes(own), staticmethod(own)
+    if "compute_output_shape" not in vars(cls):
+        cls.compute_output_shape, cls.compute_output_spec = _found_by_recording(own)
+    if "named_sublayers" not in vars(cls) and not cls._names_steps:
+        cls.named_sublayers = attribute_layers
+        cls._stored_sublayers, cls._sublayers_in_config = WeightOwner._stored_sublayers, False
+
+
+def _computed_by_nodes(own: Callable[..., Any]) -> Callable[..., Any]:
+    """call(self, f, x, ...) that computes the nodes which `own`, call(self, x, ...), records."""
 
     @functools.wraps(own)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -58,22 +68,23 @@ def adapt_call(cls: Any) -> None:
                 label_steps(f, made, node.layer.name)
         return map_structure(lambda tensor: values[id(tensor)], recorded.made)
 
+    return call
+
+
+def _found_by_recording(own: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """compute_output_shape and compute_output_spec of a class with this call(self, x, ...)."""
+
     def compute_output_shape(self: Any, *input_shape: Any) -> Any:
+        """The shape of what call returns."""
         places = [map_shapes(KerasTensor, shape) for shape in input_shape]
         return shape_of(record_call(self, own, places, {}).made)
 
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic tensors that a call with these makes; nothing is recorded."""
         made = record_call(self, own, args, kwargs).made
         return map_structure(lambda tensor: KerasTensor(tensor.shape, name=self.name), made)
 
-    compute_output_shape.__doc__ = "The shape of what call returns."
-    compute_output_spec.__doc__ = "The symbolic tensors that a call with these makes; nothing is recorded."
-    cls.call, cls._own_call = call, staticmethod(own)
-    if "compute_output_shape" not in vars(cls):
-        cls.compute_output_shape, cls.compute_output_spec = compute_output_shape, compute_output_spec
-    if "named_sublayers" not in vars(cls) and not cls._names_steps:
-        cls.named_sublayers = attribute_layers
-        cls._stored_sublayers, cls._sublayers_in_config = WeightOwner._stored_sublayers, False
+    return compute_output_shape, compute_output_spec
 
 
 @dataclass(frozen=True)

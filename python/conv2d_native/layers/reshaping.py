@@ -115,10 +115,16 @@ class RepeatVector(Layer):
 
 
 class Border(SpatialLayer):
-    """A layer that adds (`sign` 1) or cuts (-1) cells at the border: `amounts` (before, after) per spatial axis."""
+    """A layer that adds (`sign` 1) or cuts (-1) cells at the border: as many as its attribute `word` says."""
 
     sign = 1
-    amounts: Any
+    word = "padding"
+
+    @property
+    def amounts(self) -> tuple[tuple[int, int], ...]:
+        """(before, after) per spatial axis."""
+        given = getattr(self, self.word)
+        return given if self.spatial == 2 else (given,)
 
     def call(self, f: Any, x: Any) -> Any:
         """One operation."""
@@ -153,11 +159,6 @@ class ZeroPadding2D(Border):
         self.padding = arguments.pairs("padding", padding)
         self.data_format = arguments.data_format(data_format)
 
-    @property
-    def amounts(self) -> tuple[tuple[int, int], ...]:
-        """What is added."""
-        return self.padding
-
 
 @register_layer
 class ZeroPadding1D(Border):
@@ -174,11 +175,6 @@ class ZeroPadding1D(Border):
         self.padding = arguments.integers("padding", padding, 2, 0)
         self.data_format = arguments.data_format(data_format)
 
-    @property
-    def amounts(self) -> tuple[tuple[int, int], ...]:
-        """What is added."""
-        return ((self.padding[0], self.padding[1]),)
-
 
 @register_layer
 class Cropping2D(Border):
@@ -191,6 +187,7 @@ class Cropping2D(Border):
     """
 
     sign = -1
+    word = "cropping"
 
     def __init__(
         self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
@@ -198,11 +195,6 @@ class Cropping2D(Border):
         super().__init__(**kwargs)
         self.cropping = arguments.pairs("cropping", cropping)
         self.data_format = arguments.data_format(data_format)
-
-    @property
-    def amounts(self) -> tuple[tuple[int, int], ...]:
-        """What is cut."""
-        return self.cropping
 
 
 @register_layer
@@ -215,15 +207,11 @@ class Cropping1D(Border):
 
     spatial = 1
     sign = -1
+    word = "cropping"
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cropping = arguments.integers("cropping", cropping, 2, 0)
-
-    @property
-    def amounts(self) -> tuple[tuple[int, int], ...]:
-        """What is cut."""
-        return ((self.cropping[0], self.cropping[1]),)
 
 
 @register_layer
