@@ -180,23 +180,24 @@ def _operation(name: str) -> Callable[..., Any]:
     """The function for a row of the table: arguments by Keras's names, which the row's `lower` has after `f`."""
     class_name = CLASS_NAMES[name]
     row = OPERATIONS[class_name]
-    words = inspect.signature(row.lower)
+    words = inspect.Signature(list(inspect.signature(row.lower).parameters.values())[1:])
     by_numpy = _ON_ARRAYS.get(name) or (getattr(np, name, None) if row.module == "numpy" else None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         try:
-            bound = words.bind(functional, *args, **kwargs)
+            bound = words.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"ops.{name}() {error}") from None
         if is_symbolic(*args, **kwargs):
-            return _node(class_name, list(words.parameters.values())[1:], bound.arguments)
+            return _node(class_name, words, bound.arguments)
         if by_numpy is not None:
             return _as_keras(_computed(by_numpy, words, bound.arguments), args, kwargs)
         for word, value in bound.arguments.items():
             if word in ("x", "inputs", "images"):
                 bound.arguments[word] = arguments.array(word, value)
-        arrays = [map_structure(_as_array, value) for value in bound.args[1:]]
-        return row.lower(functional, *arrays, **bound.kwargs)
+        return row.lower(
+            functional, *(map_structure(_as_array, value) for value in bound.args), **bound.kwargs
+        )
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Keras's ops.{name}: a node of a model for symbolic tensors, a result for arrays."
@@ -204,14 +205,17 @@ def _operation(name: str) -> Callable[..., Any]:
 
 
 def _computed(by_numpy: Callable[..., Any], words: inspect.Signature, given: dict[str, Any]) -> Any:
-    """NumPy's function of arrays: what has no default is called otherwise there, and goes by position."""
-    settings = {**given, **given.get("unused", {})}
-    needed = [p.name for p in words.parameters.values() if p.default is p.empty and p.name in given]
-    operands = [settings.pop(name) for name in needed if name != "unused"]
-    settings.pop("unused", None)
+    """NumPy's function of arrays. What has no default goes by position: it is called otherwise there."""
+    unused = given.pop("unused", {})  # words that lower() does not look at, and NumPy does
+    settings = {**given, **unused}
+    operands = [
+        settings.pop(word)
+        for word in list(given)
+        if words.parameters[word].default is inspect.Parameter.empty
+    ]
     if isinstance(settings.get("axis"), list):
         settings["axis"] = tuple(settings["axis"])
-    return by_numpy(*operands[1:], **{k: v for k, v in settings.items() if v is not None or k == "axis"})
+    return by_numpy(*operands, **{k: v for k, v in settings.items() if v is not None or k == "axis"})
 
 
 def _as_keras(made: Any, *given: Any) -> Any:
@@ -230,12 +234,12 @@ def _as_array(value: Any) -> Any:
     return np.asarray(value, np.float32) if isinstance(value, np.ndarray) else value
 
 
-def _node(class_name: str, parameters: list[inspect.Parameter], given: dict[str, Any]) -> Any:
+def _node(class_name: str, words: inspect.Signature, given: dict[str, Any]) -> Any:
     """Record the operation: operands, given or not, are arguments of the call, everything else its settings."""
     operands: list[Any] = []
     named: dict[str, Any] = {}
     settings: dict[str, Any] = {}
-    for parameter in parameters:
+    for parameter in words.parameters.values():
         in_call = is_operand(class_name, parameter.name)
         value = given.get(parameter.name, parameter.default if in_call else parameter.empty)
         if value is parameter.empty:
