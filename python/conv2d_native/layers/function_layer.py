@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from ..arguments import shown
 from ..structure import flatten, map_structure, pack
 from .base import Layer, unique_name
-from .symbolic import map_shapes
+from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes
 
 
 class FunctionLayer(Layer):
@@ -39,7 +39,7 @@ class FunctionLayer(Layer):
 
     def call(self, f: Any, x: Any, **unused: Any) -> Any:
         """Run the function as a host step: once, whatever it returns."""
-        trial = self._trial(map_structure(lambda tensor: _zeros(tensor.shape), x))
+        trial = self._trial(map_structure(lambda tensor: _zeros(tensor.shape[1:]), x))
         shapes = [made.shape[1:] for made in flatten(trial)]
 
         def results(*arrays: np.ndarray) -> list[np.ndarray]:
@@ -79,22 +79,21 @@ class FunctionLayer(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the result, or the structure of shapes, with None where a size follows an unknown one."""
         made, other = (
-            self._trial(map_shapes(lambda shape, n=unknown: _zeros(shape, n), input_shape))
-            for unknown in (96, 160)
+            self._trial(
+                map_shapes(lambda shape, probe=probe: _zeros(probed_sizes(shape, probe)), input_shape)
+            )
+            for probe in PROBES
         )
-        shapes = [
-            (None, *(m if m == n else None for m, n in zip(a.shape[1:], b.shape[1:], strict=True)))
-            for a, b in zip(flatten(made), flatten(other), strict=True)
-        ]
-        return pack(made, shapes)
+        return pack(made, follows_probes(*([a.shape for a in flatten(each)] for each in (made, other))))
 
     def get_config(self) -> dict[str, Any]:
         """Return the name; the function is not part of a configuration."""
         return {"name": self.name}
 
 
-def _zeros(shape: Any, unknown: int = 1) -> np.ndarray:
-    return np.zeros((2, *(unknown if n is None else n for n in shape[1:])), np.float32)
+def _zeros(sizes: Sequence[int]) -> np.ndarray:
+    """Two images."""
+    return np.zeros((2, *sizes), np.float32)
 
 
 def _takes_apart(function: Callable[..., Any], count: int) -> bool:

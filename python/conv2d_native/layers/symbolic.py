@@ -208,6 +208,22 @@ def is_symbolic(*args: Any, **kwargs: Any) -> bool:
     return any(isinstance(leaf, KerasTensor) for leaf in flatten((args, kwargs)))
 
 
+PROBES = ((96, 80), (160, 144))  # sizes that are tried for those not known: of axes with even and odd numbers
+
+
+def probed_sizes(shape: Any, probe: tuple[int, int]) -> list[int]:
+    """The sizes of `shape` without the batch, those of `probe` where one is not known."""
+    return [probe[axis % 2] if n is None else n for axis, n in enumerate(shape) if axis]
+
+
+def follows_probes(shapes: list[Any], others: list[Any]) -> list[Shape]:
+    """Shapes of results for the first and the second of PROBES as one: sizes that differ are not known."""
+    return [
+        (None, *(n if n == m else None for n, m in zip(shape[1:], other[1:], strict=True)))
+        for shape, other in zip(shapes, others, strict=True)
+    ]
+
+
 def is_shape(value: Any) -> bool:
     """Whether `value` is one shape rather than a list or dict of shapes."""
     return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, int) for n in value)

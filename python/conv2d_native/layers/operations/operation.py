@@ -16,12 +16,20 @@ from ...graph import GraphBuilder
 from ...named_objects import to_snake_case
 from ...structure import flatten, map_structure, pack
 from ..configuration import unique_name
-from ..symbolic import KerasTensor, Node, Shape, inbound_nodes, is_symbolic, symbolic_leaves
+from ..symbolic import (
+    PROBES,
+    KerasTensor,
+    Node,
+    Shape,
+    follows_probes,
+    inbound_nodes,
+    is_symbolic,
+    probed_sizes,
+    symbolic_leaves,
+)
 from ..variable import Variable
 from .table import OPERATIONS, is_operand
 from .tensorflow import keras_operation, keras_words
-
-_PROBES = ((96, 80), (160, 144))  # what unknown sizes are taken for, in turn
 
 
 class Operation:
@@ -104,17 +112,14 @@ class Operation:
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that a call with these makes; sizes that change with unknown ones are unknown too."""
-        made, shapes = self._traced(args, kwargs, _PROBES[0])
+        made, shapes = self._traced(args, kwargs, PROBES[0])
         if any(n is None for tensor in symbolic_leaves((args, kwargs)) for n in tensor.shape[1:]):
-            _, others = self._traced(args, kwargs, _PROBES[1])
+            _, others = self._traced(args, kwargs, PROBES[1])
             if len(others) != len(shapes):
                 raise UnsupportedLayerError(
                     f"Operation '{self.name}' makes as many tensors as an axis has entries, whose number is not known."
                 )
-            shapes = [
-                tuple(m if m == n else None for m, n in zip(shape, other, strict=True))
-                for shape, other in zip(shapes, others, strict=True)
-            ]
+            shapes = follows_probes(shapes, others)
         return pack(made, [KerasTensor(shape, name=self.name) for shape in shapes])
 
     def _traced(
@@ -126,8 +131,7 @@ class Operation:
         def stand_in(value: Any) -> Any:
             if not isinstance(value, KerasTensor):
                 return value
-            known = [probe[axis % 2] if n is None else n for axis, n in enumerate(value.shape)]
-            return builder.input((1, *known[1:]))
+            return builder.input((1, *probed_sizes(value.shape, probe)))
 
         made = self.call(builder, *map_structure(stand_in, args), **map_structure(stand_in, kwargs))
         return made, [(None, *tensor.shape[1:]) for tensor in flatten(made)]
