@@ -26,16 +26,19 @@ def draw_for(name: str, case: int) -> Draw:
 
 def answer(layer, words: dict, x) -> np.ndarray:
     """Keras's answer. That for channels-first images is asked for with the channels last: TensorFlow's own convolution
-    of the former (with oneDNN) is wrong for some even kernels with padding "same".
+    of the former (with oneDNN) is wrong for some even kernels with padding "same". The activation comes after: it may
+    run along the last axis.
     """
     if words.get("data_format") != "channels_first":
         return np.asarray(layer(x, training=False))
-    last = type(layer)(**(words | {"data_format": "channels_last"}))
+    without = {"activation": None} if "activation" in words else {}
+    last = type(layer)(**(words | without | {"data_format": "channels_last"}))
     x = np.moveaxis(x, 1, -1)
     last.build((None, *x.shape[1:]))
     last.set_weights(layer.get_weights())
     y = np.asarray(last(x, training=False))
-    return np.moveaxis(y, -1, 1) if y.ndim > 2 else y
+    y = np.moveaxis(y, -1, 1) if y.ndim > 2 else y
+    return np.asarray(keras.activations.get(words.get("activation"))(y))
 
 
 def check(draw: Draw, name: str, words: dict, shapes: list) -> None:
