@@ -230,8 +230,7 @@ def revive(value: Any, tensors: Any, depth: int = 0) -> Any:
 
 def history(config: Mapping[str, Any]) -> tuple[str, int, int]:
     """(layer name, node index, tensor index) of a tensor in a configuration."""
-    found = config.get("keras_history")
-    return reference(found)
+    return reference(config.get("keras_history"))
 
 
 def reference(found: Any) -> tuple[str, int, int]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from .. import arguments
 from ..layers.deserialization import class_name_of
-from ..layers.symbolic import inbound_nodes
 from .summary import count_parameters
+from .topology import calls_by_layer
 
 
 def to_dot(model: Any, shapes: bool = True) -> str:
     """The model's graph in DOT: a box per layer with class, output shape and parameters; an arrow per tensor."""
-    own = {id(node) for node in model._nodes}
+    calls = calls_by_layer(model._nodes)
     operations = model.operations or list(dict.fromkeys(node.layer for node in model._nodes))
     names = {id(layer): f"n{i}" for i, layer in enumerate(operations)}
     lines = [
@@ -25,17 +25,16 @@ def to_dot(model: Any, shapes: bool = True) -> str:
         '  edge [color="#666666", arrowsize=0.7];',
     ]
     for layer in operations:
-        nodes = [node for node in inbound_nodes(layer) if id(node) in own]
-        parts = [f"{layer.name}", class_name_of(layer)]
-        if shapes and nodes:
-            parts.append(" ".join(str(tuple(tensor.shape)) for tensor in nodes[0].outputs))
-        count = count_parameters(layer.weights)
-        if count:
+        parts = [layer.name, class_name_of(layer)]
+        if shapes and calls[id(layer)]:
+            parts.append(" ".join(str(tensor.shape) for tensor in calls[id(layer)][0].outputs))
+        if count := count_parameters(layer.weights):
             parts.append(f"{count:,} parameters")
         lines.append(f"  {names[id(layer)]} [label={_quoted(chr(10).join(parts))}];")
     for node in model._nodes:
-        for tensor in (tensor for tensor in node.inputs if tensor.node is not None):
-            lines.append(f"  {names[id(tensor.node.layer)]} -> {names[id(node.layer)]};")
+        for tensor in node.inputs:
+            if tensor.node is not None:
+                lines.append(f"  {names[id(tensor.node.layer)]} -> {names[id(node.layer)]};")
     return "\n".join([*lines, "}"]) + "\n"
 
 

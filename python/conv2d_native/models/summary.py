@@ -7,12 +7,14 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .. import arguments
 from ..layers.deserialization import class_name_of
 from ..layers.symbolic import inbound_nodes
+from .topology import Calls, calls_by_layer
 
 _BOX = {"top": "┏━┳┓", "under": "┡━╇┩", "between": "├─┼┤", "bottom": "└─┴┘", "head": "┃┃┃", "row": "│││"}
 _PLAIN = {"top": "+-++", "under": "+=++", "between": "+-++", "bottom": "+-++", "head": "|||", "row": "|||"}
@@ -29,26 +31,42 @@ def summarize(
 ) -> None:
     """Print the table of `model`, or hand it to `print_fn` as one text."""
     expand_nested = arguments.flag("expand_nested", expand_nested)
-    show_trainable = arguments.flag("show_trainable", show_trainable)
-    linear = _is_linear(model)
-    header = ["Layer (type)", "Output Shape", "Param #"] + ([] if linear else ["Connected to"])
-    if show_trainable:
-        header = [*header, "Trainable"]
-    columns = max(40, min(120, shutil.get_terminal_size().columns - 1))
-    length = columns if line_length is None else arguments.integer("line_length", line_length, 0)
+    calls = calls_by_layer(model._nodes)
+    columns: dict[str, Callable[[_Entry], str]]
+    columns = {"Layer (type)": _title, "Output Shape": _output_shape, "Param #": _parameters}
+    if not _is_linear(model, calls):
+        columns["Connected to"] = _connections
+    if arguments.flag("show_trainable", show_trainable):
+        columns["Trainable"] = _trainable
+    terminal = max(40, min(120, shutil.get_terminal_size().columns - 1))
+    length = terminal if line_length is None else arguments.integer("line_length", line_length, 0)
     if length < 40:
         raise ValueError(f"`line_length` must be at least 40. Received: line_length={length}.")
-    rows = [
-        row
-        for layer in _between(_shown(model), layer_range)
-        for row in _rows(layer, model, linear, expand_nested, show_trainable, 0)
-    ]
-    widths = _widths([header, *rows], length - 3 * len(header) - 1)
+    layers = model.operations if model._graph_class == "Functional" else model.layers
+    entries = _entries(_between(list(layers), layer_range), calls, expand_nested)
+    rows = [[cell(entry) for cell in columns.values()] for entry in entries]
+    widths = _widths([[*columns], *rows], length - 3 * len(columns) - 1)
     box = _BOX if print_fn is not None or _can_print("┏└") else _PLAIN
-    lines = [f'Model: "{model.name}"', *_table(header, rows, widths, box), *_totals(model)]
+    lines = [f'Model: "{model.name}"', *_table([*columns], rows, widths, box), *_totals(model)]
     if memory:
         lines.append(f" {memory}")
     (print_fn or print)("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A layer to list, `level` models deep; `calls` are those of the model around it."""
+
+    layer: Any
+    level: int
+    calls: Calls
+
+
+def _entries(layers: Sequence[Any], calls: Calls, nested: bool, level: int = 0) -> Iterator[_Entry]:
+    for layer in layers:
+        yield _Entry(layer, level, calls)
+        if nested and hasattr(layer, "_nodes"):
+            yield from _entries(layer.layers, calls_by_layer(layer._nodes), nested, level + 1)
 
 
 def _between(layers: list[Any], ends: Any) -> list[Any]:
@@ -84,61 +102,47 @@ def _can_print(text: str) -> bool:
     return True
 
 
-def _shown(model: Any) -> list[Any]:
-    return list(model.operations if model._graph_class == "Functional" else model.layers)
-
-
-def _is_linear(model: Any) -> bool:
+def _is_linear(model: Any, calls: Calls) -> bool:
+    """Whether each layer takes what the one before it makes, so that connections need no words."""
     if model._graph_class != "Functional":
         return True
-    own = {id(node) for node in model._nodes}
-    calls = [[node for node in inbound_nodes(layer) if id(node) in own] for layer in model.operations]
     taken = [tensor for node in model._nodes for tensor in node.inputs]
     return (
-        all(len(nodes) == 1 and len(nodes[0].inputs) <= 1 for nodes in calls)
-        and len({id(tensor) for tensor in taken}) == len(taken)
+        all(len(nodes) == 1 and len(nodes[0].inputs) <= 1 for nodes in calls.values())
+        and len(set(map(id, taken))) == len(taken)
         and len(model.inputs) == 1
     )
 
 
-def _rows(layer: Any, model: Any, linear: bool, expand: bool, trainable: bool, level: int) -> list[list[str]]:
-    prefix = "   " * level + "└ " if level else ""
-    row = [f"{prefix}{layer.name} ({class_name_of(layer)})", _shape_text(layer, model), _parameters(layer)]
-    if not linear:
-        row.append(_connections(layer, model) if level == 0 else "-")
-    if trainable:
-        row.append("-" if not layer.weights else "Y" if layer.trainable else "N")
-    rows = [row]
-    if expand and hasattr(layer, "_nodes"):
-        for inner in layer.layers:
-            rows += _rows(inner, layer, linear, expand, trainable, level + 1)
-    return rows
+def _title(entry: _Entry) -> str:
+    prefix = "   " * entry.level + "└ " if entry.level else ""
+    return f"{prefix}{entry.layer.name} ({class_name_of(entry.layer)})"
 
 
-def _shape_text(layer: Any, model: Any) -> str:
-    own = {id(node) for node in model._nodes}
-    nodes = [node for node in inbound_nodes(layer) if id(node) in own]
-    nodes = nodes or [node for node in model._nodes if node.layer is layer] or inbound_nodes(layer)
+def _output_shape(entry: _Entry) -> str:
+    nodes = entry.calls[id(entry.layer)] or inbound_nodes(entry.layer)
     if not nodes:
         return "?"
-    shapes = [str(tuple(tensor.shape)) for tensor in nodes[0].outputs]
+    shapes = [str(tensor.shape) for tensor in nodes[0].outputs]
     return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
 
 
-def _parameters(layer: Any) -> str:
-    return f"{count_parameters(layer.weights):,}" if layer.built else "0 (unbuilt)"
+def _parameters(entry: _Entry) -> str:
+    return f"{count_parameters(entry.layer.weights):,}" if entry.layer.built else "0 (unbuilt)"
 
 
-def _connections(layer: Any, model: Any) -> str:
-    own = {id(node) for node in model._nodes}
+def _connections(entry: _Entry) -> str:
     found = []
-    for node in inbound_nodes(layer):
-        if id(node) in own:
-            for tensor in node.inputs:
-                source: Any = tensor.node
-                number = [n for n in inbound_nodes(source.layer) if id(n) in own].index(source)
-                found.append(f"{source.layer.name}[{number}][{tensor.index}]")
+    for node in entry.calls[id(entry.layer)] if entry.level == 0 else ():
+        for tensor in node.inputs:
+            source: Any = tensor.node
+            number = entry.calls[id(source.layer)].index(source)
+            found.append(f"{source.layer.name}[{number}][{tensor.index}]")
     return ", ".join(found) or "-"
+
+
+def _trainable(entry: _Entry) -> str:
+    return "-" if not entry.layer.weights else "Y" if entry.layer.trainable else "N"
 
 
 def _table(
@@ -173,13 +177,13 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 def _totals(model: Any) -> list[str]:
-    parts = (
-        ("Total", model.weights),
-        ("Trainable", model.trainable_weights),
-        ("Non-trainable", model.non_trainable_weights),
-    )
-    counts = [(word, count_parameters(variables)) for word, variables in parts]
-    return [f" {word} params: {count:,} ({readable_bytes(4 * count)})" for word, count in counts]
+    parts = {
+        "Total": model.weights,
+        "Trainable": model.trainable_weights,
+        "Non-trainable": model.non_trainable_weights,
+    }
+    counts = {word: count_parameters(variables) for word, variables in parts.items()}
+    return [f" {word} params: {count:,} ({readable_bytes(4 * count)})" for word, count in counts.items()]
 
 
 def count_parameters(variables: Sequence[Any]) -> int:

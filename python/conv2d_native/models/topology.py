@@ -7,13 +7,15 @@ map_graph. The walk keeps its own stack: deep networks do not exhaust Python's.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ..layers.symbolic import KerasTensor, Node
+from ..layers.symbolic import KerasTensor, Node, inbound_nodes
 from ..structure import flatten, map_structure
 
 MOST_CALLS = 50_000
+Calls = defaultdict[int, list[Node]]  # by the id of the layer
 
 
 def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], list[Any]]:
@@ -42,6 +44,18 @@ def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> 
     order = sorted(layers, key=lambda key: (-layer_depths[key], positions[key]))
     _check_names([layers[key].name for key in order])
     return nodes, [layers[key] for key in order]
+
+
+def calls_by_layer(nodes: Sequence[Node]) -> Calls:
+    """The calls of each layer, in the order of their recording."""
+    calls: Calls = defaultdict(list)
+    for node in nodes:
+        calls[id(node.layer)].append(node)
+    for own in calls.values():
+        if len(own) > 1:
+            recorded = {id(node): number for number, node in enumerate(inbound_nodes(own[0].layer))}
+            own.sort(key=lambda node: recorded.get(id(node), 0))
+    return calls
 
 
 def infer_shapes(nodes: Sequence[Node], values: dict[int, KerasTensor]) -> None:

@@ -5,8 +5,9 @@ Calls are made in the order in which their inputs become known, each once, whate
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ..arguments import shown
@@ -14,6 +15,7 @@ from ..errors import ModelFormatError
 from ..layers.deserialization import class_name_of, deserialize, history, reference, revive, serialize
 from ..layers.symbolic import KerasTensor, inbound_nodes
 from ..structure import map_structure
+from .topology import calls_by_layer
 
 Call = tuple[str, int]  # name of a layer, number of the call
 _MOST_PARTS = 16_384  # tensors that the calls of a file may make beyond one each
@@ -21,17 +23,14 @@ _MOST_PARTS = 16_384  # tensors that the calls of a file may make beyond one eac
 
 def graph_config(model: Any) -> dict[str, Any]:
     """{"name", "trainable", "layers", "input_layers", "output_layers"} as Keras 3 writes them."""
-    own = {id(node) for node in model._graph_nodes}
-    numbers: dict[int, int] = {}
-    for layer in model.operations:
-        kept = [node for node in inbound_nodes(layer) if id(node) in own]
-        numbers.update((id(node), i) for i, node in enumerate(kept))
+    calls = calls_by_layer(model._graph_nodes)
+    numbers = {id(node): number for nodes in calls.values() for number, node in enumerate(nodes)}
 
     def tensor_config(value: Any) -> Any:
         if isinstance(value, KerasTensor):
             assert value.node is not None
-            place = [value.node.layer.name, numbers[id(value.node)], value.index]
-            config = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": place}
+            history = [value.node.layer.name, numbers[id(value.node)], value.index]
+            config = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": history}
             return {"class_name": "__keras_tensor__", "config": config}
         return _plain(value)
 
@@ -42,10 +41,10 @@ def graph_config(model: Any) -> dict[str, Any]:
 
     entries = []
     for layer in model.operations:
-        calls = [node for node in inbound_nodes(layer) if id(node) in own and node.inputs]
         nodes = [
-            {"args": list(_mapped(tensor_config, node.args)), "kwargs": _mapped(tensor_config, node.kwargs)}
-            for node in calls
+            {"args": _mapped(tensor_config, node.args), "kwargs": _mapped(tensor_config, node.kwargs)}
+            for node in calls[id(layer)]
+            if node.inputs
         ]
         entries.append({**serialize(layer), "name": layer.name, "inbound_nodes": nodes})
     return {
@@ -63,11 +62,12 @@ def _is_functional(layer: Any) -> bool:
 
 
 def _mapped(function: Any, value: Any) -> Any:
+    """`function` of every leaf, in lists and dicts: JSON has no tuples."""
     if isinstance(value, dict):
         return {key: _mapped(function, item) for key, item in value.items()}
-    return (
-        [_mapped(function, item) for item in value] if isinstance(value, (list, tuple)) else function(value)
-    )
+    if isinstance(value, (list, tuple)):
+        return [_mapped(function, item) for item in value]
+    return function(value)
 
 
 def _plain(value: Any) -> Any:
@@ -105,18 +105,11 @@ def connect(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None)
         nodes = entry.get("inbound_nodes") or []
         if not isinstance(nodes, list):
             raise ModelFormatError(f"Layer {shown(name)}: 'inbound_nodes' is no list. Found: {shown(nodes)}.")
-        for number, node in enumerate(nodes):
-            calls[name, number] = node
-    shifted = _shifted(layers, calls)
-    made = _repeat(layers, calls, shifted)
-
-    def tensor(found: Any) -> KerasTensor:
-        name, number, index = reference(found)
-        if _is_functional(layers.get(name)) or name in shifted:
-            number = max(number - 1, 0)
-        return _output(made, name, number, index)
-
-    return _placed(tensor, config.get("input_layers")), _placed(tensor, config.get("output_layers"))
+        calls.update(((name, number), node) for number, node in enumerate(nodes))
+    repeated = _Calls(layers, calls)
+    repeated.make()
+    inputs, outputs = config.get("input_layers"), config.get("output_layers")
+    return _placed(repeated.end, inputs), _placed(repeated.end, outputs)
 
 
 def _placed(function: Any, places: Any) -> Any:
@@ -127,6 +120,88 @@ def _placed(function: Any, places: Any) -> Any:
         made = [_placed(function, place) for place in places]
         return made[0] if len(made) == 1 else made
     return function(places)
+
+
+class _Calls:
+    """The calls of a configuration, and the tensors that came out of those that were made."""
+
+    def __init__(self, layers: Mapping[str, Any], nodes: Mapping[Call, Any]) -> None:
+        self.layers, self.nodes = layers, nodes
+        self.results: dict[Call, list[KerasTensor]] = {}
+        self._counted_from_1 = self._find_counted_from_1()
+
+    def make(self) -> None:
+        """Make every call once, after those whose results it takes."""
+        for name, layer in self.layers.items():
+            if (name, 0) not in self.nodes and inbound_nodes(layer):
+                self.results[name, 0] = inbound_nodes(layer)[0].outputs
+        parts = 0
+        for call in self._ordered():
+            self.results[call] = self._call(self.layers[call[0]], self.nodes[call])
+            parts += len(self.results[call]) - 1
+            if parts > _MOST_PARTS:
+                raise ModelFormatError(
+                    f"Layer {shown(call[0])}: calls with several results make more than {_MOST_PARTS} tensors."
+                )
+
+    def tensor(self, name: str, number: int, index: int) -> KerasTensor:
+        """The tensor that a reference in a call means."""
+        outputs = self.results.get(self._numbered(name, number))
+        if outputs is None or index >= len(outputs):
+            raise ModelFormatError(f"There is no tensor {index} of call {number} of layer {name[:100]!r}.")
+        return outputs[index]
+
+    def end(self, place: Any) -> KerasTensor:
+        """The tensor that an input or output of the model means."""
+        name, number, index = reference(place)
+        counted_from_1 = _is_functional(self.layers.get(name)) and name not in self._counted_from_1
+        return self.tensor(name, max(number - counted_from_1, 0), index)
+
+    def _find_counted_from_1(self) -> set[str]:
+        """Nested models whose calls Keras 2 numbered from 1."""
+        counts = Counter(name for name, _ in self.nodes)
+        return {
+            name
+            for node in self.nodes.values()
+            for name, number in _references(node)
+            if getattr(self.layers.get(name), "_graph_class", None) and number >= counts[name] > 0
+        }
+
+    def _numbered(self, name: str, number: int) -> Call:
+        return name, max(number - (name in self._counted_from_1), 0)
+
+    def _ordered(self) -> list[Call]:
+        """The calls in the order in which their inputs become known."""
+        order: TopologicalSorter[Call] = TopologicalSorter(dict.fromkeys(self.nodes, ()))
+        for call, node in self.nodes.items():
+            needed = {self._numbered(*other) for other in _references(node)}.difference(self.results)
+            for name, _ in needed.difference(self.nodes):
+                raise ModelFormatError(
+                    f"Layer {shown(call[0])} takes a tensor of {name!r}, which is not there."
+                )
+            order.add(call, *needed)
+        try:
+            return list(order.static_order())
+        except CycleError as error:
+            names = ", ".join(sorted({name for name, _ in error.args[1]}))
+            raise ModelFormatError(f"These layers wait for each other: {names[:300]}.") from None
+
+    def _call(self, layer: Any, node: Any) -> list[KerasTensor]:
+        if not isinstance(node, Mapping):
+            raise ModelFormatError(
+                f"Layer '{layer.name[:100]}': a call is a dict of 'args' and 'kwargs': {shown(node)}."
+            )
+        try:
+            args = revive(node.get("args") or [], self.tensor)
+            kwargs = revive(node.get("kwargs") or {}, self.tensor)
+            before = len(inbound_nodes(layer))
+            layer(*args, **kwargs)
+            return inbound_nodes(layer)[before].outputs
+        except ModelFormatError:
+            raise
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
+            name, kind = layer.name[:100], class_name_of(layer)[:100]
+            raise ModelFormatError(f"Layer '{name}' ({kind}): {error}") from error
 
 
 def _references(value: Any) -> set[Call]:
@@ -143,84 +218,3 @@ def _references(value: Any) -> set[Call]:
         elif isinstance(item, (list, tuple)):
             pending.extend(item)
     return found
-
-
-def _shifted(layers: Mapping[str, Any], calls: Mapping[Call, Any]) -> set[str]:
-    """Nested models whose calls Keras 2 numbered from 1."""
-    counts: dict[str, int] = defaultdict(int)
-    for name, _ in calls:
-        counts[name] += 1
-    return {
-        name
-        for node in calls.values()
-        for name, number in _references(node)
-        if name in layers and getattr(layers[name], "_graph_class", None) and number >= counts[name] > 0
-    }
-
-
-def _repeat(layers: Mapping[str, Any], calls: Mapping[Call, Any], shifted: set[str]) -> dict[Call, list[Any]]:
-    """Call the layers as the configuration says; the results by call."""
-    made: dict[Call, list[Any]] = {}
-    for name, layer in layers.items():
-        if (name, 0) not in calls and inbound_nodes(layer):
-            made[name, 0] = inbound_nodes(layer)[0].outputs
-    needs = {call: {(n, max(i - (n in shifted), 0)) for n, i in _references(calls[call])} for call in calls}
-    waiting: dict[Call, list[Call]] = defaultdict(list)
-    missing: dict[Call, int] = {}
-    for call, wanted in needs.items():
-        for other in wanted:
-            if other not in calls and other not in made:
-                raise ModelFormatError(
-                    f"Layer {shown(call[0])} takes a tensor of {other[0]!r}, which is not there."
-                )
-        missing[call] = len(wanted - set(made))
-        for other in wanted - set(made):
-            waiting[other].append(call)
-    ready = deque(call for call in calls if not missing[call])
-    parts = 0
-    while ready:
-        call = ready.popleft()
-        made[call] = _call(layers[call[0]], calls[call], made, shifted)
-        parts += len(made[call]) - 1
-        if parts > _MOST_PARTS:
-            raise ModelFormatError(
-                f"Layer {shown(call[0])}: calls with several results make more than {_MOST_PARTS} tensors."
-            )
-        for other in waiting[call]:
-            missing[other] -= 1
-            if not missing[other]:
-                ready.append(other)
-    if len([call for call in calls if call in made]) < len(calls):
-        stuck = sorted({name for name, number in calls if (name, number) not in made})
-        raise ModelFormatError(f"These layers wait for each other: {', '.join(stuck)[:300]}.")
-    return made
-
-
-def _output(made: Mapping[Call, list[Any]], name: str, number: int, index: int) -> KerasTensor:
-    outputs = made.get((name, number))
-    if outputs is None or index >= len(outputs):
-        raise ModelFormatError(f"There is no tensor {index} of call {number} of layer {name[:100]!r}.")
-    tensor: KerasTensor = outputs[index]
-    return tensor
-
-
-def _call(layer: Any, node: Any, made: Mapping[Call, list[Any]], shifted: set[str]) -> list[Any]:
-    if not isinstance(node, Mapping):
-        raise ModelFormatError(
-            f"Layer '{layer.name[:100]}': a call is a dict of 'args' and 'kwargs': {shown(node)}."
-        )
-
-    def tensors(name: str, number: int, index: int) -> KerasTensor:
-        return _output(made, name, max(number - (name in shifted), 0), index)
-
-    try:
-        args = revive(node.get("args") or [], tensors)
-        kwargs = revive(node.get("kwargs") or {}, tensors)
-        before = len(inbound_nodes(layer))
-        layer(*args, **kwargs)
-        return inbound_nodes(layer)[before].outputs
-    except ModelFormatError:
-        raise
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
-        name, kind = layer.name[:100], class_name_of(layer)[:100]
-        raise ModelFormatError(f"Layer '{name}' ({kind}): {error}") from error
