@@ -328,5 +328,5 @@ def test_ctrl_c_ends_a_command_without_a_traceback(classifier, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cn.models, "load_model", interrupted)
+    monkeypatch.setattr("conv2d_native.cli.load_model", interrupted)
     assert main(["bench", classifier[1]]) == 130

@@ -18,6 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from . import demo
+from .applications import MODES, preprocess
+from .machine import get_num_threads, set_num_threads, version
+from .models import check_model, load_model
+from .picture_files import ImageBatches, find_images, read_arrays
+
 
 @dataclass(frozen=True)
 class Command:
@@ -36,8 +42,6 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from . import demo
-
     demo.run(shown=arguments.images)
 
 
@@ -52,8 +56,6 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    from .models import load_model
-
     model = load_model(arguments.model)
     model.summary(expand_nested=arguments.nested)
     if arguments.picture:
@@ -62,16 +64,12 @@ def _info(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from .models import check_model
-
     report = check_model(arguments.model)
     print(report)
     return 0 if report else 1
 
 
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
-    from .applications import MODES
-
     _model_argument(parser)
     parser.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="a .npy or .npz file, or image files and folders"
@@ -90,8 +88,6 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from .models import load_model
-
     output = Path(arguments.output) if arguments.output else None
     model = load_model(arguments.model)
     shapes = {name: tensor.shape for name, tensor in _named_outputs(model.output).items()}
@@ -146,9 +142,6 @@ def _read_labels(path: str, shapes: dict[str, Any]) -> list[str]:
 
 def _read_inputs(model: Any, arguments: argparse.Namespace) -> tuple[Any, Sequence[Any]]:
     """What predict takes, and the names of image files."""
-    from .applications import preprocess
-    from .picture_files import ImageBatches, find_images, read_arrays
-
     name, shape = model.input_names[0], model.inputs[0].shape
     first = Path(arguments.inputs[0])
     if len(model.input_names) > 1 and first.suffix != ".npz":
@@ -244,8 +237,6 @@ def _size(text: str) -> list[int]:
 
 
 def _use_threads(count: int | None) -> int:
-    from .machine import get_num_threads, set_num_threads
-
     if count is not None:
         set_num_threads(count)
     return get_num_threads()
@@ -267,8 +258,6 @@ def _random_input(model: Any, batch: int, size: list[int] | None) -> Any:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    from .models import load_model
-
     threads = _use_threads(arguments.threads)
     start = time.perf_counter()
     model = load_model(arguments.model)
@@ -296,8 +285,6 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(arguments: argparse.Namespace) -> None:
-    from .models import load_model
-
     _use_threads(arguments.threads)
     model = load_model(arguments.model)
     made = model.profile(_random_input(model, arguments.batch, arguments.size))
@@ -319,10 +306,8 @@ COMMANDS = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser with one subparser per row of COMMANDS."""
-    from . import _core
-
     parser = argparse.ArgumentParser(prog="conv2d_native", description="Trained Keras CNNs on the CPU.")
-    parser.add_argument("--version", action="version", version=f"conv2d_native {_core.config()['version']}")
+    parser.add_argument("--version", action="version", version=f"conv2d_native {version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         subparser = commands.add_parser(command.name, help=command.help, description=command.help)

@@ -41,11 +41,8 @@ def run(shown: int = 12) -> None:
         row = picks[start : start + per_row]
         print_images(images[row, :, :, 0], [_caption(answer[i], int(labels[i])) for i in row])
 
-    def native() -> np.ndarray:
-        return model.predict(x, batch_size=len(x), verbose=0)
-
     baseline = numpy_network(model.layers)
-    seconds = seconds_per_call(native)
+    seconds = seconds_per_call(lambda: model.predict(x, batch_size=len(x), verbose=0))
     numpy_seconds = seconds_per_call(lambda: baseline(x))
     rows = [
         ("conv2d_native", accuracy(answer, labels), seconds),

@@ -11,8 +11,17 @@ import numpy as np
 
 from .. import arguments, shapes
 
-VERBOSE = ("auto", 0, 1, 2)
 _BAR_AFTER_SECONDS = 1.0
+
+
+def check_predict_words(verbose: Any, callbacks: Any) -> None:
+    """Raise ValueError for what predict's words of Keras cannot mean here."""
+    if callbacks:
+        raise ValueError("`callbacks` must be None: predict calls none. Received: callbacks.")
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(
+            f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={arguments.shown(verbose)}."
+        )
 
 
 def is_batches(x: Any) -> bool:

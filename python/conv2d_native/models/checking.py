@@ -47,7 +47,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return not self.problems
+        return self.ok
 
     @property
     def ok(self) -> bool:

@@ -131,4 +131,4 @@ class Inspection:
         program = self._program_for(shapes)
         if optimize:
             return program.executable(n, is_exact())
-        return program.builder.core.compile([y.id for y in program.outputs], n, is_exact(), False)
+        return program.builder.compile(program.outputs, n, is_exact(), optimize=False)

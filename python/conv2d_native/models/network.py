@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,11 +26,11 @@ from ..newest import Newest
 from ..structure import flatten, map_structure, pack
 from .absent_methods import ABSENT_METHODS
 from .batches import (
-    VERBOSE,
     Progress,
     arrange,
     as_array,
     batch_count,
+    check_predict_words,
     concatenated,
     each_batch,
     features,
@@ -107,7 +106,7 @@ class Model(Inspection, Storage, OwnCalls, Layer):
     def _forget(self) -> None:
         """Drop everything that was compiled."""
         self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
-        self._programs: OrderedDict[Any, Traced] = OrderedDict()
+        self._programs: Newest[Any, Traced] = Newest(IMAGE_SHAPES_KEPT)
         super()._forget()
 
     # -- what it is made of ------------------------------------------------------------------------------------
@@ -237,8 +236,7 @@ class Model(Inspection, Storage, OwnCalls, Layer):
             >>> model.predict(np.zeros((50, 32, 32, 3)), batch_size=16).shape
             (50, 8)
         """
-        if verbose not in VERBOSE or callbacks:
-            self._refuse(verbose, callbacks)
+        check_predict_words(verbose, callbacks)
         size = 32 if batch_size is None else arguments.integer("batch_size", batch_size)
         run = self._compiled_call(x) if steps is None else None
         if run is not None and len(x) <= size:
@@ -262,14 +260,6 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         finally:
             progress.close()
         return self._packed(made)
-
-    @staticmethod
-    def _refuse(verbose: Any, callbacks: Any) -> None:
-        if callbacks:
-            raise ValueError("`callbacks` must be None: predict calls none. Received: callbacks.")
-        raise ValueError(
-            f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={arguments.shown(verbose)}."
-        )
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the network's output for one batch, as a call of the model does.
@@ -356,10 +346,9 @@ class Model(Inspection, Storage, OwnCalls, Layer):
                 if program is None:
                     share = next(reversed(programs.values()), None)
                     program = self._new_program(shapes, self._choices, share)
-                    programs[shapes] = program
-                    if len(programs) > IMAGE_SHAPES_KEPT:
-                        programs.popitem(last=False)
+                    if len(programs) == IMAGE_SHAPES_KEPT:  # the oldest goes, and the calls that may hold it
                         self._calls.clear()
+                    programs[shapes] = program
         return program
 
     def _new_program(

@@ -42,7 +42,6 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._stack: list[Any] = []
         self._names: set[str] = set()  # of all layers that ever stood in the stack
-        self.inputs, self.outputs, self._nodes, self.operations = [], [], [], []
         if layers is not None and (isinstance(layers, Layer) or not hasattr(layers, "__iter__")):
             raise TypeError(f"`layers` must be a list of layers. Received: layers={arguments.shown(layers)}.")
         for layer in layers or ():
@@ -134,8 +133,7 @@ class Sequential(Model):
                 f"Sequential '{self.name}' takes inputs of shape {self._stack[0].batch_shape}. "
                 f"Received: input_shape={tuple(input_shape)}."
             )
-        x = self._stack[0].output
-        inputs = x
+        x = inputs = self._stack[0].output
         for layer in self._stack[1:]:
             x = layer(x)
         self._connect(inputs, x)
