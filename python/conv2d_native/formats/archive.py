@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import dataclass
 
 from ..errors import ModelFormatError, UnsafeModelError
 from .extent import Budget, Extent, from_buffer
@@ -20,15 +21,18 @@ _PIECE = 1 << 20
 _WIDE, _WIDER = 0xFFFFFFFF, 0xFFFF
 
 
+@dataclass
 class _Member:
     """One line of the directory."""
 
-    def __init__(
-        self, name: str, flags: int, method: int, crc: int, packed: int, size: int, header: int
-    ) -> None:
-        self.name, self.flags, self.method, self.crc = name, flags, method, crc
-        self.packed, self.size, self.header = packed, size, header
-        self.limit = 0  # where the next member or the directory begins
+    name: str
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    header: int
+    limit: int = 0  # where the next member or the directory begins
 
 
 class Archive:
@@ -64,50 +68,34 @@ class Archive:
         start = self._data_start(line)
         if start + line.packed > line.limit:
             raise UnsafeModelError(f"{where}: overlaps the member after it.")
-        stored = self.extent.part(where, start, line.packed)
+        member = self.extent.part(where, start, line.packed)
         if line.method == 8:
             self.budget.spend("expanded", line.size, where)
-            return from_buffer(where, self._inflate(stored, line, where))
-        if line.packed != line.size:
+            member = from_buffer(where, _inflated(member, line.size))
+        elif line.packed != line.size:
             raise ModelFormatError(f"{where}: a stored member with two sizes.")
-        self.budget.spend("stored", line.size, where)
+        else:
+            self.budget.spend("stored", line.size, where)
         crc = 0
-        for at in range(0, stored.size, _PIECE):
-            crc = zlib.crc32(stored.read(at, min(_PIECE, stored.size - at)), crc)
+        for at in range(0, member.size, _PIECE):
+            crc = zlib.crc32(member.read(at, min(_PIECE, member.size - at)), crc)
         if crc != line.crc:
             raise ModelFormatError(f"{where}: its checksum is wrong; the file is damaged.")
-        return stored
-
-    def _inflate(self, stored: Extent, line: _Member, where: str) -> bytes:
-        data = stored.read(0, stored.size)
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            made = inflater.decompress(data, line.size + 1)
-        except zlib.error as error:
-            raise ModelFormatError(f"{where}: damaged compressed data ({error}).") from error
-        if len(made) != line.size or not inflater.eof:
-            raise ModelFormatError(f"{where}: does not have the {line.size} bytes that it says.")
-        if zlib.crc32(made) != line.crc:
-            raise ModelFormatError(f"{where}: its checksum is wrong; the file is damaged.")
-        return made
+        return member
 
     def _data_start(self, line: _Member) -> int:
         head = self.extent.read(line.header, 30)
-        name_size, extra_size = struct.unpack_from("<HH", head, 26)
-        flags, method = struct.unpack_from("<HH", head, 6)
+        flags, method, crc, packed, size, name_size, extra_size = struct.unpack_from("<2H4x3I2H", head, 6)
         name = self.extent.read(line.header + 30, name_size)
-        if head[:4] != SIGNATURE or (flags ^ line.flags) & 1 or method != line.method:
+        agrees = head[:4] == SIGNATURE and not (flags ^ line.flags) & 1 and method == line.method
+        if agrees and not flags & 8:  # else its checksum and sizes follow its data
+            agrees = crc == line.crc and packed in (line.packed, _WIDE) and size in (line.size, _WIDE)
+        if not agrees:
             raise ModelFormatError(
                 f"{self.name}: {line.name}: the archive's directory and the member disagree."
             )
         if _decode(name, flags) != line.name:
             raise ModelFormatError(f"{self.name}: {line.name}: the member itself has another name.")
-        if not flags & 8:
-            crc, packed, size = struct.unpack_from("<III", head, 14)
-            if crc != line.crc or packed not in (line.packed, _WIDE) or size not in (line.size, _WIDE):
-                raise ModelFormatError(
-                    f"{self.name}: {line.name}: the archive's directory and the member disagree."
-                )
         return line.header + 30 + name_size + extra_size
 
     # The directory at the end of the archive.
@@ -188,6 +176,17 @@ class Archive:
                     f"{self.name}: member {line.name[:200]!r} overlaps what comes after it."
                 )
             limit = line.header
+
+
+def _inflated(stored: Extent, size: int) -> bytes:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        made = inflater.decompress(stored.read(0, stored.size), size + 1)
+    except zlib.error as error:
+        raise ModelFormatError(f"{stored.name}: damaged compressed data ({error}).") from error
+    if len(made) != size or not inflater.eof:
+        raise ModelFormatError(f"{stored.name}: does not have the {size} bytes that it says.")
+    return made
 
 
 def _decode(name: bytes, flags: int) -> str:

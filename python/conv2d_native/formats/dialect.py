@@ -23,6 +23,7 @@ Tree = dict[str, Any]
 _TRAINING = ("compile_config", "training_config", "optimizer_config")
 _CODE_LAYERS = {"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
 _KERAS_1 = {"border_mode", "dim_ordering", "nb_filter", "nb_row", "output_dim", "subsample"}
+_POLICIES = ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy")
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _KERNEL_WORDS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 _UNGROUPED = {
@@ -33,19 +34,22 @@ _UNGROUPED = {
 
 def normalise(tree: Tree, keras_version: str, where: str) -> Tree:
     """The configuration `tree` of a whole model in Keras 3's form. Errors name file and layer."""
-    if keras_version.split(".")[0] == "1":
+    generation = keras_version.split(".")[0]
+    if generation == "1":
         raise ModelFormatError(
             f"{where}: written by Keras {keras_version}. Keras 1 is not read; save the model again with Keras 2 or 3."
         )
     try:
-        return _Normaliser(keras_version, where).entry(tree, 0)
+        return _Normaliser(where, old=generation == "2").entry(tree, 0)
     except RecursionError:
         raise ModelFormatError(f"{where}: the configuration is nested too deeply.") from None
 
 
 class _Normaliser:
-    def __init__(self, keras_version: str, where: str) -> None:
-        self.where, self.old = where, keras_version.split(".")[0] == "2"
+    """Normalises one file; `old`: Keras 2 has written it."""
+
+    def __init__(self, where: str, old: bool) -> None:
+        self.where, self.old = where, old
         self.layers = 0
 
     def fault(self, name: Any, text: str) -> ModelFormatError:
@@ -56,23 +60,22 @@ class _Normaliser:
         self.count(entry, depth)
         made = {key: value for key, value in entry.items() if key not in _TRAINING}
         config, name = self.config_and_name(made)
-        is_operation = (
-            not {"trainable", "dtype", "batch_shape", "batch_input_shape"} & config.keys()
-            and "inbound_nodes" in made
-            and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
-        )
-        is_model = lists_layers(made["class_name"], config)
-        if "module" not in made:
-            words = "keras.src.ops" if is_operation and not is_model and not self.old else "keras.layers"
-            made["module"] = "keras" if is_model else words
-        if is_model:
-            if made["class_name"] == "Model" or "input_layers" in config:
-                made["class_name"] = "Functional" if made["class_name"] == "Model" else made["class_name"]
+        if lists_layers(made["class_name"], config):
+            made.setdefault("module", "keras")
+            if made["class_name"] == "Model":
+                made["class_name"] = "Functional"
+            if made["class_name"] == "Functional" or "input_layers" in config:
                 made["config"] = self.functional(config, depth)
             else:
                 built = made.get("build_config") if made["class_name"] != "Pipeline" else None
                 made["config"] = self.sequential(config, built, depth)
         else:
+            is_operation = (
+                not {"trainable", "dtype", "batch_shape", "batch_input_shape"} & config.keys()
+                and "inbound_nodes" in made
+                and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
+            )
+            made.setdefault("module", "keras.src.ops" if is_operation and not self.old else "keras.layers")
             if made["class_name"] == "RandomCrop" and self.old:  # not the identity of Keras 3
                 made["class_name"], config = "Resizing", {"crop_to_aspect_ratio": True, **config}
                 config.pop("seed", None)
@@ -111,38 +114,25 @@ class _Normaliser:
     # Models.
 
     def sequential(self, config: Tree, build_config: Any, depth: int) -> Tree:
-        shape, dtype = None, "float32"
-        entries: list[Tree] = []
-        for raw in config["layers"]:
-            inner = raw.get("config") if isinstance(raw, dict) else None
-            first = (
-                inner[0].get("config", {})
-                if isinstance(inner, list) and inner and isinstance(inner[0], dict)
-                else inner
-            )
-            if not entries and isinstance(first, dict) and raw.get("class_name") != "InputLayer":
-                shape, dtype = first.get("batch_input_shape"), first.get("dtype", dtype)
-            entries.append(self.entry(raw, depth + 1))
+        entries = [self.entry(raw, depth + 1) for raw in config["layers"]]
         _name_all(entries, self.distinct(entries))
-        if shape is not None:
+        first = _first_layer(config["layers"])
+        if first.get("batch_input_shape") is not None:
             name = f"{entries[0]['config'].get('name', 'first')}_input"
-            facts = {"batch_shape": _plain(shape), "dtype": _dtype_name(dtype), "name": name}
+            dtype = _dtype_name(first.get("dtype", "float32"))
+            facts = {"batch_shape": _plain(first["batch_input_shape"]), "dtype": dtype, "name": name}
             entries.insert(0, {"module": "keras.layers", "class_name": "InputLayer", "config": facts})
-        made = {key: _plain(value) for key, value in config.items() if key != "layers"} | {"layers": entries}
+        made = _settings(config, "layers") | {"layers": entries}
         if isinstance(build_config, dict) and made.get("build_input_shape") is None:
             made["build_input_shape"] = _plain(build_config.get("input_shape"))
-        if "dtype" in made:
-            made["dtype"] = _dtype_name(made["dtype"])
         return made
 
     def functional(self, config: Tree, depth: int) -> Tree:
-        made = {key: _plain(value) for key, value in config.items() if key != "layers"}
+        made = _settings(config, "layers")
         made["layers"] = [self.entry(raw, depth + 1) for raw in config["layers"]]
         seen = self.distinct(made["layers"], named=True)
         for key in ("input_layers", "output_layers"):
             made[key] = self.ends(made.get(key), seen, key)
-        if "dtype" in made:
-            made["dtype"] = _dtype_name(made["dtype"])
         return made
 
     def distinct(self, entries: list[Tree], named: bool = False) -> set[str]:
@@ -185,14 +175,12 @@ class _Normaliser:
                 name,
                 f"{class_name} with {old} was written by Keras 1; save the model again with Keras 2 or 3.",
             )
-        made = {key: _plain(value) for key, value in config.items() if key not in WRAPPED}
+        made = _settings(config)
         for key in WRAPPED:
-            if key in config:
-                inner = config[key]
-                is_layer = isinstance(inner, dict) and isinstance(inner.get("class_name"), str)
-                made[key] = self.entry(inner, depth + 1) if is_layer else _plain(inner)
-                if is_layer:
-                    _name_all([made[key]], set())
+            inner = config.get(key)
+            if isinstance(inner, dict) and isinstance(inner.get("class_name"), str):
+                made[key] = self.entry(inner, depth + 1)
+                _name_all([made[key]], set())
         if lists_layers(class_name, made):  # a stand-in for a list: what it holds was not looked at
             raise self.fault(name, "`layers` must be a plain list of layers.")
         shape = made.pop("batch_input_shape", None)
@@ -202,8 +190,6 @@ class _Normaliser:
             for key in ("sparse", "ragged", "optional"):
                 if not made.get(key, True):
                     del made[key]
-        if "dtype" in made:
-            made["dtype"] = _dtype_name(made["dtype"])
         self.to_keras_3_words(class_name, made)
         for key in _ACTIVATIONS:
             if key in made:
@@ -227,11 +213,8 @@ class _Normaliser:
 
     def activation(self, value: Any) -> Any:
         """A name, or a serialized layer such as {"class_name": "ReLU", "config": {...}}."""
-        if (
-            isinstance(value, dict)
-            and value.get("class_name") == "function"
-            and isinstance(value.get("config"), str)
-        ):
+        is_function = isinstance(value, dict) and value.get("class_name") == "function"
+        if is_function and isinstance(value.get("config"), str):
             value = value["config"]
         if value == "hard_sigmoid" and self.old:
             return "hard_sigmoid_keras2"  # clip(0.2 x + 0.5): Keras 3's is clip(x / 6 + 0.5)
@@ -246,11 +229,8 @@ class _Normaliser:
             kept = {key: config[key] for key in ("name", "trainable", "dtype") if key in config}
             return kept | {"function": function if serialized or named else CODE}
         wrapped = [config[key] for key in WRAPPED if isinstance(config.get(key), dict)]
-        if (
-            class_name in _CODE_LAYERS
-            or _holds_code(config)
-            or any(w.get("class_name") == "Lambda" for w in wrapped)
-        ):
+        wraps_code = any(inner.get("class_name") == "Lambda" for inner in wrapped)
+        if class_name in _CODE_LAYERS or wraps_code or _holds_code(config):
             raise UnsafeModelError(
                 f"{self.where}: layer {name[:200]!r} ({class_name}) holds code or a path to code. It was not run. "
                 "Replace it by layers before saving the model."
@@ -323,6 +303,23 @@ def _name_all(entries: list[Tree], taken: set[str]) -> None:
             entry.update({"name": name, NAMED_HERE: True})
 
 
+def _first_layer(layers: list[Any]) -> Tree:
+    """Where Keras 2 keeps the input shape of a stack: the configuration of its first layer, or of the first in that."""
+    first = layers[0] if layers else {}
+    config = first.get("config") if first.get("class_name") != "InputLayer" else None
+    if isinstance(config, list) and config and isinstance(config[0], dict):
+        config = config[0].get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def _settings(config: Tree, *without: str) -> Tree:
+    """`config` without some words, its values plain, its dtype a name."""
+    made = {key: _plain(value) for key, value in config.items() if key not in without}
+    if "dtype" in made:
+        made["dtype"] = _dtype_name(made["dtype"])
+    return made
+
+
 def _is_tensor_place(value: Any) -> bool:
     return (
         isinstance(value, list)
@@ -345,32 +342,22 @@ def _plain(value: Any) -> Any:
     kind = value.get("class_name")
     if kind in ("__tuple__", "TensorShape") and isinstance(value.get("items"), list):
         return [_plain(inner) for inner in value["items"]]
-    if (
-        kind in ("__numpy__", "__tensor__")
-        and isinstance(value.get("config"), dict)
-        and "value" in value["config"]
-    ):
-        return _plain(value["config"]["value"])
+    config = value.get("config")
+    if kind in ("__numpy__", "__tensor__") and isinstance(config, dict) and "value" in config:
+        return _plain(config["value"])
     return {key: _plain(inner) for key, inner in value.items()}
 
 
 def _dtype_name(value: Any) -> Any:
     """The name of a dtype policy; a policy with more to it (quantization) stays what it is."""
-    if isinstance(value, dict) and value.get("class_name") in (
-        "DTypePolicy",
-        "Policy",
-        "PolicyV1",
-        "FloatDTypePolicy",
-    ):
+    if isinstance(value, dict) and value.get("class_name") in _POLICIES:
         config = value.get("config")
         return config.get("name", value) if isinstance(config, dict) else value
     return value
 
 
 def _holds_code(value: Any) -> bool:
-    if isinstance(value, dict):
-        inner = [
-            value[key] for key in value if key not in WRAPPED
-        ]  # wrapped layers are looked at on their own
+    if isinstance(value, dict):  # wrapped layers are looked at on their own
+        inner = [value[key] for key in value if key not in WRAPPED]
         return value.get("class_name") == "__lambda__" or any(map(_holds_code, inner))
     return isinstance(value, list) and any(map(_holds_code, value))

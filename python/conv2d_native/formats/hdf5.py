@@ -9,34 +9,21 @@ groups, other filters and types.
 
 from __future__ import annotations
 
-import contextlib
+import math
 import struct
-import zlib
 from collections.abc import Iterator
 
 from ..errors import ModelFormatError, UnsafeModelError
 from .extent import Budget, Extent
-from .hdf5_data import FILTERS, Dataset, parse_dataspace, parse_type
+from .hdf5_data import UNDEFINED, Dataset, parse_dataspace, parse_type, told_as
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_UNDEFINED = 0xFFFFFFFFFFFFFFFF
 _SPACE, _LINK_INFO, _TYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _ATTRIBUTE = 1, 2, 3, 6, 7, 8, 11, 12
 _CONTINUATION, _SYMBOL_TABLE, _ATTRIBUTE_INFO = 16, 17, 21
 _READ_KINDS = {_SPACE, _LINK_INFO, _TYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _ATTRIBUTE}
 _READ_KINDS |= {_CONTINUATION, _SYMBOL_TABLE, _ATTRIBUTE_INFO}
 _MAX_BLOCKS = 256
 Messages = list[tuple[int, bytes]]
-
-
-@contextlib.contextmanager
-def _told_as(where: str) -> Iterator[None]:
-    """Turn what damaged bytes cause into ModelFormatError that names file and key."""
-    try:
-        yield
-    except ModelFormatError:
-        raise
-    except (struct.error, IndexError, KeyError, ValueError, OverflowError, zlib.error) as error:
-        raise ModelFormatError(f"{where}: damaged HDF5 structure ({error}).") from error
 
 
 class Hdf5:
@@ -50,25 +37,25 @@ class Hdf5:
         self._heaps: dict[int, dict[int, bytes]] = {}
         self._attributes: dict[int, dict[bytes, bytes]] = {}
         self._strings: dict[tuple[int, str], list[str] | None] = {}
-        with _told_as(self.name):
+        with told_as(self.name):
             self._root = self._read_superblock()
 
     # What a reader of models may ask.
 
     def names(self, path: tuple[str, ...]) -> list[str] | None:
         """Names of the links in the group at `path`; None where there is no such group."""
-        with _told_as(self._where(path)):
+        with told_as(self._where(path)):
             address = self._find(path)
             return None if address is None else list(self._links(address))
 
     def exists(self, path: tuple[str, ...]) -> bool:
         """Whether links lead from the root to `path`."""
-        with _told_as(self._where(path)):
+        with told_as(self._where(path)):
             return self._find(path) is not None
 
     def strings(self, path: tuple[str, ...], attribute: str) -> list[str] | None:
         """An attribute of the object at `path` as a list of strings, a scalar as a list of one."""
-        with _told_as(f"{self._where(path)}, attribute {attribute!r}"):
+        with told_as(f"{self._where(path)}, attribute {attribute!r}"):
             address = self._find(path)
             if address is None:
                 return None
@@ -79,7 +66,7 @@ class Hdf5:
     def dataset(self, path: tuple[str, ...]) -> Dataset | None:
         """The array at `path`, described but not yet read; None where there is no such link."""
         where = self._where(path)
-        with _told_as(where):
+        with told_as(where):
             address = self._find(path)
             if address is None:
                 return None
@@ -145,23 +132,20 @@ class Hdf5:
         return self._headers[address]
 
     def _parse_header(self, address: int) -> Iterator[tuple[int, bytes]]:
+        """Kind and body of the messages of an object header."""
         head = self._read(address, 16)
         if head[:4] == b"OHDR":
-            flags = head[5]
-            at = address + 6 + (16 if flags & 32 else 0) + (4 if flags & 16 else 0)
-            width = 1 << (flags & 3)
-            first = int.from_bytes(self._read(at, width), "little")
-            form, skip, blocks = "<BHB", 4 + (2 if flags & 4 else 0), [(at + width, first)]
+            first, form, skip = self._first_block_of_version_2(address, head[5])
             left = -1
         elif head[0] == 1:
             left, size = struct.unpack_from("<2xH4xI", head)
-            form, skip, blocks = "<HHB", 8, [(address + 16, size)]
+            first, form, skip = (address + 16, size), "<HHB", 8
         else:
             raise ModelFormatError(f"{self.name}: no object header at byte {address}.")
-        modern = form == "<BHB"
+        blocks = [first]
         for number, (start, size) in enumerate(blocks):
             data, at = self._read(start, size), 0
-            if modern and number:
+            if number and head[:4] == b"OHDR":
                 if data[:4] != b"OCHK":
                     raise ModelFormatError(f"{self.name}: damaged object header at byte {address}.")
                 data, at = data[:-4], 4
@@ -180,6 +164,13 @@ class Hdf5:
                         raise ModelFormatError(f"{self.name}: endless object header at byte {address}.")
                 elif kind in _READ_KINDS:
                     yield kind, body
+
+    def _first_block_of_version_2(self, address: int, flags: int) -> tuple[tuple[int, int], str, int]:
+        """Place and size of the block, form of a message's head, bytes of it."""
+        at = address + 6 + (16 if flags & 32 else 0) + (4 if flags & 16 else 0)
+        width = 1 << (flags & 3)
+        size = int.from_bytes(self._read(at, width), "little")
+        return (at + width, size), "<BHB", 4 + (2 if flags & 4 else 0)
 
     def _links(self, address: int) -> dict[str, int | str]:
         """name -> address of the object, or the words for a link that is not followed."""
@@ -247,9 +238,7 @@ class Hdf5:
 
     def _parse_strings(self, kind: bytes, space: bytes, data: bytes) -> list[str]:
         shape = parse_dataspace(space)
-        count = 0 if shape is None else 1
-        for extent in shape or ():
-            count *= extent
+        count = 0 if shape is None else math.prod(shape)
         if count == 0:
             return []
         width = struct.unpack_from("<I", kind, 4)[0]
@@ -297,7 +286,7 @@ def shown_path(path: tuple[str, ...]) -> str:
 
 def _is_dense(body: bytes, after_order: int) -> bool:
     """Whether an info message refers to a fractal heap; its address stands later where a creation order does."""
-    return bool(struct.unpack_from("<Q", body, after_order if body[1] & 1 else 2)[0] != _UNDEFINED)
+    return bool(struct.unpack_from("<Q", body, after_order if body[1] & 1 else 2)[0] != UNDEFINED)
 
 
 def _attribute_parts(body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
@@ -328,6 +317,3 @@ def _parse_link(body: bytes) -> tuple[str, int | str]:
         return name, struct.unpack_from("<Q", body, at + length)[0]
     words = {1: "a soft link", 64: "a link to another file"}.get(kind, "a link of an unknown kind")
     return name, f"{words} ({body[at + length + 2 :].decode('utf-8', 'replace')!r})"
-
-
-__all__ = ["FILTERS", "SIGNATURE", "Dataset", "Hdf5"]

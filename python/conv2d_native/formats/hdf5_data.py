@@ -7,17 +7,18 @@ from the chunk.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ..errors import ModelFormatError, UnsafeModelError
 from .extent import Budget, Extent
 
-_UNDEFINED = 0xFFFFFFFFFFFFFFFF
+UNDEFINED = 0xFFFFFFFFFFFFFFFF  # the address of what is not stored
 _MAX_RANK = 8
 _FLOATS = {  # bytes, precision, exponent bits, mantissa bits, bias
     (2, 16, 5, 10, 15): "f2",
@@ -25,7 +26,18 @@ _FLOATS = {  # bytes, precision, exponent bits, mantissa bits, bias
     (8, 64, 11, 52, 1023): "f8",
     (2, 16, 8, 7, 127): "bfloat16",
 }
-FILTERS = {1: "deflate", 2: "shuffle"}
+_FILTERS = {1: "deflate", 2: "shuffle"}
+
+
+@contextlib.contextmanager
+def told_as(where: str) -> Iterator[None]:
+    """Turn what damaged bytes cause into ModelFormatError that names file and key."""
+    try:
+        yield
+    except ModelFormatError:
+        raise
+    except (struct.error, IndexError, KeyError, ValueError, OverflowError, zlib.error) as error:
+        raise ModelFormatError(f"{where}: damaged HDF5 structure ({error}).") from error
 
 
 def parse_dataspace(body: bytes) -> tuple[int, ...] | None:
@@ -94,16 +106,12 @@ class Dataset:
         """The values as float32, read-only. Another shape than the configuration implies is an error before reading."""
         if self.shape != tuple(shape):
             raise ModelFormatError(f"{self.where}: expected shape {tuple(shape)}, got {self.shape}.")
-        if self._stored.kind in "iu" and self.code != "bfloat16" and not integers:
+        if not self.is_float and not integers:
             raise ModelFormatError(f"{self.where}: expected floating point numbers, found integers.")
         count = math.prod(self.shape)
         self._budget.spend("weights", 4 * count, self.where)
-        try:
+        with told_as(self.where):
             values = self._read(count)
-        except ModelFormatError:
-            raise
-        except (struct.error, IndexError, OverflowError, ValueError, zlib.error) as error:
-            raise ModelFormatError(f"{self.where}: damaged HDF5 data ({error}).") from error
         if self._stored != np.dtype("<f4"):
             self._budget.spend("expanded", 4 * count, self.where)
         made = to_float32(values, self.code).reshape(self.shape)
@@ -128,7 +136,7 @@ class Dataset:
         address, size = struct.unpack_from("<QQ", layout, 2)
         if need == 0:
             return np.empty(0, self._stored)
-        if address == _UNDEFINED or size < need:
+        if address == UNDEFINED or size < need:
             raise ModelFormatError(f"{self.where}: {need} bytes are declared, {size} are stored.")
         self._budget.spend("stored", need, self.where)
         return self._extent.array(address, self._stored, count)
@@ -155,11 +163,8 @@ class Dataset:
         made = np.empty(self.shape, self._stored)
         seen = set()
         for size, mask, position, address in self._chunks(root, rank):
-            if (
-                position in seen
-                or mask
-                or any(p % s or p >= n for p, s, n in zip(position, sides, self.shape, strict=True))
-            ):
+            axes = list(zip(position, sides, self.shape, strict=True))
+            if position in seen or mask or any(p % side or p >= n for p, side, n in axes):
                 raise ModelFormatError(f"{self.where}: a chunk is out of place.")
             seen.add(position)
             self._budget.spend("stored", size, self.where)
@@ -167,18 +172,16 @@ class Dataset:
             data = _unfilter(self._extent.read(address, size), filters, chunk_bytes, item)
             if len(data) != chunk_bytes:
                 raise ModelFormatError(f"{self.where}: a chunk holds {len(data)} bytes, not {chunk_bytes}.")
-            place = tuple(
-                slice(p, min(p + s, n)) for p, s, n in zip(position, sides, self.shape, strict=True)
-            )
+            place = tuple(slice(p, min(p + side, n)) for p, side, n in axes)
             inside = tuple(slice(0, part.stop - part.start) for part in place)
             made[place] = np.frombuffer(data, self._stored).reshape(sides)[inside]
         if len(seen) != missing:
             raise ModelFormatError(f"{self.where}: {missing - len(seen)} of {missing} chunks are not stored.")
         return made.ravel()
 
-    def _chunks(self, root: int, rank: int):  # type: ignore[no-untyped-def]
+    def _chunks(self, root: int, rank: int) -> Iterator[tuple[int, int, tuple[int, ...], int]]:
         key = 16 + 8 * rank
-        nodes = [] if root == _UNDEFINED else [root]
+        nodes = [] if root == UNDEFINED else [root]
         while nodes:
             at = nodes.pop()
             head = self._read_structure(at, 24)
@@ -208,16 +211,17 @@ class Dataset:
         at, found = (8 if version == 1 else 2), []
         for _ in range(count):
             number = struct.unpack_from("<H", self._filters, at)[0]
-            if number not in FILTERS:
+            if number not in _FILTERS:
                 raise ModelFormatError(
-                    f"{self.where}: HDF5 filter {number} is not supported, only {FILTERS}."
+                    f"{self.where}: HDF5 filter {number} is not supported, only {_FILTERS}."
                 )
-            named = version == 1
-            name = struct.unpack_from("<H", self._filters, at + 2)[0] if named else 0
-            at += 4 if named else 2
-            values = struct.unpack_from("<H", self._filters, at + 2)[0]
-            at += 4 + (name + 7) // 8 * 8 + 4 * (values + (values % 2 if version == 1 else 0))
             found.append(number)
+            if version == 1:  # with the length of a name, and both name and values padded to 8 bytes
+                name, _, values = struct.unpack_from("<3H", self._filters, at + 2)
+                at += 8 + (name + 7) // 8 * 8 + 4 * (values + values % 2)
+            else:
+                values = struct.unpack_from("<H", self._filters, at + 4)[0]
+                at += 6 + 4 * values
         return found
 
 

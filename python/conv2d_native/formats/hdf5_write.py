@@ -14,9 +14,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .hdf5 import SIGNATURE
+from .hdf5_data import UNDEFINED
+
 ATTRIBUTES = object()  # the key under which a group holds {name: text}
 _LEAF_ENTRIES, _TREE_ENTRIES = 8, 32  # twice the K of the superblock
-_UNDEFINED = 0xFFFFFFFFFFFFFFFF
 _TYPES = {
     "<f4": struct.pack("<4BIHHBBBBI", 0x11, 0x20, 31, 0, 4, 0, 32, 23, 8, 0, 23, 127),
     "<i4": struct.pack("<4BIHH", 0x10, 0x08, 0, 0, 4, 0, 32),
@@ -64,7 +66,7 @@ class _Writer:
     def array(self, values: np.ndarray) -> int:
         kind = "<i4" if values.dtype.kind == "i" else "<f4"
         values = np.ascontiguousarray(values, kind).reshape(values.shape)
-        address = self.place(values) if values.nbytes else _UNDEFINED
+        address = self.place(values) if values.nbytes else UNDEFINED
         layout = struct.pack("<BBQQ", 3, 1, address, values.nbytes)
         fill = struct.pack("<4B", 2, 2, 2, 0)
         messages = [(1, _dataspace(values.shape)), (3, _TYPES[kind]), (5, fill), (8, layout)]
@@ -110,8 +112,8 @@ class _Writer:
             for number in range(count):
                 below = level[number * _TREE_ENTRIES : (number + 1) * _TREE_ENTRIES]
                 first = level[number * _TREE_ENTRIES - 1][1] if number else 0
-                left = start + (number - 1) * size if number else _UNDEFINED
-                right = start + (number + 1) * size if number + 1 < count else _UNDEFINED
+                left = start + (number - 1) * size if number else UNDEFINED
+                right = start + (number + 1) * size if number + 1 < count else UNDEFINED
                 head = struct.pack("<4sBBHQQ", b"TREE", 0, depth, len(below), left, right)
                 keys = struct.pack("<Q", first) + b"".join(struct.pack("<QQ", *child) for child in below)
                 above.append((self.place((head + keys).ljust(size, b"\0")), below[-1][1] if below else 0))
@@ -124,10 +126,8 @@ def write_hdf5(target: BinaryIO, tree: dict[Any, Any]) -> None:
     """Write the groups and arrays of `tree` to a binary file object."""
     writer = _Writer()
     header, root, heap = writer.group(tree)
-    block = struct.pack(
-        "<8s4xBBBxHHI", b"\x89HDF\r\n\x1a\n", 0, 8, 8, _LEAF_ENTRIES // 2, _TREE_ENTRIES // 2, 0
-    )
-    block += struct.pack("<4Q", 0, _UNDEFINED, writer.end, _UNDEFINED)
+    block = struct.pack("<8s4xBBBxHHI", SIGNATURE, 0, 8, 8, _LEAF_ENTRIES // 2, _TREE_ENTRIES // 2, 0)
+    block += struct.pack("<4Q", 0, UNDEFINED, writer.end, UNDEFINED)
     writer.pieces[0] = block + struct.pack("<QQII2Q", 0, header, 1, 0, root, heap)
     for piece in writer.pieces:
         target.write(piece.reshape(-1).view(np.uint8).data if isinstance(piece, np.ndarray) else piece)

@@ -37,7 +37,6 @@ def read_model(extent: Extent, budget: Budget) -> ModelSpec:
 def read_weights(extent: Extent, budget: Budget, config: dict[str, Any] | None) -> WeightSource:
     """The weights of any `.h5` file that Keras writes."""
     file = Hdf5(extent, budget)
-    whole = "model_weights" in (file.names(()) or [])
-    if whole or chunked_strings(file, (), "layer_names"):
+    if file.exists(("model_weights",)) or chunked_strings(file, (), "layer_names"):
         return NamedWeights(file, config)
     return GroupWeights(file, config, check_names=False)

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -95,6 +96,10 @@ def _write_archive(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequen
 
 def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
     """The tree of HDF5 groups; every layer has one, also those without weights, as Keras writes it."""
+    inner: dict[Path, dict[Path, None]] = defaultdict(dict)  # what is directly below a layer
+    for path in weights:
+        for depth in range(len(path)):
+            inner[path[:depth]][path[: depth + 1]] = None
     used = set()
 
     def group(entry: Tree, path: Path) -> Tree:
@@ -107,17 +112,13 @@ def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
             inside[places[name]] = group(child, (*path, name))
         if inside:
             made |= {"layers": inside} if is_model(entry) else inside
-        inner = dict.fromkeys(
-            other[: len(path) + 1] for other in weights if other[: len(path)] == path != other
-        )
-        for below in inner:
-            # a layer inside one of the user's, which its configuration does not tell
-            if below not in used and not tells_all(entry):
-                *folders, last = below[-1].split("/")
-                place = made
-                for folder in folders:
-                    place = place.setdefault(folder, {})
-                place[last] = group({"config": {"name": last}}, below)
+        untold = () if tells_all(entry) else [below for below in inner[path] if below not in used]
+        for below in untold:  # layers inside one of the user's, which its configuration does not tell
+            *folders, last = below[-1].split("/")
+            place = made
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[last] = group({"config": {"name": last}}, below)
         return made
 
     tree = group(config, ())
@@ -133,10 +134,8 @@ def _for_keras(value: Any) -> Any:
         return {str(key): _for_keras(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_for_keras(inner) for inner in value]
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
     if value == "hard_sigmoid_keras2":
         raise ValueError(
             "Keras 3 has no activation clip(0.2 x + 0.5), Keras 2's hard_sigmoid; it cannot be saved."

@@ -8,14 +8,15 @@ changes when layers are frozen. Everything comes out as float32.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import ModelFormatError, UnsafeModelError
 from .archive import Archive
-from .hdf5 import Dataset, Hdf5, shown_path
+from .hdf5 import Hdf5, shown_path
 from .hdf5_data import to_float32
 from .layer_paths import NAMED_HERE, GroupFinder, LayerTree, Path
 
@@ -63,6 +64,16 @@ class GroupWeights:
 
         Single numbers and integers do not count: states of random generators and of metrics.
         """
+        for group in self._groups_of_weights(path):
+            if group not in self._read and self._holds_weights(group):
+                raise _wrong(
+                    self._file.name,
+                    path,
+                    f"those in '{shown_path(group)}' belong to no layer that it holds in its attributes.",
+                )
+
+    def _groups_of_weights(self, path: Path) -> Iterator[Path]:
+        """The groups "vars" of the layer at `path` and of all below it."""
         top = self._finder.find(path)[0]
         pending, seen = [top], 0
         while pending:
@@ -70,21 +81,14 @@ class GroupWeights:
             if seen > _MAX_GROUPS or len(group) > len(top) + _MAX_DEPTH:
                 raise _wrong(self._file.name, path, "stored in too many groups, or too deeply.")
             for name in self._file.names(group) or []:
-                inside = (*group, name)
-                if inside == ("optimizer",):
-                    continue
-                if name != "vars":
-                    pending.append(inside)
-                elif inside not in self._read and any(
-                    found.shape and found.is_float
-                    for key in self._file.names(inside) or []
-                    if (found := self._file.dataset((*inside, key))) is not None
-                ):
-                    raise _wrong(
-                        self._file.name,
-                        path,
-                        f"those in '{shown_path(inside)}' belong to no layer that it holds in its attributes.",
-                    )
+                if name == "vars":
+                    yield (*group, name)
+                elif (*group, name) != ("optimizer",):
+                    pending.append((*group, name))
+
+    def _holds_weights(self, group: Path) -> bool:
+        stored = (self._file.dataset((*group, name)) for name in self._file.names(group) or [])
+        return any(found is not None and found.shape and found.is_float for found in stored)
 
 
 class _LayerNames:
@@ -92,19 +96,14 @@ class _LayerNames:
 
     def __init__(self, group: Path, entries: list[str]) -> None:
         self.group, self.entries = group, entries
-        self.leaves: dict[str, list[str]] = {}
-        self._below: dict[tuple[str, str], list[str]] = {}
+        self._found: dict[tuple[str, str | None], list[str]] = defaultdict(list)
         for entry in entries:
-            leaf = _leaf(entry)
-            self.leaves.setdefault(leaf, []).append(entry)
-            for part in {*_split(entry)[:-1]}:
-                self._below.setdefault((part, leaf), []).append(entry)
+            for owner in {None, *_split(entry)[:-1]}:
+                self._found[_leaf(entry), owner].append(entry)
 
     def find(self, name: str, owner: str | None) -> list[str]:
         """Entries of weight `name`; with an owner, only those below that layer."""
-        if owner is None:
-            return self.leaves.get(name, [])
-        return self._below.get((owner, name), [])
+        return self._found.get((name, owner), [])
 
 
 class NamedWeights:
@@ -126,15 +125,13 @@ class NamedWeights:
             found = stored.entries  # Keras calls the weight of some layers `variable`
         else:
             found = [self._pick(path, name, stored, owner) for name in names]
-        extra = [
-            leaf for leaf in stored.leaves if alone and leaf not in _COUNTERS and not leaf.startswith("seed_")
-        ]
-        if sum(len(stored.leaves[leaf]) for leaf in extra) > len(found):
+        leaves = [leaf for leaf in map(_leaf, stored.entries) if not leaf.startswith("seed_")]
+        if alone and len([leaf for leaf in leaves if leaf not in _COUNTERS]) > len(found):
             raise _wrong(
                 self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
             )
         places = [(*stored.group, *_split(entry)) for entry in found]
-        return [_read(self._file, *facts) for facts in zip(places, names, shapes, strict=True)]
+        return [_read(self._file, *entry) for entry in zip(places, names, shapes, strict=True)]
 
     def layer_names(self) -> list[str]:
         """The layers directly below the whole model that have weights, in the order of the file."""
@@ -235,7 +232,7 @@ def chunked_strings(file: Hdf5, path: Path, name: str) -> list[str]:
 
 
 def _read(file: Hdf5, path: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    dataset: Dataset | None = file.dataset(path)
+    dataset = file.dataset(path)
     if dataset is None:
         raise ModelFormatError(f"{file.name}: '{shown_path(path)}' is listed but not stored.")
     return dataset.read(tuple(shape), integers=name in _COUNTERS)
