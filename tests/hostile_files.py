@@ -24,8 +24,8 @@ from conv2d_native.models import load_model as load  # noqa: F401 - for the test
 HOSTILE = Path(__file__).resolve().parent / "hostile"
 CONFIG = json.loads((HOSTILE / "config.json").read_text())
 KERNEL, BIAS = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones(3, np.float32)
-HDF5 = {name: data for name, data in ((n, zipfile.ZipFile(HOSTILE / "hdf5.zip").read(n)) for n in
-        zipfile.ZipFile(HOSTILE / "hdf5.zip").namelist())}  # fmt: skip
+with zipfile.ZipFile(HOSTILE / "hdf5.zip") as archive:
+    HDF5 = {name: archive.read(name) for name in archive.namelist()}
 
 
 def weights_h5(kernel: Any = KERNEL, bias: Any = BIAS, **extra: Any) -> bytes:
@@ -45,51 +45,42 @@ class Member:
     def __init__(self, name: str | bytes, data: bytes, method: int = 0, **lies: Any) -> None:
         self.name = name if isinstance(name, bytes) else name.encode()
         self.data = data if method != 8 else zlib.compress(data, 9)[2:-4]  # without zlib's own frame
-        self.facts = {
-            **{
-                "flags": 0,
-                "method": method,
-                "crc": zlib.crc32(data),
-                "packed": len(self.data),
-                "size": len(data),
-            },
-            **{"mode": 0, "offset": None, "extra": b"", "local": {}, "local_name": self.name},
-        } | lies
+        told = {
+            "flags": 0,
+            "method": method,
+            "crc": zlib.crc32(data),
+            "packed": len(self.data),
+            "size": len(data),
+        }
+        other = {"mode": 0, "offset": None, "extra": b"", "local": {}, "local_name": self.name}
+        self.facts = told | other | lies
 
 
 def zip_bytes(
     members: Iterable[Member], before: bytes = b"", after: bytes = b"", count: int | None = None
 ) -> bytes:
+    """An archive of `members`; one with an offset has no place of its own. `count`: how many its end tells of."""
+
+    def head(told: dict[str, Any]) -> bytes:
+        words = [told[word] for word in ("flags", "method", "crc", "packed", "size")]
+        return struct.pack("<HHHHHIII", 20, *words[:2], 0, 33, *words[2:])
+
     members = list(members)
-    body, directory = before, b""
+    body, directory = bytearray(before), bytearray()
     for member in members:
-        f = member.facts
-        here = len(body) if f["offset"] is None else f["offset"]
-        local = f | f["local"]
-        head = struct.pack(
-            "<HHHHHIII",
-            20,
-            local["flags"],
-            local["method"],
-            0,
-            33,
-            local["crc"],
-            local["packed"],
-            local["size"],
-        )
-        if f["offset"] is None:
-            body += (
-                b"PK\3\4" + head + struct.pack("<HH", len(f["local_name"]), 0) + f["local_name"] + member.data
-            )
-        sizes = struct.pack("<III", f["crc"], f["packed"], f["size"])
-        directory += b"PK\1\2" + struct.pack("<HHHHHH", 20, 20, f["flags"], f["method"], 0, 33) + sizes
-        directory += struct.pack(
-            "<HHHHHII", len(member.name), len(f["extra"]), 0, 0, 0, f["mode"] << 16, here
-        )
-        directory += member.name + f["extra"]
-    n = len(members) if count is None else count
-    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, n & 0xFFFF, n & 0xFFFF, len(directory), len(body), 0)
-    return body + directory + end + after
+        facts = member.facts
+        here = len(body) if facts["offset"] is None else facts["offset"]
+        if facts["offset"] is None:
+            name = facts["local_name"]
+            body += b"PK\3\4" + head(facts | facts["local"]) + struct.pack("<HH", len(name), 0) + name
+            body += member.data
+        lengths = len(member.name), len(facts["extra"])
+        directory += b"PK\1\2" + struct.pack("<H", 20) + head(facts)
+        directory += struct.pack("<HHHHHII", *lengths, 0, 0, 0, facts["mode"] << 16, here)
+        directory += member.name + facts["extra"]
+    n = (len(members) if count is None else count) & 0xFFFF
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, n, n, len(directory), len(body), 0)
+    return bytes(body + directory + end + after)
 
 
 def parts(config: Any = None, weights: bytes | None = None, **lies: Any) -> list[Member]:
@@ -153,27 +144,19 @@ class Watch:
     """Audit events while a model is loaded: a context manager; `events` holds what happened inside."""
 
     PREFIXES = (
-        "open",
-        "import",
-        "exec",
-        "compile",
-        "os.",
-        "socket.",
-        "subprocess.",
-        "pickle.",
-        "marshal.",
-        "ctypes.",
-    )
-    PREFIXES += (
-        "shutil.",
-        "tempfile.",
-        "urllib.",
-        "http.",
-        "glob.",
-        "pty.",
-        "webbrowser.",
-        "code.",
-        "pathlib.",
+        *(
+            "open",
+            "import",
+            "exec",
+            "compile",
+            "os.",
+            "socket.",
+            "subprocess.",
+            "pickle.",
+            "marshal.",
+            "ctypes.",
+        ),
+        *("shutil.", "tempfile.", "urllib.", "http.", "glob.", "pty.", "webbrowser.", "code.", "pathlib."),
     )
     active: Watch | None = None
 

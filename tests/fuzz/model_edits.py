@@ -7,8 +7,10 @@ decisions from them; when they run out every decision is the first one.
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from functools import lru_cache
 from typing import Any
 
@@ -17,79 +19,59 @@ from conv2d_native.formats import layer_paths, read_model
 from hostile_files import CONFIG, HDF5, Member, h5, parts, weights_h5, zip_bytes
 
 TARGETS = ("keras", "h5")
-NUMBERS = [
-    0,
-    1,
-    2,
-    3,
-    8,
-    16,
-    24,
-    0x7F,
-    0x80,
-    0xFF,
-    0x100,
-    0x7FFF,
-    0xFFFF,
-    0x10000,
-    0x7FFFFFFF,
-    0xFFFFFFFF,
-    2**32,
-]
-NUMBERS += [2**62, 2**63 - 1, 2**63, 2**64 - 8, 2**64 - 1]
+NUMBERS = [0, 1, 2, 3, 8, 16, 24, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF]
+NUMBERS += [2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 8, 2**64 - 1]
 VALUES: list[Any] = [
-    None,
-    True,
-    False,
-    0,
-    -1,
-    1,
-    2,
-    3,
-    4,
-    10**9,
-    2**63,
-    10**19,
-    0.5,
-    -0.0,
-    1e308,
-    "",
-    "x",
-    "d",
-    "same",
-    "valid",
-]
-VALUES += [
-    "relu",
-    "softmax",
-    "hard_sigmoid",
-    "channels_first",
-    "causal",
-    "float16",
-    "../x",
-    [],
-    {},
-    [None, 4],
-    [0, 0],
-    [[]],
-]
-VALUES += [
-    ["d", 0, 0],
-    ["x", 0, 0],
-    [["x", 0, 0, {}]],
-    {"class_name": "__lambda__", "config": {"code": "4wEA"}},
-]
-VALUES += [
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2,
+        3,
+        4,
+        10**9,
+        2**63,
+        10**19,
+        0.5,
+        -0.0,
+        1e308,
+        "",
+        "x",
+        "d",
+        "same",
+        "valid",
+    ),
+    *(
+        "relu",
+        "softmax",
+        "hard_sigmoid",
+        "channels_first",
+        "causal",
+        "float16",
+        "../x",
+        [],
+        {},
+        [None, 4],
+        [0, 0],
+    ),
+    *(
+        [[]],
+        ["d", 0, 0],
+        ["x", 0, 0],
+        [["x", 0, 0, {}]],
+        {"class_name": "__lambda__", "config": {"code": "4wEA"}},
+    ),
     {"class_name": "__tuple__", "items": [1, 2]},
     {"class_name": "__numpy__", "config": {"value": [1], "dtype": "f"}},
-]
-VALUES += [
     {"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}},
     {"args": [], "kwargs": {}},
-]
-VALUES += [
-    {"class_name": name, "config": {"name": "n"}}
-    for name in ("Lambda", "Dense", "Sequential", "TFOpLambda", "ReLU")
+    *(
+        {"class_name": name, "config": {"name": "n"}}
+        for name in ("Lambda", "Dense", "Sequential", "TFOpLambda", "ReLU")
+    ),
 ]
 KEYS = """
     class_name config name layers inbound_nodes input_layers output_layers module args kwargs
@@ -198,9 +180,6 @@ def without_defaults(value: Any) -> Any:
 
 def _bases() -> tuple[list[tuple[dict, bytes]], list[bytes]]:
     """Pairs of configuration and weights for .keras; whole .h5 files."""
-    import io
-    import zipfile
-
     pairs, files = [(CONFIG, weights_h5())], [HDF5["plain.legacy"]]
     for name in ("gzip", "chunks", "latest", "float16", "virtual", "soft_link", "fletcher32"):
         pairs.append((CONFIG, HDF5[f"{name}.keras3"]))
@@ -273,6 +252,5 @@ def load_all(data: bytes) -> None:
             if spec.weights is not None and not layer_paths.children(child):
                 asked += 1
                 shapes = [(4, 3), (3,)] if name == "d" else [(3, 3, 2, 4), (4,)]
-                spec.weights.get(
-                    (*path, name), ["kernel", "bias"][: 1 + (asked % 2)], shapes[: 1 + (asked % 2)]
-                )
+                count = 1 + asked % 2
+                spec.weights.get((*path, name), ["kernel", "bias"][:count], shapes[:count])
