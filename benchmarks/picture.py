@@ -2,7 +2,7 @@
 
     python benchmarks/picture.py docs/performance.svg "one layer=layers.json" "whole networks=models.json"
 
-Each JSON maps a name to {engine: seconds}; "native" is this package, "numpy" and "gflop" are left out.
+Each JSON is a RESULT of table.py: it maps a name to {engine: seconds}.
 """
 
 from __future__ import annotations
@@ -13,19 +13,14 @@ import math
 from html import escape
 from pathlib import Path
 
+from table import best_other, geometric_mean
+
 LEFT, WIDTH, ROW, TOP, LIMIT = 250, 420, 17, 44, 8.0
-NOT_PEERS = {"native", "numpy", "gflop"}
 
 
 def ratios(path: str) -> list[tuple[str, float, str]]:
-    """(name, best other engine's seconds / native's, that engine) for each entry that both sides computed."""
-    rows = []
-    for name, seconds in json.loads(Path(path).read_text()).items():
-        peers = {k: v for k, v in seconds.items() if k not in NOT_PEERS and isinstance(v, float)}
-        if "native" in seconds and peers:
-            best = min(peers, key=lambda engine: peers[engine])
-            rows.append((name, peers[best] / seconds["native"], best))
-    return rows
+    """(name, best other engine's seconds / native's, that engine) for each entry."""
+    return [(name, *best_other(times)) for name, times in json.loads(Path(path).read_text()).items()]
 
 
 def position(ratio: float) -> float:
@@ -50,10 +45,8 @@ def draw(sections: list[tuple[str, list[tuple[str, float, str]]]]) -> str:
     y = TOP
     for title, rows in sections:
         y += ROW
-        mean = math.exp(sum(math.log(r) for _, r, _ in rows) / len(rows)) if rows else 1.0
-        out.append(
-            f'<text x="8" y="{y}" font-weight="bold">{escape(title)} (geometric mean {mean:.2f})</text>'
-        )
+        mean = f"geometric mean {geometric_mean(ratio for _, ratio, _ in rows):.2f}"
+        out.append(f'<text x="8" y="{y}" font-weight="bold">{escape(title)} ({mean})</text>')
         for name, ratio, engine in rows:
             y += ROW
             x0, x1 = sorted((position(1), position(ratio)))

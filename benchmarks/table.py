@@ -12,14 +12,26 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from conv2d_native import _core
 
 ENGINES = ("openvino", "ort", "ort_nchw", "torch", "litert", "tf", "keras_predict", "ncnn", "mnn", "numpy")
-NOT_RIVALS = {"native", "numpy", "gflop"}
+NOT_RIVALS = {"native", "numpy", "gflop"}  # numpy: no engine; gflop: no time
 LAYERS = json.loads(Path(__file__).with_name("layers.json").read_text())
+
+
+def best_other(times: dict[str, float]) -> tuple[float, str]:
+    """The fastest other engine: its seconds over this package's, and its name."""
+    seconds, engine = min((seconds, name) for name, seconds in times.items() if name not in NOT_RIVALS)
+    return seconds / times["native"], engine
+
+
+def geometric_mean(ratios: Iterable[float]) -> float:
+    return math.exp(statistics.fmean(map(math.log, ratios)))
 
 
 def limit(
@@ -51,18 +63,15 @@ def main() -> None:
     best = {}
     for name, times in result.items():
         native = times["native"]
-        best[name] = min(seconds for e, seconds in times.items() if e not in NOT_RIVALS) / native
+        best[name], _ = best_other(times)
         cells = [name, f"{native * 1e3:.3g}"]
         if layers:
             seconds, kind = limit(machine, tuple(LAYERS[name][:7]), *LAYERS[name][7:])
             cells += [f"{times['gflop'] / native:.0f}", kind, f"{seconds / native:.2f}"]
-        cells += [
-            f"**{best[name]:.2f}**",
-            *(f"{times[e] / native:.2f}" if e in times else "" for e in engines),
-        ]
+        cells += [f"**{best[name]:.2f}**"]
+        cells += [f"{times[e] / native:.2f}" if e in times else "" for e in engines]
         print("| " + " | ".join(cells) + " |")
-    mean = math.exp(sum(map(math.log, best.values())) / len(best))
-    slowest = min(best, key=lambda name: best[name])
+    mean, slowest = geometric_mean(best.values()), min(best, key=best.__getitem__)
     print(f"\nFMA peak {machine['fma_gflops'][1]:.0f} GFLOP/s, memory {machine['memory_gbs']:.0f} GB/s.")
     print(f"Best other engine: geometric mean {mean:.2f}, worst {best[slowest]:.2f} ({slowest}).")
 

@@ -31,8 +31,8 @@ class Configurable:
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
-        return f"{type(self).__name__}({arguments})"
+        words = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({words})"
 
 
 def to_snake_case(name: str) -> str:
@@ -60,6 +60,7 @@ class Table:
         self.by_name = self.classes | {to_snake_case(cls.__name__): cls for cls in classes} | dict(aliases)
 
     def find(self, name: Any) -> type[Configurable]:
+        """The class of that name. Raises ValueError that lists them all."""
         if not isinstance(name, str) or name not in self.by_name:
             arguments.choice(self.singular, name, map(to_snake_case, self.classes))  # refuses the name
         return self.by_name[name]
@@ -71,13 +72,13 @@ class Table:
                 f"A serialized {self.singular} is a dict with 'class_name' and 'config'. "
                 f"Received: {str(config)[:200]}"
             )
-        cls, arguments = self.find(config["class_name"]), config.get("config") or {}
-        if not isinstance(arguments, Mapping):
+        cls, words = self.find(config["class_name"]), config.get("config") or {}
+        if not isinstance(words, Mapping):
             raise ValueError(
-                f"'config' of {self.singular} {cls.__name__} must be a dict. Received: {str(arguments)[:200]}"
+                f"'config' of {self.singular} {cls.__name__} must be a dict. Received: {str(words)[:200]}"
             )
         try:
-            return cls.from_config(arguments)
+            return cls.from_config(words)
         except TypeError as error:
             raise ValueError(f"Wrong 'config' of {self.singular} {cls.__name__}: {error}") from None
 

@@ -59,12 +59,12 @@ class ElementOperations:
         if axis == 0:
             raise ValueError("`axis` must not be the batch. Received: axis=0.")
         c, epsilon = x.shape[axis], arguments.number("epsilon", epsilon)
-        vectors = [self._vector(*pair, c) for pair in (("mean", mean), ("variance", variance))]
+        mean, variance = self._vector("mean", mean, c), self._vector("variance", variance, c)
         with np.errstate(all="ignore"):
-            gain = 1.0 / np.sqrt(vectors[1].astype(np.float64) + epsilon)
+            gain = 1.0 / np.sqrt(variance.astype(np.float64) + epsilon)
             if scale is not None:
                 gain = gain * self._vector("scale", scale, c)
-            shift = -vectors[0] * gain
+            shift = -mean * gain
             if offset is not None:
                 shift = shift + self._vector("offset", offset, c)
             return self._along(x, axis, gain.astype(np.float32), shift.astype(np.float32))
@@ -73,8 +73,8 @@ class ElementOperations:
         self, x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3
     ) -> Any:
         epsilon = arguments.number("epsilon", epsilon)
-        axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
-        axes = sorted({arguments.axis("axis", a, x.rank) for a in axes})
+        given = axis if isinstance(axis, (list, tuple)) else [axis]
+        axes = sorted({arguments.axis("axis", number, x.rank) for number in given})
         if 0 in axes:
             raise ValueError(f"`axis` must not hold the batch. Received: axis={axis}.")
         if axes == [x.rank - 1]:

@@ -97,39 +97,28 @@ class WindowOperations(ElementOperations):
     ) -> Any:
         kernel = arguments.array("kernel", kernel, 4)
         x = self._images(x, data_format)
-        strides, dilation = (
-            arguments.steps("strides", strides),
-            arguments.steps("dilation_rate", dilation_rate),
-        )
-        word = arguments.padding_word(padding)
-        extra = (
-            (None, None)
-            if output_padding is None
-            else arguments.integers("output_padding", output_padding, 2, 0)
-        )
+        strides, dilation = self._steps(strides, dilation_rate)
+        padding = arguments.padding_word(padding)
+        extra: tuple[int | None, ...] = (None, None)
+        if output_padding is not None:
+            extra = arguments.integers("output_padding", output_padding, 2, 0)
         arguments.no_empty_weight("kernel", kernel.shape)
         if kernel.shape[3] != x.shape[3]:
             raise ValueError(
                 f"`kernel` must have shape (kh, kw, filters, {x.shape[3]}). "
                 f"Received: kernel of shape {kernel.shape}, x of shape {x.shape}."
             )
-        cuts, size = [], []
-        for n, k, step, d, more in zip(x.shape[1:3], kernel.shape[:2], strides, dilation, extra, strict=True):
-            cut, out = shapes.transposed_axis(n, k, step, d, word, more)
-            assert out is not None
-            if not 0 < out <= arguments.LARGEST_SIZE:
-                raise ValueError(
-                    "Computed output size would be zero or negative, or too large. "
-                    f"Received: inputs shape={x.shape}, kernel shape={kernel.shape}, strides={strides}."
-                )
-            cuts.append(cut)
-            size.append(out)
+        axes = zip(x.shape[1:3], kernel.shape[:2], strides, dilation, (padding, padding), extra, strict=True)
+        cuts, size = zip(*(shapes.transposed_axis(*axis) for axis in axes), strict=True)
+        if not all(0 < n <= arguments.LARGEST_SIZE for n in size):
+            raise ValueError(
+                "Computed output size would be zero or negative, or too large. "
+                f"Received: inputs shape={x.shape}, kernel shape={kernel.shape}, strides={strides}."
+            )
         bias = self._vector("bias", bias, kernel.shape[2])
 
         def add(text: str) -> int:
-            return self.core.conv2d_transpose(
-                x.id, kernel, bias, strides, tuple(cuts), dilation, tuple(size), text
-            )
+            return self.core.conv2d_transpose(x.id, kernel, bias, strides, cuts, dilation, size, text)
 
         return self._image_activated(add, activation, data_format)
 
@@ -206,6 +195,9 @@ class WindowOperations(ElementOperations):
             return self._as_given(Tensor(self, add(made.text)), data_format)
         return self.activate(self._as_given(Tensor(self, add("linear")), data_format), made)
 
+    def _steps(self, strides: Any, dilation_rate: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return arguments.steps("strides", strides), arguments.steps("dilation_rate", dilation_rate)
+
     def _geometry(self, x: Any, kernel: Any, strides: Any, dilation: Any, padding: Any, shown: Any) -> Any:
         """(strides, padding, dilation) as numbers; those too large to matter are cut to the size of the image."""
         padding = arguments.padding(padding)
@@ -235,7 +227,7 @@ class WindowOperations(ElementOperations):
     ) -> Any:
         """A convolution of a channels-last `x`, its result in the caller's order of axes."""
         arguments.no_empty_weight("kernel", kernel.shape)
-        strides, dilation = arguments.steps("strides", strides), arguments.steps("dilation_rate", dilation)
+        strides, dilation = self._steps(strides, dilation)
         geometry = self._geometry(x, kernel.shape[:2], strides, dilation, padding, kernel.shape)
         bias = self._vector("bias", bias, kernel.shape[3])
 
