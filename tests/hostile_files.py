@@ -4,6 +4,7 @@ does.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import struct
@@ -54,6 +55,13 @@ class Member:
         }
         other = {"mode": 0, "offset": None, "extra": b"", "local": {}, "local_name": self.name}
         self.facts = told | other | lies
+
+    def named(self, name: str, **lies: Any) -> Member:
+        """The same data under another name."""
+        made = copy.copy(self)
+        made.name = name.encode()
+        made.facts = self.facts | {"local_name": made.name} | lies
+        return made
 
 
 def zip_bytes(

@@ -169,21 +169,13 @@ def test_c6_overlapping_members():
 
 
 def test_c7_bombs(tmp_path):
-    packed = Member("", bytes(300 << 20), method=8)
-
-    def bomb(name: str, **lies: int) -> Member:
-        made = Member(
-            name, b"", method=8, **{word: packed.facts[word] for word in ("crc", "packed", "size")} | lies
-        )
-        made.data = packed.data
-        return made
-
+    bomb = Member("", bytes(300 << 20), method=8)
     for name in ("config.json", "model.weights.h5", "metadata.json"):
-        others = [m for m in parts() if m.name != name.encode()]
-        assert "ModelFormatError" in in_a_process("read(path)", zip_bytes([*others, bomb(name)]), tmp_path)
-    liar = [*parts()[:2], bomb("model.weights.h5", size=4096)]
+        members = [m for m in parts() if m.name != name.encode()] + [bomb.named(name)]
+        assert "ModelFormatError" in in_a_process("read(path)", zip_bytes(members), tmp_path)
+    liar = [*parts()[:2], bomb.named("model.weights.h5", size=4096)]
     assert "ModelFormatError" in in_a_process("read(path)", zip_bytes(liar), tmp_path)
-    inside = zip_bytes([bomb("model.weights.h5")])
+    inside = zip_bytes([bomb.named("model.weights.h5")])
     np.testing.assert_array_equal(
         read(zip_bytes([*parts(), Member("nested.zip", inside, method=8)]))[1], BIAS
     )

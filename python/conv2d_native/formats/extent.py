@@ -151,20 +151,20 @@ def from_buffer(name: str, data: bytes | bytearray | memoryview) -> Extent:
 def _read_to_end(name: str, source: Any, most: int) -> bytearray:
     """The rest of a file object, whose read() may give less than asked. ModelFormatError for more than `most` bytes."""
     made = bytearray()
-    while piece := source.read(_SMALL):
+    while True:
+        piece = source.read(_SMALL)
         if not isinstance(piece, bytes):
-            break
+            raise TypeError(
+                "`filepath` must be opened in binary mode, 'rb'. Received: an object whose read() gave "
+                f"{type(piece).__name__}."
+            )
+        if not piece:
+            return made
         made += piece
         if len(made) > most:
             raise ModelFormatError(
                 f"{name}: holds more than {most} bytes; raise `max_bytes` if that is intended."
             )
-    if not isinstance(piece, bytes):
-        raise TypeError(
-            f"`filepath` must be opened in binary mode, 'rb'. Received: an object whose read() gave "
-            f"{type(piece).__name__}."
-        )
-    return made
 
 
 def open_source(source: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> Extent:

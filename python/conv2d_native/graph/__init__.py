@@ -74,8 +74,8 @@ for _alias, _name in activations.ALIASES.items():
 class Traced:
     """A `call(builder, inputs)` traced for the sample shapes of its inputs: one graph, an executable per batch.
 
-    `shapes` is a shape, or a list, tuple or dict of shapes, each with the batch first (its size does not matter).
-    `share` is an earlier Traced of the same weights; `choices` are algorithms as GraphBuilder.compile takes them.
+    `structure` is that of the inputs; `shapes` are those of its leaves, with the batch first (its size does not
+    matter). `share` is an earlier Traced of the same weights; `choices` are as GraphBuilder.compile takes them.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Traced:
         call: Callable[[Any, Any], Any],
         structure: Any,
         shapes: Sequence[Any],
-        share: Any = None,
+        share: Traced | None = None,
         choices: Mapping[str, str] | None = None,
-    ):
+    ) -> None:
         self.choices = choices
-        self.builder = GraphBuilder(None if share is None else share.builder)
+        self.builder: GraphBuilder = GraphBuilder(None if share is None else share.builder)
         self.inputs = [self.builder.input(shape) for shape in shapes]
         self.structure = call(self.builder, pack(structure, self.inputs))
         self.outputs = flatten(self.structure)
@@ -100,7 +100,7 @@ class Traced:
             with _LOCK:  # else each of them would pack the weights
                 made = self.executables.get((n, exact))
                 if made is None:
-                    made = self.builder.compile(self.outputs, n, exact, True, self.choices)
+                    made = self.builder.compile(self.outputs, n, exact, choices=self.choices)
                     self.executables[n, exact] = made
         return made
 

@@ -246,12 +246,17 @@ class ElementOperations:
         y = self._along(self.transpose(x, order), last, scale, shift)
         return self.transpose(y, np.argsort(order).tolist())
 
-    def _activated(self, add: Callable[[str], int], activation: Any) -> Any:
-        """The value of `add(text)` with the activation fused where the core can, else applied to it."""
+    def _activated(
+        self, add: Callable[[str], int], activation: Any, placed: Callable[[Any], Any] = lambda y: y
+    ) -> Any:
+        """placed(value of `add(text)`) with the activation fused where the core can, else applied to that.
+
+        `placed` brings axes into the caller's order: softmax runs along the last one.
+        """
         made = activations.get(activation)
         if made.text is not None:
-            return Tensor(self, add(made.text))
-        return self.activate(Tensor(self, add("linear")), made)
+            return placed(Tensor(self, add(made.text)))
+        return self.activate(placed(Tensor(self, add("linear"))), made)
 
     def _operand(self, value: Any, rank: int) -> int:
         if isinstance(value, Tensor):

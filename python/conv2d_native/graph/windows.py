@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from .. import activations, arguments, resampling, shapes
+from .. import arguments, resampling, shapes
 from .elements import ElementOperations
 from .tensor import Tensor
 
@@ -120,7 +119,7 @@ class WindowOperations(ElementOperations):
         def add(text: str) -> int:
             return self.core.conv2d_transpose(x.id, kernel, bias, strides, cuts, dilation, size, text)
 
-        return self._image_activated(add, activation, data_format)
+        return self._activated(add, activation, lambda y: self._as_given(y, data_format))
 
     # Pooling.
 
@@ -188,13 +187,6 @@ class WindowOperations(ElementOperations):
     def _as_given(self, y: Any, data_format: Any) -> Any:
         return y if arguments.data_format(data_format) == "channels_last" else self.transpose(y, _TO_FIRST)
 
-    def _image_activated(self, add: Callable[[str], int], activation: Any, data_format: Any) -> Any:
-        """As _activated, back in the caller's order of axes; softmax runs along the last axis of that order."""
-        made = activations.get(activation)
-        if made.text is not None:
-            return self._as_given(Tensor(self, add(made.text)), data_format)
-        return self.activate(self._as_given(Tensor(self, add("linear")), data_format), made)
-
     def _steps(self, strides: Any, dilation_rate: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         return arguments.steps("strides", strides), arguments.steps("dilation_rate", dilation_rate)
 
@@ -234,7 +226,7 @@ class WindowOperations(ElementOperations):
         def add(text: str) -> int:
             return self.core.conv2d(x.id, kernel, bias, *geometry, groups, text)
 
-        return self._image_activated(add, activation, data_format)
+        return self._activated(add, activation, lambda y: self._as_given(y, data_format))
 
     def _pool(self, kind: str, x: Any, pool_size: Any, strides: Any, padding: Any, data_format: Any) -> Any:
         size = arguments.integers("pool_size", pool_size, 2)

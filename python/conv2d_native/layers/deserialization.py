@@ -25,6 +25,7 @@ from .registry import CUSTOM_OBJECTS, class_name_of, layer_class, serialize
 __all__ = ["CUSTOM_OBJECTS", "MODEL_CLASSES", "class_name_of", "deserialize", "serialize"]
 
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
+_SLICE = {"start", "stop", "step"}
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -202,20 +203,22 @@ def revive(value: Any, tensors: Any, depth: int = 0) -> Any:
     """
     if depth > 32:
         raise ModelFormatError("The arguments of a call are nested more than 32 deep.")
+
+    def inner(item: Any) -> Any:
+        return revive(item, tensors, depth + 1)
+
     if isinstance(value, list):
-        return [revive(item, tensors, depth + 1) for item in value]
+        return [*map(inner, value)]
     if not isinstance(value, Mapping):
         return value
     class_name, config = value.get("class_name"), value.get("config")
     if class_name == "__keras_tensor__" and isinstance(config, Mapping):
         return tensors(*history(config))
-    if class_name == "__slice__" and isinstance(config, Mapping):
-        parts = [config.get(word) for word in ("start", "stop", "step")]
-        return slice(*(revive(part, tensors, depth + 1) for part in parts))
-    if set(value) == {"start", "stop", "step"}:
-        return slice(*(revive(value[word], tensors, depth + 1) for word in ("start", "stop", "step")))
+    ends = config if class_name == "__slice__" else value
+    if isinstance(ends, Mapping) and (class_name == "__slice__" or set(value) == _SLICE):
+        return slice(*(inner(ends.get(word)) for word in ("start", "stop", "step")))
     if class_name == "__tuple__":
-        return tuple(revive(item, tensors, depth + 1) for item in value.get("items") or config or [])
+        return tuple(map(inner, value.get("items") or config or []))
     if class_name == "__ellipsis__" or value.get("type") == "Ellipsis":
         return Ellipsis
     if class_name in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
@@ -225,7 +228,7 @@ def revive(value: Any, tensors: Any, depth: int = 0) -> Any:
         return config.get("name")
     if class_name in ("__lambda__", "function", "__typespec__"):
         raise UnsafeModelError("A call takes a function as its argument: code is never taken from a file.")
-    return {key: revive(item, tensors, depth + 1) for key, item in value.items()}
+    return {key: inner(item) for key, item in value.items()}
 
 
 def history(config: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -108,11 +108,11 @@ def batch_count(names: Sequence[str], arrays: Sequence[np.ndarray]) -> int:
 def concatenated(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
     """Outputs of several batches, one array per output. Raises ValueError for images of several output shapes."""
     for column in zip(*parts, strict=True):
-        shapes = {made.shape[1:] for made in column}
-        if len(shapes) > 1:
+        sizes = {made.shape[1:] for made in column}
+        if len(sizes) > 1:
             raise ValueError(
                 "`x` must hold batches whose outputs have one shape, to be put together: call the model on each batch "
-                f"instead. Received: outputs of shapes {', '.join(map(str, sorted(shapes)))}."
+                f"instead. Received: outputs of shapes {', '.join(map(str, sorted(sizes)))}."
             )
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
