@@ -45,11 +45,9 @@ PROBLEMS = (
 
 def gate(algorithm: str, problem: ConvProblem) -> tuple[float, float]:
     """Largest r and relative L2 allowed on zero-mean and post-ReLU data."""
-    if not algorithm.startswith("winograd") or (
-        algorithm in ("winograd2", "winograd_strided") and problem.kh == 3
-    ):
-        return 8.0, 1e-6
-    return 100.0, 1e-5
+    direct = not algorithm.startswith("winograd")
+    small_tiles = algorithm in ("winograd2", "winograd_strided") and problem.kh == 3
+    return (8.0, 1e-6) if direct or small_tiles else (100.0, 1e-5)
 
 
 def errors(text: str, algorithm: str) -> dict[str, tuple[float, float]]:

@@ -3,10 +3,9 @@
     python benchmarks/layers.py [--only TEXT] [--threads N] [--json FILE]
 
 For each problem the candidates take turns, round after round, then the baseline, whose threads would disturb them;
-a figure is the median over all calls. The planner's
-choice is marked with *. The machine's FMA peak and memory bandwidth are measured in the same run: `peak` is the
-share of the arithmetic peak that the chosen algorithm's direct operation count reaches (Winograd may exceed 1),
-`loss` is the chosen algorithm's time over the fastest candidate's.
+a figure is the median over all calls. The planner's choice is marked with *. The machine's FMA peak and memory
+bandwidth are measured in the same run: `peak` is the share of the arithmetic peak that the chosen algorithm's direct
+operation count reaches (Winograd may exceed 1), `loss` is the chosen algorithm's time over the fastest candidate's.
 """
 
 from __future__ import annotations
@@ -30,9 +29,8 @@ SLOW_FLOPS = 5e8
 PAUSE = 0.1  # seconds in which the baseline's threads fall asleep
 
 
-def numpy_baseline(problem, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def numpy_baseline(p: ConvProblem, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """relu(conv + bias) with sliding windows and one matrix product a group: x (n,h,w,c), kernel (kh,kw,c/g,oc)."""
-    p = problem
     z = np.pad(x, ((0, 0), *p.padding, (0, 0)))
     extent = ((p.kh - 1) * p.dh + 1, (p.kw - 1) * p.dw + 1)
     windows = np.lib.stride_tricks.sliding_window_view(z, extent, axis=(1, 2))

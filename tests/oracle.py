@@ -56,19 +56,11 @@ def _inside(tap, before, stride, size, out):
 
 def taps(shape, kernel, strides, padding, dilation=(1, 1)):
     """Yield (i, j, output slices, input slices) for each kernel tap: rows and columns of equal count."""
-    axes = list(
-        zip(
-            shape,
-            kernel,
-            strides,
-            dilation,
-            _geometry(shape, kernel, strides, padding, dilation),
-            strict=True,
-        )
-    )
+    geometry = _geometry(shape, kernel, strides, padding, dilation)
+    axes = list(zip(shape, strides, dilation, geometry, strict=True))
     for i, j in np.ndindex(*kernel):
         outputs, inputs = [], []
-        for tap, (n, _, s, d, (before, _, out)) in zip((i, j), axes, strict=True):
+        for tap, (n, s, d, (before, _, out)) in zip((i, j), axes, strict=True):
             lo, hi, start = _inside(tap * d, before, s, n, out)
             outputs.append(slice(lo, hi))
             inputs.append(slice(start, start + (hi - lo - 1) * s + 1 if hi > lo else start, s))
@@ -160,14 +152,8 @@ def conv2d_transpose(
     (sh, sw), (dh, dw) = pair(strides), pair(dilation_rate)
     top, oh = _transpose_axis(h, kh, sh, dh, padding, extra[0])
     left, ow = _transpose_axis(w, kw, sw, dw, padding, extra[1])
-    full = np.zeros(
-        (
-            n,
-            max(top + oh, (h - 1) * sh + (kh - 1) * dh + 1),
-            max(left + ow, (w - 1) * sw + (kw - 1) * dw + 1),
-            oc,
-        )
-    )
+    height, width = (h - 1) * sh + (kh - 1) * dh + 1, (w - 1) * sw + (kw - 1) * dw + 1
+    full = np.zeros((n, max(top + oh, height), max(left + ow, width), oc))
     for i, j in np.ndindex(kh, kw):
         rows, cols = i * dh + np.arange(h) * sh, j * dw + np.arange(w) * sw
         full[:, rows[:, None], cols] += x @ kernel[i, j].T

@@ -184,10 +184,8 @@ def _print_rows(rows: Iterable[Any], output: str) -> None:
     if output:
         print(f"{output}:")
     for name, classes in rows:
-        print(
-            f"{'  ' if output else ''}{name}: "
-            + ", ".join(f"{label} {score:.4g}" for label, score in classes)
-        )
+        scores = ", ".join(f"{label} {score:.4g}" for label, score in classes)
+        print(f"{'  ' if output else ''}{name}: {scores}")
 
 
 def _write_rows(path: Path, rows: Sequence[Any]) -> None:
