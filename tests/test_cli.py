@@ -125,6 +125,14 @@ def test_bench_and_profile(classifier, tmp_path, capsys):
     cn.set_num_threads(threads)
 
 
+@pytest.mark.parametrize("command", ["bench", "profile"])
+def test_random_images_for_a_dict_of_one_input(command, tmp_path):
+    x = cn.Input((3,), name="a")
+    path = tmp_path / "model.keras"
+    cn.Model({"a": x}, L.Dense(2)(x)).save(path)
+    assert main([command, str(path), *(["--seconds", "0"] if command == "bench" else [])]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

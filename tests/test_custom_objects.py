@@ -226,6 +226,10 @@ def test_lambda_layers_in_programs(tmp_path):
     assert joined.shape == (None, 5) and L.Lambda(np.abs).name.startswith("lambda")
     with pytest.raises(ValueError, match="Functions cannot be written to a file: layers halves, both"):
         model.save(tmp_path / "m.keras")
+    inner = cn.Sequential([L.Lambda(np.abs, name="inside")])
+    for outer in (inner, L.TimeDistributed(inner)):
+        with pytest.raises(ValueError, match="Functions cannot be written to a file: layers inside"):
+            cn.Sequential([cn.Input((4, 3)), outer]).save(tmp_path / "m.keras")
     pickled = pickle.loads(pickle.dumps(cn.Sequential([L.Lambda(np.abs, input_shape=(3,))])))
     np.testing.assert_array_equal(pickled(-np.ones((1, 3))), np.ones((1, 3)))
     with pytest.raises(TypeError, match="`function` must be a function"):

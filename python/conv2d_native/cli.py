@@ -241,8 +241,8 @@ def _use_threads(count: int | None) -> int:
 
 
 def _random_input(model: Any, batch: int, size: list[int] | None) -> Any:
-    """Random images of the model's shape, a list of them for several inputs."""
-    arrays = {}
+    """Random images of the model's shape; by name where there are several inputs or a dict of them."""
+    arrays: dict[str, np.ndarray] = {}
     shape: list[Any]
     for name, tensor in zip(model.input_names, model.inputs, strict=True):
         unknown = tensor.shape[1:].count(None)
@@ -252,7 +252,8 @@ def _random_input(model: Any, batch: int, size: list[int] | None) -> Any:
         given = iter(size or ())
         shape = [next(given) if n is None else n for n in tensor.shape[1:]]
         arrays[name] = np.random.default_rng(0).random((batch, *shape), np.float32)
-    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+    by_name = len(arrays) > 1 or isinstance(model.input, dict)
+    return arrays if by_name else next(iter(arrays.values()))
 
 
 def _bench(arguments: argparse.Namespace) -> None:

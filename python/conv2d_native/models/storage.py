@@ -116,8 +116,7 @@ class Storage:
         """
         _check_target(filepath, ".keras", overwrite)
         weights = self._stored_weights()
-        functions = [layer.name for layer in self.layers if isinstance(layer, FunctionLayer)]
-        if functions:
+        if functions := _names_of_functions(self):
             raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
         write_keras(filepath, serialize(self), weights, overwrite)
 
@@ -205,6 +204,14 @@ class Storage:
             return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]
         parts = (serialize(self), self.get_weights(), custom_objects_of(self))
         return rebuilt, parts, {"_choices": self._choices}
+
+
+def _names_of_functions(owner: Any) -> list[str]:
+    """Names of the layers that compute functions of the user's, in nested models and wrappers too."""
+    names = []
+    for layer in owner.sublayers:
+        names += [layer.name] if isinstance(layer, FunctionLayer) else _names_of_functions(layer)
+    return names
 
 
 def takes_graph(cls: Any) -> bool:
