@@ -137,11 +137,15 @@ GROUPS = [
 ]
 
 
+def write_files(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
 @pytest.mark.parametrize("memberships, files, cpus", GROUPS)
 def test_d7_cpu_quota(memberships, files, cpus, tmp_path):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    write_files(tmp_path, files)
     assert _core.quota_cpus(memberships, str(tmp_path)) == cpus
 
 
@@ -154,9 +158,7 @@ def test_d7_cpu_quota(memberships, files, cpus, tmp_path):
     ],
 )
 def test_d7_memory_quota(memberships, files, limit, tmp_path):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    write_files(tmp_path, files)
     assert _core.quota_memory(memberships, str(tmp_path)) == limit
 
 
