@@ -8,6 +8,7 @@ layers twice. Wrappers keep their layer under `layer`. Operation nodes are not l
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from ..named_objects import to_snake_case
@@ -44,43 +45,35 @@ def layer_name(entry: Tree) -> str:
 
 def children(entry: Tree) -> dict[str, Tree]:
     """Layers directly inside a model or a wrapper, by name."""
-    if is_model(entry):
-        return {layer_name(child): child for child in _layers(entry)}
-    return {layer_name(child): child for child in _wrapped(entry).values()}
-
-
-def _wrapped(entry: Tree) -> dict[str, Tree]:
-    """The layers that a wrapper holds, by the word under which its configuration has them."""
-    found = {key: entry.get("config", {}).get(key) for key in WRAPPED}
-    return {
-        key: child
-        for key, child in found.items()
-        if isinstance(child, dict)
-        and isinstance(child.get("config"), dict)
-        and isinstance(child.get("class_name"), str)
-    }
-
-
-def _layers(entry: Tree) -> list[Tree]:
-    found: list[Tree] = entry["config"]["layers"]
-    return [
-        child
-        for child in found
-        if not str(child.get("module", "")).startswith(("keras.src.ops", "keras.ops"))
-    ]
+    return {layer_name(child): child for _, child in _grouped(entry)}
 
 
 def group_names(entry: Tree) -> dict[str, str]:
     """Layer name -> name of its group, for the layers of a model (or of a wrapper)."""
+    return {layer_name(child): group for group, child in _grouped(entry)}
+
+
+def _grouped(entry: Tree) -> list[tuple[str, Tree]]:
+    """The layers directly inside a model or a wrapper, after the names of their groups."""
+    config = entry.get("config", {})
     if not is_model(entry):
-        return {layer_name(child): key for key, child in _wrapped(entry).items()}
-    counts: dict[str, int] = {}
-    made = {}
-    for child in _layers(entry):
-        base = to_snake_case(child["class_name"])
-        counts[base] = counts.get(base, -1) + 1
-        made[layer_name(child)] = f"{base}_{counts[base]}" if counts[base] else base
+        return [(word, config[word]) for word in WRAPPED if _is_layer(config.get(word))]
+    counts: Counter[str] = Counter()
+    made = []
+    for child in config["layers"]:
+        if not str(child.get("module", "")).startswith(("keras.src.ops", "keras.ops")):
+            base = to_snake_case(child["class_name"])
+            made.append((f"{base}_{counts[base]}" if counts[base] else base, child))
+            counts[base] += 1
     return made
+
+
+def _is_layer(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("config"), dict)
+        and isinstance(value.get("class_name"), str)
+    )
 
 
 class LayerTree:
