@@ -105,6 +105,16 @@ def integers(name: str, value: Any, length: int, low: int = 1, high: int = LARGE
     return numbers
 
 
+def is_listed(value: Any) -> bool:
+    """Whether `value` is several: a list, a tuple or an array of one axis."""
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
+def integer_list(name: str, value: Any, low: int | None = None, high: int = LARGEST_SIZE) -> list[int]:
+    """A list of ints out of one int, a list, a tuple or an array of them."""
+    return [integer(name, item, low, high) for item in (value if is_listed(value) else [value])]
+
+
 def path(name: str, value: Any, also: str = "") -> str:
     """A str, bytes or PathLike as text. Raises TypeError for what is no path, ValueError for what no file is called.
 

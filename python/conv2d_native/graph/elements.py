@@ -73,8 +73,9 @@ class ElementOperations:
         self, x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3
     ) -> Any:
         epsilon = arguments.number("epsilon", epsilon)
-        given = axis if isinstance(axis, (list, tuple)) else [axis]
-        axes = sorted({arguments.axis("axis", number, x.rank) for number in given})
+        axes = sorted(
+            {arguments.axis("axis", number, x.rank) for number in arguments.integer_list("axis", axis)}
+        )
         if 0 in axes:
             raise ValueError(f"`axis` must not hold the batch. Received: axis={axis}.")
         if axes == [x.rank - 1]:

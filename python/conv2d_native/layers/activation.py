@@ -128,8 +128,7 @@ class Softmax(ActivationLayer):
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        items = axis if isinstance(axis, (list, tuple)) else [axis]
-        axes = [arguments.integer("axis", item, low=None) for item in items]
+        axes = arguments.integer_list("axis", axis)
         if not axes:
             raise ValueError(f"`axis` must be an integer or a list of integers. Received: axis={axis!r}.")
         self.axis: Any = axes if len(axes) > 1 else axes[0]

@@ -36,11 +36,6 @@ class GainAndOffset(Weighted):
         return int(shape[number])
 
 
-def _axes(name: str, value: Any) -> list[int]:
-    items = value if isinstance(value, (list, tuple)) else [value]
-    return [arguments.integer(name, item, low=None) for item in items]
-
-
 def _axes_and_shape(axis: list[int], shape: Any) -> tuple[tuple[int, ...], list[int]]:
     """The axes counted from 0, and the shape in which a gain along them multiplies arrays of `shape`."""
     axes = tuple(arguments.axis("axis", number, len(shape)) for number in axis)
@@ -145,7 +140,7 @@ class LayerNormalization(GainAndOffset):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = _axes("axis", axis)
+        self.axis = arguments.integer_list("axis", axis)
         self.rms_scaling = arguments.flag("rms_scaling", rms_scaling)
         self.set_words(epsilon, center, scale)
         self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
@@ -240,12 +235,12 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        axes = _axes("axis", axis)
+        axes = arguments.integer_list("axis", axis)
         self.axis = axes if isinstance(axis, (list, tuple)) else axes[0]
 
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""
-        axes = tuple(_axes("axis", self.axis))
+        axes = tuple(arguments.integer_list("axis", self.axis))
 
         def scale(a: np.ndarray) -> np.ndarray:
             squares = np.square(a).sum(axis=axes, keepdims=True)
@@ -264,7 +259,7 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = _axes("axis", axis)
+        self.axis = arguments.integer_list("axis", axis)
         self.epsilon = arguments.positive_number("epsilon", epsilon)
 
     def build(self, input_shape: Any) -> None:

@@ -50,8 +50,7 @@ class Normalization(Layer):
         self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        items = [] if axis is None else axis if isinstance(axis, (list, tuple)) else [axis]
-        self.axis = [arguments.integer("axis", item, low=None) for item in items]
+        self.axis = [] if axis is None else arguments.integer_list("axis", axis)
         if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
             raise ValueError(
                 "`mean` and `variance` must be given both, in one shape. "

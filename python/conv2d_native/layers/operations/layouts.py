@@ -21,9 +21,7 @@ from .operands import (
     constant,
     constant_array,
     host,
-    integer_list,
     is_by_image,
-    is_listed,
     is_tensor,
     mixing,
     one_axis,
@@ -38,7 +36,7 @@ _PAD_MODES = (
 
 
 def reshape(f: Any, x: Any, newshape: Any) -> Any:
-    listed = list(newshape) if is_listed(newshape) else [newshape]
+    listed = list(newshape) if arguments.is_listed(newshape) else [newshape]
     target = [-1 if n is None else arguments.integer("newshape", n, low=None) for n in listed]
     batch_is_kept = listed[:1] == [None]
     if any(n < -1 or n == 0 for n in target) or target[batch_is_kept:].count(-1) > 1:
@@ -98,7 +96,7 @@ def squeeze(f: Any, x: Any, axis: Any = None) -> Any:
 
 
 def expand_dims(f: Any, x: Any, axis: Any) -> Any:
-    given = integer_list("axis", axis)
+    given = arguments.integer_list("axis", axis)
     shape = list(x.shape)
     for a in axis_numbers(given, len(shape) + len(given)):
         shape.insert(a, 1)
@@ -145,7 +143,7 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
             f"`pad_width` must be {len(x.shape)} pairs (before, after), or what NumPy broadcasts to that. "
             f"Received: pad_width={shown(pad_width)}."
         ) from None
-    widths = [integer_list("pad_width", pair, 0) for pair in widths]
+    widths = [arguments.integer_list("pad_width", pair, 0) for pair in widths]
     if widths[0] != [0, 0]:
         raise refused_for_batch("Padding")
     word: Any = arguments.choice("mode", mode, _PAD_MODES, True)
@@ -163,7 +161,7 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
 def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     rank, most = len(x.shape), arguments.LARGEST_STEP
     axes = [0] if axis is None else axis_list("axis", axis, rank)
-    shifts = integer_list("shift", shift, -most, most)
+    shifts = arguments.integer_list("shift", shift, -most, most)
     if 0 in axes:
         raise refused_for_batch("Rolling")
     if len(axes) != 1 and len(shifts) not in (1, len(axes)):
@@ -174,7 +172,7 @@ def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
 
 
 def tile(f: Any, x: Any, repeats: Any) -> Any:
-    counts, rank = integer_list("repeats", repeats, 1), len(x.shape)
+    counts, rank = arguments.integer_list("repeats", repeats, 1), len(x.shape)
     counts = [1] * (rank - len(counts)) + counts
     if counts[0] != 1 or len(counts) != rank:
         raise refused_for_batch("Tiling")
@@ -184,8 +182,8 @@ def tile(f: Any, x: Any, repeats: Any) -> Any:
 
 def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
     """`shape` starts with the batch, whatever it says of that."""
-    listed = list(shape) if is_listed(shape) else [shape]
-    sizes = integer_list("shape", listed[1:])
+    listed = list(shape) if arguments.is_listed(shape) else [shape]
+    sizes = arguments.integer_list("shape", listed[1:])
     if len(listed) != len(x.shape):
         raise UnsupportedLayerError(
             f"Operation 'broadcast_to' keeps the {len(x.shape)} axes here. Received: shape={shown(shape)}."
@@ -199,7 +197,7 @@ def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
 
 def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
     number = one_axis(axis, len(x.shape))
-    counts, n = integer_list("repeats", repeats, 0), x.shape[number]
+    counts, n = arguments.integer_list("repeats", repeats, 0), x.shape[number]
     if len(counts) not in (1, n):
         raise ValueError(f"`repeats` must be 1 or {n} integers. Received: repeats={shown(repeats)}.")
     size = n * counts[0] if len(counts) == 1 else sum(counts)

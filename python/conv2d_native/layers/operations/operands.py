@@ -47,20 +47,9 @@ def constant_array(name: str, value: Any, kinds: str, words: str) -> np.ndarray:
     return made
 
 
-def is_listed(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
-
-
-def integer_list(
-    name: str, value: Any, low: int | None = None, high: int = arguments.LARGEST_SIZE
-) -> list[int]:
-    """A list of ints out of one int, a list, a tuple or a one-dimensional array of them."""
-    return [arguments.integer(name, item, low, high) for item in (value if is_listed(value) else [value])]
-
-
 def axis_list(name: str, value: Any, rank: int) -> list[int]:
     """One axis or several of an array of `rank` axes as numbers from 0, in the order given."""
-    return [arguments.axis(name, axis, rank) for axis in integer_list(name, value)]
+    return [arguments.axis(name, axis, rank) for axis in arguments.integer_list(name, value)]
 
 
 def axis_numbers(axis: Any, rank: int) -> tuple[int, ...]:

@@ -23,7 +23,6 @@ from .operands import (
     constants,
     host,
     is_by_image,
-    is_listed,
     is_tensor,
     mixing,
 )
@@ -90,7 +89,7 @@ def tensordot(f: Any, x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 def _summed_axes(axes: Any, rank: int, other: int) -> list[list[int]]:
     """The axes of both operands that tensordot sums over."""
-    if not is_listed(axes):
+    if not arguments.is_listed(axes):
         n = arguments.integer("axes", axes, 0)
         if n > min(rank, other):
             raise ValueError(f"`axes` must be at most {min(rank, other)}. Received: axes={n}.")

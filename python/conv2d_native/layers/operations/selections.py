@@ -18,9 +18,7 @@ from .operands import (
     constant,
     constant_array,
     host,
-    integer_list,
     is_by_image,
-    is_listed,
     is_tensor,
     one_axis,
     refused_for_batch,
@@ -86,8 +84,8 @@ def _parts(f: Any, x: Any, indices_or_sections: Any, axis: Any, uneven: bool) ->
     """`uneven`: the first parts may be longer by one than the last."""
     axis = one_axis(axis, len(x.shape))
     n, name = x.shape[axis], "indices_or_sections"
-    if is_listed(indices_or_sections):
-        cuts = integer_list(name, indices_or_sections)
+    if arguments.is_listed(indices_or_sections):
+        cuts = arguments.integer_list(name, indices_or_sections)
         _check_parts("split", len(cuts) + 1)
     else:
         sections = arguments.integer(name, indices_or_sections)
@@ -118,7 +116,10 @@ def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
 
 
 def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
-    starts, sizes = integer_list("start_indices", start_indices), integer_list("shape", shape)
+    starts, sizes = (
+        arguments.integer_list("start_indices", start_indices),
+        arguments.integer_list("shape", shape),
+    )
     for name, given in (("start_indices", starts), ("shape", sizes)):
         if len(given) != len(inputs.shape):
             raise ValueError(
