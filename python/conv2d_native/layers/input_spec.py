@@ -117,7 +117,8 @@ def check_specs(layer: Any, x: Any, any_batch: bool = False) -> None:
                 f"Received: {list(x)}."
             )
         x = [x[name] for name in names]
-    given = [leaf for leaf in flatten(x)] if any(hasattr(leaf, "shape") for leaf in flatten(x)) else [x]
+    leaves = flatten(x)
+    given = leaves if any(hasattr(leaf, "shape") for leaf in leaves) else [x]
     if len(given) != len(specs):
         raise ValueError(f'Layer "{layer.name}" takes {len(specs)} inputs. Received: {len(given)}.')
     for i, (value, spec) in enumerate(zip(given, specs, strict=True)):
