@@ -33,6 +33,8 @@ PROBLEMS = (
     *(same(1, 28, 28, c, 64, 3, 3, stride=2) for c in (64, 256)),
     same(1, 14, 14, 64, 64, 5, 5),
     same(1, 14, 14, 256, 64, 5, 5),
+    *(same(1, 14, 14, c, 64, 7, 7) for c in (64, 256)),
+    *(same(1, 14, 14, 128, 64, *kernel) for kernel in ((3, 5), (5, 3))),
     *(same(1, 16, 16, 384, 64, *kernel) for kernel in ((1, 3), (3, 1))),
     *(same(1, 16, 16, 192, 64, *kernel) for kernel in ((1, 5), (1, 7), (7, 1))),
     same(1, 28, 28, 64, 256, 1, 1),

@@ -11,8 +11,8 @@ from problems import LAYERS, ODD, ConvProblem, same
 
 FORMS = ("winograd4", "winograd2", "winograd_line", "winograd_strided")
 KERNELS = {
-    "winograd4": ((3, 3), (5, 5)),
-    "winograd2": ((3, 3), (5, 5)),
+    "winograd4": ((3, 3), (5, 5), (3, 5), (5, 3)),
+    "winograd2": ((3, 3), (5, 5), (7, 7)),
     "winograd_line": ((1, 3), (1, 5), (1, 7), (3, 1), (5, 1), (7, 1)),
     "winograd_strided": ((3, 3),),
 }
@@ -52,6 +52,10 @@ SIDES = (
     *(same(2, 9, 7, 19, 18, *kernel, dilation=2) for kernel in KERNELS["winograd_line"]),
     same(1, 7, 11, 20, 33, 5, 5, activation="relu"),
     same(1, 10, 9, 24, 8, 5, 5, dilation=3, groups=4),
+    same(1, 9, 6, 21, 19, 7, 7, activation="relu"),
+    same(2, 11, 13, 12, 34, 7, 7, dilation=2, groups=2),
+    same(1, 7, 10, 18, 35, 3, 5, dilation=2),
+    same(2, 10, 6, 33, 20, 5, 3),
     same(1, 5, 6, 700, 6, 3, 3),
     same(2, 13, 16, 17, 35, 3, 3, stride=2, activation="relu"),
     same(1, 1, 2, 33, 7, 3, 3, stride=2),
@@ -177,7 +181,7 @@ def test_the_planner_takes_winograd_where_it_pays():
 
 
 @pytest.mark.parametrize("n", [1, 2])
-@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 7)])
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 7), (3, 5)])
 def test_in_a_graph(n, kernel, isa):
     """Its input transformed while it is read, its output one slice of a concatenation, a residual added."""
     rng = np.random.default_rng(3)

@@ -1,26 +1,10 @@
-// The Winograd forms: which points a tile's polynomials are evaluated at. Shared by the vector code, which
+// Winograd's forms: which points a tile's polynomials are evaluated at. Shared by the vector code, which
 // transforms data, and the planner, which transforms weights in double precision.
 #pragma once
 
 namespace conv2d {
 
-// F(m x m', k x k') by its points: m = 4 outputs a side unless it says 2 or 3. Strides of 2 by 7 points: four
-// of the even samples, F(3, 2), and three odd samples as they are, F(3, 1).
-enum WinogradForm {
-  kWinograd6x6,
-  kWinograd4x4Of2,
-  kWinograd8x8,
-  kWinograd6x6Of2,
-  kWinograd1x6,
-  kWinograd1x8,
-  kWinograd1x10,
-  kWinograd6x1,
-  kWinograd8x1,
-  kWinograd10x1,
-  kWinograd7x7Strided,
-  kWinogradForms
-};
-
+// Strides of 2 by 7 points: four of the even samples, F(3, 2), and three odd samples as they are, F(3, 1).
 constexpr int kStridedPoints = 7, kEvenPoints = 4;
 
 // Point `index` of `points`: 0, p1, -p1, p2, -p2, ...; the last one is infinity and has no value.

@@ -45,19 +45,28 @@ CONV2D_INLINE void depthwise_row(const float* x, int64_t stride, int64_t column,
   }
 }
 
-// The same for any taps, strides and dilations, one output row.
-template <bool kBorder, bool kFull>
-CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int64_t column,
+// The same for any number of taps, one output row: kTaps at a time, then fewer. kStep 0: any strides and
+// dilations.
+template <int kTaps, int kStep, bool kBorder, bool kFull>
+CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int64_t column, int64_t taps,
                                      const float* weights, int64_t count, Vec (&sum)[1][kDepthwisePixels]) {
-  for (int64_t j = 0; j < t.kw; ++j) {
-    const Vec a = load(weights + j * t.tap_stride);
+  for (; taps >= kTaps; taps -= kTaps, column += kTaps * t.dw, weights += kTaps * t.tap_stride) {
+    if constexpr (kStep > 0) {
+      depthwise_row<kTaps, kStep, true, false, kBorder ? kSought : 0, 0, kFull>(
+          x, t.pixel_stride, column, t.w, weights, weights, t.tap_stride, count, sum);
+      continue;
+    }
+    const Vec a = load(weights);
 #pragma GCC unroll 8
     for (int p = 0; p < kDepthwisePixels; ++p) {
-      const int64_t at = column + p * t.sw + j * t.dw;
+      const int64_t at = column + p * t.sw;
       if (kBorder && (at < 0 || at >= t.w)) continue;
       const float* from = x + at * t.pixel_stride;
       sum[0][p] = fma(kFull ? load(from) : load_first(from, count), a, sum[0][p]);
     }
+  }
+  if constexpr (kTaps > 1) {
+    depthwise_row_any<kTaps - 1, kStep, kBorder, kFull>(t, x, column, taps, weights, count, sum);
   }
 }
 
@@ -77,7 +86,8 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
     if (t.rows[i] == nullptr) continue;
     const float *x = t.rows[i] + c, *a = weights + i * line, *b = a - t.sh * line;
     if constexpr (kTaps == 0) {
-      depthwise_row_any<kLeft == kSought, kFull>(t, x, column, a, count, sum);
+      depthwise_row_any<kStep == 0 ? 1 : 2, kStep, kLeft == kSought, kFull>(t, x, column, t.kw, a, count,
+                                                                            sum);
     } else if (kRows == 1 || i < t.sh) {
       depthwise_row<kTaps, kStep, true, false, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, a,
                                                                      t.tap_stride, count, sum);
@@ -166,10 +176,11 @@ bool depthwise_is_tiled(int64_t kw, int64_t sw, int64_t dw) {
 }
 
 void depthwise(const DepthwiseRows& t) {
-  if (!depthwise_is_tiled(t.kw, t.sw, t.dw)) return depthwise_tiles<0, 1, 1>(t);
+  if (t.dw != 1 || t.sw > 2) return depthwise_tiles<0, 0, 1>(t);
   if (t.kw == 3) return t.sw == 1 ? depthwise_count<3, 1>(t) : depthwise_count<3, 2>(t);
   if (t.kw == 5) return t.sw == 1 ? depthwise_count<5, 1>(t) : depthwise_count<5, 2>(t);
-  t.sw == 1 ? depthwise_count<7, 1>(t) : depthwise_count<7, 2>(t);
+  if (t.kw == 7) return t.sw == 1 ? depthwise_count<7, 1>(t) : depthwise_count<7, 2>(t);
+  t.sw == 1 ? depthwise_tiles<0, 1, 1>(t) : depthwise_tiles<0, 2, 1>(t);
 }
 
 // Two where rows can be computed together.

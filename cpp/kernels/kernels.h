@@ -202,7 +202,7 @@ struct Kernels {
   void (*planar)(const PlanarTile& tile);
 
   int winograd_rows;  // tiles of the largest product
-  WinogradTransform winograd[kWinogradForms];
+  WinogradTransform winograd[14];
   WinogradProducts winograd_products[3];  // [1]: one vector wide, [2]: two
 
   // 2 * lanes * kBurnChains operations a step, as many as the machine can do.

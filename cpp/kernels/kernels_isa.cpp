@@ -21,17 +21,28 @@ extern const Kernels CONV2D_TABLE;
 
 namespace {
 
-template <int kVecs, int kMost, int kRows = 1>
-constexpr void fill_rows(GemmFamily* family) {
-  family->rows[kRows] = gemm_tile<kRows, kVecs>;
-  if constexpr (kRows < kMost) fill_rows<kVecs, kMost, kRows + 1>(family);
+template <int kValue>
+struct Int {
+  static constexpr int value = kValue;
+};
+
+// family.rows[r] = get(Int<r>()), 1 <= r <= kRows
+template <int kRows, typename Family, typename Get>
+constexpr Family with_rows(Family family, Get get) {
+  family.rows[kRows] = get(Int<kRows>());
+  if constexpr (kRows > 1) family = with_rows<kRows - 1>(family, get);
+  return family;
 }
 
 template <int kVecs, int kMost>
 constexpr GemmFamily gemm_family() {
-  GemmFamily family{};
-  fill_rows<kVecs, kMost>(&family);
-  return family;
+  return with_rows<kMost>(GemmFamily{}, [](auto rows) { return gemm_tile<rows.value, kVecs>; });
+}
+
+template <int kVecs>
+constexpr WinogradProducts winograd_products() {
+  return with_rows<kProductRows>(WinogradProducts{},
+                                 [](auto rows) { return winograd_product<rows.value, kVecs>; });
 }
 
 }  // namespace
@@ -50,7 +61,8 @@ const Kernels CONV2D_TABLE = {
     planar,
     kProductRows,
     {winograd_transform<6, 4, 6, 4>(), winograd_transform<4, 2, 4, 2>(), winograd_transform<8, 4, 8, 4>(),
-     winograd_transform<6, 2, 6, 2>(), winograd_transform<1, 1, 6, 4>(), winograd_transform<1, 1, 8, 4>(),
+     winograd_transform<6, 4, 8, 4>(), winograd_transform<8, 4, 6, 4>(), winograd_transform<6, 2, 6, 2>(),
+     winograd_transform<8, 2, 8, 2>(), winograd_transform<1, 1, 6, 4>(), winograd_transform<1, 1, 8, 4>(),
      winograd_transform<1, 1, 10, 4>(), winograd_transform<6, 4, 1, 1>(), winograd_transform<8, 4, 1, 1>(),
      winograd_transform<10, 4, 1, 1>(), winograd_transform<7, 3, 7, 3>()},
     {{}, winograd_products<1>(), winograd_products<2>()},

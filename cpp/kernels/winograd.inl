@@ -289,19 +289,6 @@ void winograd_output(const WinogradOutput& t) {
   }
 }
 
-template <int kVecs, int kRows = 1>
-constexpr void fill_products(WinogradProducts* products) {
-  products->rows[kRows] = winograd_product<kRows, kVecs>;
-  if constexpr (kRows < kProductRows) fill_products<kVecs, kRows + 1>(products);
-}
-
-template <int kVecs>
-constexpr WinogradProducts winograd_products() {
-  WinogradProducts products{};
-  fill_products<kVecs>(&products);
-  return products;
-}
-
 template <int kRows, int kOutRows, int kColumns, int kOutColumns>
 constexpr WinogradTransform winograd_transform() {
   return {kOutRows,

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
@@ -302,12 +303,11 @@ class WinogradPlan : public ConvPlan {
   int64_t points_, panels_, tiles_, ld_pixel_, plane_v_ = 0, plane_m_ = 0, runs_ = 0;
 };
 
-constexpr WinogradSpec kFourByFour[] = {{kWinograd6x6, 4, 4, 3, 3}, {kWinograd8x8, 4, 4, 5, 5}};
-constexpr WinogradSpec kTwoByTwo[] = {{kWinograd4x4Of2, 2, 2, 3, 3}, {kWinograd6x6Of2, 2, 2, 5, 5}};
-constexpr WinogradSpec kLine[] = {{kWinograd1x6, 1, 4, 1, 3},  {kWinograd1x8, 1, 4, 1, 5},
-                                  {kWinograd1x10, 1, 4, 1, 7}, {kWinograd6x1, 4, 1, 3, 1},
-                                  {kWinograd8x1, 4, 1, 5, 1},  {kWinograd10x1, 4, 1, 7, 1}};
-constexpr WinogradSpec kStrided[] = {{kWinograd7x7Strided, 3, 3, 3, 3, 2}};
+constexpr WinogradSpec kFourByFour[] = {{4, 4, 3, 3}, {4, 4, 5, 5}, {4, 4, 3, 5}, {4, 4, 5, 3}};
+constexpr WinogradSpec kTwoByTwo[] = {{2, 2, 3, 3}, {2, 2, 5, 5}, {2, 2, 7, 7}};
+constexpr WinogradSpec kLine[] = {{1, 4, 1, 3}, {1, 4, 1, 5}, {1, 4, 1, 7},
+                                  {4, 1, 3, 1}, {4, 1, 5, 1}, {4, 1, 7, 1}};
+constexpr WinogradSpec kStrided[] = {{3, 3, 3, 3, 2}};
 
 template <size_t kCount>
 const WinogradSpec* find(const WinogradSpec (&specs)[kCount], const ConvProblem& p) {
@@ -328,9 +328,13 @@ std::string why_not(const WinogradSpec* spec, const ConvProblem& p) {
 
 std::unique_ptr<ConvPlan> make(const WinogradSpec& spec, const ConvProblem& p,
                                std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-  const WinogradTransform& form = kernels.winograd[spec.form];
-  const std::string key = "winograd" + std::to_string(spec.form) + 'x' + std::to_string(kernels.lanes) + 'g' +
-                          std::to_string(p.groups);
+  const WinogradTransform& form =
+      *std::find_if(std::begin(kernels.winograd), std::end(kernels.winograd), [&](const auto& f) {
+        return f.rows == spec.rows() && f.columns == spec.columns() && f.out_rows == spec.out_rows &&
+               f.out_columns == spec.out_columns;
+      });
+  const std::string key = "winograd" + std::to_string(form.rows) + 'x' + std::to_string(form.columns) + 'l' +
+                          std::to_string(kernels.lanes) + 'g' + std::to_string(p.groups);
   std::shared_ptr<const Buffer> u =
       weights->packed(key, [&] { return pack_winograd(p, *weights, form, kernels.lanes); });
   if (u->floats()[u->bytes() / sizeof(float) - 1] > 0.0f) return nullptr;  // unfit

@@ -8,10 +8,11 @@ namespace conv2d {
 // Where U outgrows the third-level cache, larger blocks of V read it less often.
 constexpr int64_t kLargeBlockBytes = 4500000;
 
-// F(out_rows x out_columns, kh x kw) at strides `stride`.
+// F(out_rows x out_columns, kh x kw) at strides `stride`, on rows() x columns() points.
 struct WinogradSpec {
-  WinogradForm form;
   int64_t out_rows, out_columns, kh, kw, stride = 1;
+  int64_t rows() const { return (out_rows - 1) * stride + kh; }
+  int64_t columns() const { return (out_columns - 1) * stride + kw; }
 };
 
 // U[g][panel][point][c / groups][width] = G kernel GT, zero beyond oc / groups; panels hold 2 * lanes columns

@@ -39,8 +39,8 @@ int64_t tiles_along(int64_t size, int64_t dilation, int64_t outputs) {
 }  // namespace
 
 double winograd_cost(const ConvProblem& p, const Machine& machine, const WinogradSpec& spec) {
-  const double th = static_cast<double>((spec.out_rows - 1) * spec.stride + spec.kh);
-  const double tw = static_cast<double>((spec.out_columns - 1) * spec.stride + spec.kw), points = th * tw;
+  const double th = static_cast<double>(spec.rows()), tw = static_cast<double>(spec.columns()),
+               points = th * tw;
   const double tiles = static_cast<double>(tiles_along(p.oh, p.dh, spec.out_rows)) *
                        static_cast<double>(tiles_along(p.ow, p.dw, spec.out_columns));
   const double groups = static_cast<double>(p.groups), depth = static_cast<double>(p.group_c());
@@ -51,11 +51,9 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const Rates& rates = machine.wide ? kWide : kNarrow;
   const double products =
       rates.product * oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + rates.call * calls;
-  const double input =
-      forward_steps(static_cast<int64_t>(th)) * tw + forward_steps(static_cast<int64_t>(tw)) * th;
-  const double output =
-      inverse_steps(static_cast<int64_t>(th), spec.out_rows) * tw +
-      inverse_steps(static_cast<int64_t>(tw), spec.out_columns) * static_cast<double>(spec.out_rows);
+  const double input = forward_steps(spec.rows()) * tw + forward_steps(spec.columns()) * th;
+  const double output = inverse_steps(spec.rows(), spec.out_rows) * tw +
+                        inverse_steps(spec.columns(), spec.out_columns) * static_cast<double>(spec.out_rows);
   const double transforms =
       tiles *
       (rates.input * c_vectors * (input + 2.0 * points) +

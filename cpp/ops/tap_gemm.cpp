@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/checked.h"
 
@@ -118,11 +119,13 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   const int64_t least_columns = b.in_place && !by_rows ? kLeastColumns : kLeastColumnsOfCopies;
   const int64_t wanted = worker.count > 1 ? kUnitsPerWorker * worker.count : 1;
   int64_t parts = shares_of_columns(worker.count);
-  const int64_t blocks =
+  int64_t blocks =
       std::max({ceil_div(grains, block_pixels_ / grain), std::min(ceil_div(worker.count, parts), grains),
                 std::min(ceil_div(wanted, parts), grains / std::max<int64_t>(1, least_pixels / grain))});
   const int64_t narrow = std::max<int64_t>(1, least_columns / kernels_.gemm_columns);
   if (blocks > 0) parts *= std::clamp<int64_t>(units / (parts * narrow), 1, ceil_div(wanted, parts * blocks));
+  // As many units for every worker.
+  blocks = std::min(round_up(blocks, worker.count / std::gcd(parts, worker.count)), grains);
   const auto start = [&](int64_t i) { return i / across * line + i % across * grain; };
   worker.each_unit(parts * blocks, [&](int64_t i) {
     const Range covered = part({0, grains}, i % blocks, blocks);
