@@ -101,19 +101,20 @@ class WinogradPlan : public ConvPlan {
             columns_[static_cast<size_t>(index % across)], true};
   }
 
-  // Splitting tiles repeats the reading of U, splitting panels the transforms of the input.
+  // Splitting tiles repeats the reading of U, splitting panels the transforms of the input, in steps of 16
+  // floats.
   int64_t shares_of_tiles(int64_t workers) const {
     const ConvProblem& p = problem;
     const int64_t slices = p.groups * panels_, depth = p.group_c();
+    const double transform = machine_of(kernels_).wide ? 5.0 : 20.0, step = kernels_.lanes / 16.0;
     int64_t best = 1;
     double least = 0.0;
     for (int64_t down = 1; down <= std::min(workers, std::max<int64_t>(tiles_, 1)); ++down) {
       const int64_t tiles = ceil_div(tiles_, down), mine = ceil_div(slices, std::min(workers / down, slices));
       const int64_t groups = ceil_div(mine, panels_),
                     blocks = ceil_div(tiles, runs_ * kernels_.winograd_rows);
-      const double cost =
-          static_cast<double>(tiles * (groups * ceil_div(depth, 16) * 5 + mine * (2 * depth + 10))) +
-          static_cast<double>(blocks * mine * depth * 8);
+      const double cost = transform * static_cast<double>(tiles * groups * ceil_div(depth, 16)) +
+                          step * static_cast<double>(mine * (tiles * (2 * depth + 10) + blocks * depth * 8));
       if (down == 1 || cost < least) least = cost, best = down;
     }
     return best;

@@ -28,6 +28,9 @@ constexpr int64_t kAheadSteps = 64;  // of k
 constexpr int64_t kFarBytes = 1 << 20;
 constexpr int64_t kNearFloats = 32;  // between pixels read side by side: processors foresee what follows
 
+constexpr int64_t kWays = 8;         // of the first-level cache, at least
+constexpr int64_t kFewColumns = 128;
+
 // Pixels this far apart share one set of the first-level cache.
 bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
 
@@ -71,10 +74,12 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   packed_ = weights_->packed(key, [&] { return pack(); });
 }
 
-// Whether kernels may read pixels where they lie.
+// Whether kernels may read pixels where they lie: where these share a set, few columns meet a tile that fits
+// it before it is evicted.
 bool TapGemm::readable(const ConvIo& io) const {
   const int64_t next = p_.gw > 1 ? p_.sw * io.x_stride : (p_.gh > 1 ? p_.sh : p_.h) * p_.w * io.x_stride;
-  return io.pre.empty() && (p_.n * p_.gh * p_.gw < 8 || !collides(next));
+  const bool kept = kernels_.gemm_rows < kWays && p_.group_oc() <= kFewColumns;
+  return io.pre.empty() && (p_.n * p_.gh * p_.gw < kWays || kept || !collides(next));
 }
 
 // How many parts of the columns workers take: cores that write parts of the same rows of y disturb each
