@@ -44,6 +44,7 @@ SHAPED = (
     same(2, 7, 9, 128, 128, 3, 3, stride=2, groups=32, activation="relu"),
     same(1, 13, 15, 24, 24, 5, 5, dilation=2, groups=3),
     same(1, 6, 5, 32, 64, 3, 3, groups=4),
+    *(same(1, 5, 29, g * c, 2 * g * c, 3, 3, groups=g) for g, c in ((4, 4), (3, 8), (5, 2))),
 )
 
 

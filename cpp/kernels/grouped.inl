@@ -103,6 +103,7 @@ void grouped(const GroupedRow& t) {
 #endif
   if (t.group == kLanes && t.pixel_step == kLanes) return grouped_tiles<kLanes, kLanes>(t);
   if (t.group == kLanes && t.pixel_step == 2 * kLanes) return grouped_tiles<kLanes, 2 * kLanes>(t);
+  if (t.pixel_step == kLanes / 2) return grouped_tiles<0, kLanes / 2>(t);
   grouped_tiles<0, 0>(t);
 }
 
