@@ -70,6 +70,19 @@ CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int
   }
 }
 
+// Asks for the pixels of the last row that the next tile reads first, at steps of 1, and for its outputs.
+template <int kRows>
+CONV2D_INLINE void depthwise_ask(const DepthwiseRows& t, int64_t first, int64_t c) {
+  const float *row = t.rows[t.kh + (kRows - 1) * t.sh - 1], *y = t.y[kRows - 1] + c;
+  if (row == nullptr || first + 2 * kDepthwisePixels > t.ow) return;
+  const float* x = row + (t.kw / 2 - t.pad_left) * t.pixel_stride + c;
+#pragma GCC unroll 8
+  for (int64_t p = first + kDepthwisePixels; p < first + 2 * kDepthwisePixels; ++p) {
+    __builtin_prefetch(x + p * t.pixel_stride);
+    __builtin_prefetch(y + p * t.y_stride, 1);
+  }
+}
+
 template <int kTaps, int kStep, int kRows, int kLeft, int kRight, bool kFull>
 CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t done, int64_t c,
                                   int64_t count) {
@@ -82,6 +95,7 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
   }
   const int64_t column = first * t.sw - t.pad_left, line = t.kw * t.tap_stride;
   const float* weights = t.weights + c;
+  if (kFull && kStep == 1 && t.far && c % 16 == 0) depthwise_ask<kRows>(t, first, c);
   for (int64_t i = 0; i < t.kh + (kRows - 1) * t.sh; ++i) {
     if (t.rows[i] == nullptr) continue;
     const float *x = t.rows[i] + c, *a = weights + i * line, *b = a - t.sh * line;
@@ -143,15 +157,13 @@ void depthwise_tiles(const DepthwiseRows& t) {
     const int64_t reach = (kDepthwisePixels - 1) * t.sw + (t.kw - 1) * t.dw;
     constexpr int kHalf = kRows == 1 || kTaps * kStep < 10 ? kTaps / 2 : 0;  // beyond, registers are too few
     const bool left = column < 0, right = column + reach >= t.w;
-    if ((left && column != -kHalf) || (right && column + reach != t.w - 1 + kHalf)) {
-      depthwise_channels<kTaps, kStep, kRows, kSought, kSought>(t, first, done);
-    } else if (left) {
-      right ? depthwise_channels<kTaps, kStep, kRows, kHalf, kHalf>(t, first, done)
-            : depthwise_channels<kTaps, kStep, kRows, kHalf, 0>(t, first, done);
-    } else {
-      right ? depthwise_channels<kTaps, kStep, kRows, 0, kHalf>(t, first, done)
-            : depthwise_channels<kTaps, kStep, kRows, 0, 0>(t, first, done);
-    }
+    const bool sought = (left && column != -kHalf) || (right && column + reach != t.w - 1 + kHalf);
+    const auto channels = sought          ? depthwise_channels<kTaps, kStep, kRows, kSought, kSought>
+                          : left && right ? depthwise_channels<kTaps, kStep, kRows, kHalf, kHalf>
+                          : left          ? depthwise_channels<kTaps, kStep, kRows, kHalf, 0>
+                          : right         ? depthwise_channels<kTaps, kStep, kRows, 0, kHalf>
+                                          : depthwise_channels<kTaps, kStep, kRows, 0, 0>;
+    channels(t, first, done);
     if (const int64_t rest = t.channels % kLanes)
       depthwise_tile<kTaps, kStep, kRows, kSought, kSought, false>(t, first, done, t.channels - rest, rest);
     done = first + kDepthwisePixels < t.ow ? first + kDepthwisePixels : t.ow;

@@ -119,12 +119,13 @@ struct PoolRow {
 // + j * dw) * pixel_stride + i] * weights[(k * kw + j) * tap_stride + i] + residual[r][p * residual_stride +
 // i]), r < out_rows, p < ow, i < channels. A null row and columns outside [0, w) are skipped. weights and
 // bias are readable up to a whole vector of channels. Null residuals are skipped. sh <= kh where out_rows
-// is 2.
+// is 2. far: x and y are in memory rather than in a cache.
 struct DepthwiseRows {
   const Activation* activation;
   const float* const* rows;
   int64_t pixel_stride, w, channels;
   int64_t kh, kw, sh, sw, dw, pad_left;
+  bool far;
   const float* weights;
   int64_t tap_stride;
   const float* bias;

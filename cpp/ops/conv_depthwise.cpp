@@ -14,9 +14,9 @@ namespace {
 
 constexpr int64_t kBlock = 128;  // the most output channels of a block, where rows alone are too few units
 constexpr int64_t kUnitsPerWorker = 12;
-constexpr int64_t kPad = 16;
+constexpr int64_t kPad = 16, kMaxTapRows = 64;
 constexpr int64_t kConflict = 256;  // pixels so many floats apart compete for the same few sets of a cache
-constexpr int64_t kMaxTapRows = 64;
+constexpr double kFarShare = 0.4;   // of the last cache
 
 class DepthwisePlan : public ConvPlan {
  public:
@@ -36,6 +36,7 @@ class DepthwisePlan : public ConvPlan {
     const int64_t phases = std::min(p.dh, p.oh), units = ceil_div(p.oh, rows_ * phases) * phases;
     const bool collides = io.x_stride * phases_ % (p.kh < 5 ? 2 * kConflict : kConflict) == 0;
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
+    const bool far = p.x_bytes() + p.y_bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
     const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
     const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
     const int64_t blocks = ceil_div(p.oc, block);
@@ -48,7 +49,7 @@ class DepthwisePlan : public ConvPlan {
       current = image;
       next = i + 1;
       const int64_t unit = i % units, oy = unit / phases * phases * rows_ + unit % phases;
-      if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, &filled);
+      if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, far, &filled);
     });
   }
 
@@ -61,7 +62,8 @@ class DepthwisePlan : public ConvPlan {
   int64_t ring_floats() const { return ring_rows() * problem.w * ring_width(std::min(kBlock, problem.oc)); }
 
   // Output rows oy and, where two are computed together and it exists, oy + dh.
-  void tile(const ConvIo& io, int64_t n, int64_t oy, Range outputs, float* ring, int64_t* filled) const {
+  void tile(const ConvIo& io, int64_t n, int64_t oy, Range outputs, float* ring, bool far,
+            int64_t* filled) const {
     const ConvProblem& p = problem;
     const int64_t c0 = outputs.begin, channels = outputs.end - c0, stride = round_up(p.oc, kPad);
     const int64_t image_row = p.w * io.x_stride, top = oy * p.sh - p.pad.top;
@@ -83,6 +85,7 @@ class DepthwisePlan : public ConvPlan {
     t.activation = &p.activation;
     t.rows = rows;
     t.pixel_stride = ring == nullptr ? io.x_stride : width;
+    t.far = far && ring == nullptr;
     t.w = p.w, t.ow = p.ow, t.channels = channels;
     t.kh = p.kh, t.kw = p.kw, t.sh = p.sh, t.sw = p.sw, t.dw = p.dw, t.pad_left = p.pad.left;
     t.bias = packed_->floats() + c0, t.weights = t.bias + stride, t.tap_stride = stride;
