@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, arguments
+from . import _core, arguments, shapes
 
 Parameters = dict[str, Any]
 
@@ -313,8 +313,7 @@ def _softmax(graph: Any, x: int, axis: int, rank: int, log: bool) -> int:
         return graph.softmax(x, log)
     if axis == 0:
         raise ValueError("`axis` must not be the batch. Received: axis=0.")
-    order = [i for i in range(rank) if i != axis] + [axis]
-    back = [order.index(i) for i in range(rank)]
+    order, back = shapes.to_the_end([axis], rank)
     return graph.transpose(graph.softmax(graph.transpose(x, order), log), back)
 
 

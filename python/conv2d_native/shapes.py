@@ -101,6 +101,12 @@ def from_channels_last(shape: Sequence[Size], data_format: str) -> Shape:
     return (shape[0], shape[-1], *shape[1:-1])
 
 
+def to_the_end(axes: Sequence[int], rank: int) -> tuple[list[int], list[int]]:
+    """The order of `rank` axes that has `axes`, which count from 0, last; and the order that brings them back."""
+    order = [axis for axis in range(rank) if axis not in axes] + list(axes)
+    return order, [order.index(axis) for axis in range(rank)]
+
+
 def count(shape: Sequence[Size]) -> Size:
     """Number of entries, None where a size is not known."""
     total = 1

@@ -40,13 +40,7 @@ def conv2d(
         >>> conv2d(x, np.ones((3, 3, 3, 2), np.float32), padding="same", activation="relu").shape
         (1, 4, 4, 2)
     """
-    window = {
-        "strides": strides,
-        "padding": padding,
-        "data_format": data_format,
-        "dilation_rate": dilation_rate,
-    }
-    words = {**window, "groups": groups, "activation": activation}
+    words = _words(strides, padding, data_format, dilation_rate, activation, groups=groups)
     return run("conv2d", x, {"kernel": kernel, "bias": bias}, words, out, 4, exact)
 
 
@@ -72,13 +66,7 @@ def depthwise_conv2d(
         >>> depthwise_conv2d(np.ones((1, 5, 5, 3), np.float32), np.ones((3, 3, 3, 2), np.float32)).shape
         (1, 3, 3, 6)
     """
-    window = {
-        "strides": strides,
-        "padding": padding,
-        "data_format": data_format,
-        "dilation_rate": dilation_rate,
-    }
-    words = {**window, "activation": activation}
+    words = _words(strides, padding, data_format, dilation_rate, activation)
     return run("depthwise_conv2d", x, {"kernel": kernel, "bias": bias}, words, out, 4, exact)
 
 
@@ -106,13 +94,7 @@ def separable_conv2d(
         >>> separable_conv2d(x, deep, np.ones((1, 1, 3, 8), np.float32)).shape
         (1, 3, 3, 8)
     """
-    window = {
-        "strides": strides,
-        "padding": padding,
-        "data_format": data_format,
-        "dilation_rate": dilation_rate,
-    }
-    words = {**window, "activation": activation}
+    words = _words(strides, padding, data_format, dilation_rate, activation)
     weights = {"depthwise_kernel": depthwise_kernel, "pointwise_kernel": pointwise_kernel, "bias": bias}
     return run("separable_conv2d", x, weights, words, out, 4, exact)
 
@@ -142,13 +124,7 @@ def conv2d_transpose(
         >>> conv2d_transpose(x, kernel, strides=2, padding="same").shape
         (1, 8, 8, 2)
     """
-    window = {
-        "strides": strides,
-        "padding": padding,
-        "data_format": data_format,
-        "dilation_rate": dilation_rate,
-    }
-    words = {**window, "output_padding": output_padding, "activation": activation}
+    words = _words(strides, padding, data_format, dilation_rate, activation, output_padding=output_padding)
     return run("conv2d_transpose", x, {"kernel": kernel, "bias": bias}, words, out, 4, exact)
 
 
@@ -234,3 +210,11 @@ def resize(
     """
     kind = {"interpolation": interpolation, "antialias": antialias}
     return run("resize", x, {}, {"size": size, **kind, "data_format": data_format}, out, 4)
+
+
+def _words(
+    strides: Any, padding: Any, data_format: Any, dilation_rate: Any, activation: Any, **own: Any
+) -> dict[str, Any]:
+    """The words that all convolutions take, and `own` ones."""
+    window = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    return {**window, "data_format": data_format, "activation": activation, **own}

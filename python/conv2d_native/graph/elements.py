@@ -37,9 +37,8 @@ class ElementOperations:
             raise ValueError(f"`axes` must name axes, not the batch. Received: axes={tuple(axes)}.")
         if numbers == list(range(numbers[0], numbers[-1] + 1)):
             return Tensor(self, self.core.reduce(x.id, kind, tuple(numbers), keepdims))
-        kept = [i for i in range(x.rank) if i not in numbers]
-        last = self.transpose(x, kept + numbers)
-        y = self.reduce(last, kind, range(len(kept), x.rank))
+        order, _ = shapes.to_the_end(numbers, x.rank)
+        y = self.reduce(self.transpose(x, order), kind, range(-len(numbers), 0))
         sizes = [1 if i in numbers else x.shape[i] for i in range(1, x.rank)]
         return self.reshape(y, (-1, *sizes)) if keepdims else y
 
@@ -82,12 +81,12 @@ class ElementOperations:
             c = x.shape[-1]
             vectors = [self._vector("gamma", gamma, c), self._vector("beta", beta, c)]
             return Tensor(self, self.core.normalize(x.id, epsilon, *vectors))
-        order = [i for i in range(x.rank) if i not in axes] + axes
+        order, back = shapes.to_the_end(axes, x.rank)
         sizes = [x.shape[i] for i in order]
         kept = len(order) - len(axes)
         y = self.reshape(self.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:])))
         y = self.reshape(Tensor(self, self.core.normalize(y.id, epsilon, None, None)), (-1, *sizes[1:]))
-        y = self.transpose(y, np.argsort(order).tolist())
+        y = self.transpose(y, back)
         shape = [x.shape[i] if i in axes else 1 for i in range(x.rank)]
         if gamma is not None:
             y = self.multiply(y, arguments.array("gamma", gamma).reshape(shape))
@@ -243,9 +242,8 @@ class ElementOperations:
         last = x.rank - 1
         if axis == last:
             return Tensor(self, self.core.scale_shift(x.id, scale, shift))
-        order = [i for i in range(x.rank) if i != axis] + [axis]
-        y = self._along(self.transpose(x, order), last, scale, shift)
-        return self.transpose(y, np.argsort(order).tolist())
+        order, back = shapes.to_the_end([axis], x.rank)
+        return self.transpose(self._along(self.transpose(x, order), last, scale, shift), back)
 
     def _activated(
         self, add: Callable[[str], int], activation: Any, placed: Callable[[Any], Any] = lambda y: y

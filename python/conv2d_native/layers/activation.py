@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import activations, arguments
+from .. import activations, arguments, shapes
 from .base import Layer
 from .registry import register_layer
 from .weighted import Weighted
@@ -147,11 +147,10 @@ class Softmax(ActivationLayer):
             return f.activate(x, self.activation)
         rank = len(x.shape)
         axes = sorted({arguments.axis("axis", axis, rank) for axis in self.axis})
-        order = [i for i in range(rank) if i not in axes] + axes
+        order, back = shapes.to_the_end(axes, rank)
         sizes = [x.shape[i] for i in order]
         kept = rank - len(axes)
         y = f.softmax(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], math.prod(sizes[kept:]))))
-        back = [order.index(i) for i in range(rank)]
         return f.transpose(f.reshape(y, (-1, *sizes[1:])), back)
 
 

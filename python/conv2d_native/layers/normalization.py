@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
+from .. import arguments, shapes
 from .base import Layer
 from .registry import register_layer
 from .weighted import Weighted
@@ -210,8 +210,7 @@ class GroupNormalization(GainAndOffset):
     def call(self, f: Any, x: Any) -> Any:
         """Channels to the end, groups to the front, one normalization, and back."""
         rank = len(x.shape)
-        axis = arguments.axis("axis", self.axis, rank)
-        order = [i for i in range(rank) if i != axis] + [axis]
+        order, back = shapes.to_the_end([arguments.axis("axis", self.axis, rank)], rank)
         y = f.transpose(x, order)
         sizes, c = y.shape[1:-1], y.shape[-1]
         cells = int(np.prod(sizes, dtype=np.int64))
@@ -222,7 +221,7 @@ class GroupNormalization(GainAndOffset):
         y = f.reshape(y, (-1, *sizes, c))
         if self.gamma is not None or self.beta is not None:
             y = f.scale_shift(y, self.gamma, self.beta)
-        return f.transpose(y, [order.index(i) for i in range(rank)])
+        return f.transpose(y, back)
 
 
 @register_layer

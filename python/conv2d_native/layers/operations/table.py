@@ -115,7 +115,9 @@ _NN: dict[str, Lower] = {
     "AdaptiveAveragePool": windows.adaptive_pool("average"),
     "Conv": windows.convolution("conv2d"),
     "DepthwiseConv": windows.convolution("depthwise_conv2d"),
-    **_rows("SeparableConv ConvTranspose Unfold", windows),
+    "SeparableConv": windows.convolution("separable_conv2d"),
+    "ConvTranspose": windows.convolution("conv2d_transpose"),
+    "Unfold": windows.unfold,
     **_rows("DepthToSpace SpaceToDepth", images),
 }
 _IMAGE: dict[str, Lower] = {

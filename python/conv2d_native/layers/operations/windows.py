@@ -6,6 +6,7 @@ layer computes the same, it is asked. Kernels are constants.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ... import arguments, shapes
 from ...errors import UnsupportedLayerError
+from ...graph import GraphBuilder
 from ..pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -59,61 +61,28 @@ def adaptive_pool(kind: str) -> Callable[..., Any]:
     return lower
 
 
-def _convolved(f: Any, name: str, inputs: Any, kernels: Sequence[Any], data_format: Any, **words: Any) -> Any:
-    """The operation of `f` called `name` with constant kernels."""
-    arrays = [constant("kernel", kernel) for kernel in kernels]
-    if len(inputs.shape) != 4 or any(map(is_tensor, arrays)):
-        raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
-    return getattr(f, name)(inputs, *arrays, data_format=arguments.data_format(data_format), **words)
-
-
 def convolution(name: str) -> Callable[..., Any]:
-    """The operation of `f` called `name`, with one constant kernel: Keras's conv and depthwise_conv."""
+    """The operation of `f` called `name`, kernels constant, with the words that Keras's operation has of its own."""
+    words = _keras_words(name)
 
-    def lower(
-        f: Any,
-        inputs: Any,
-        kernel: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: Any = None,
-        dilation_rate: Any = 1,
-    ) -> Any:
-        words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-        return _convolved(f, name, inputs, [kernel], data_format, **words)
+    def lower(*args: Any, **settings: Any) -> Any:
+        given = words.bind(*args, **settings).arguments
+        f, inputs = given.pop("f"), given.pop("inputs")
+        kernels = {word: constant(word, given[word]) for word in given if word.endswith("kernel")}
+        if len(inputs.shape) != 4 or any(map(is_tensor, kernels.values())):
+            raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
+        return getattr(f, name)(inputs, **{**given, **kernels})
 
+    lower.__signature__ = words  # type: ignore[attr-defined]
     return lower
 
 
-def separable_conv(
-    f: Any,
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: Any = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    return _convolved(
-        f, "separable_conv2d", inputs, [depthwise_kernel, pointwise_kernel], data_format, **words
-    )
-
-
-def conv_transpose(
-    f: Any,
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    output_padding: Any = None,
-    data_format: Any = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    words["output_padding"] = output_padding
-    return _convolved(f, "conv2d_transpose", inputs, [kernel], data_format, **words)
+def _keras_words(name: str) -> inspect.Signature:
+    """The arguments of a convolution in `keras.ops`: a layer's bias, groups and activation are not among them."""
+    f, x, *rest = inspect.signature(getattr(GraphBuilder, name)).parameters.values()
+    own = [word for word in rest if word.name not in ("bias", "groups", "activation")]
+    own = [word.replace(default=None) if word.name == "data_format" else word for word in own]
+    return inspect.Signature([f.replace(name="f"), x.replace(name="inputs"), *own])
 
 
 def _windows(
@@ -183,4 +152,4 @@ def gaussian_blur(
         bells.append(bell / bell.sum())
     kernel = np.outer(bells[1], bells[0]).reshape(*sizes, 1, 1)  # as Keras, also where it is not square
     kernels = np.broadcast_to(kernel, (*sizes, channels, 1))
-    return _convolved(f, "depthwise_conv2d", images, [kernels], data_format, padding="same")
+    return convolution("depthwise_conv2d")(f, images, kernels, padding="same", data_format=data_format)
