@@ -2,59 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from .. import _core, arguments
 from ..graph import is_exact
+from .text_table import TextTable, shortened, table_lines
 
 
-class Explanation:
+class Explanation(TextTable):
     """Rows of a table, each a dict; `str` prints it.
 
     >>> sorted(explain("n1h8w8c16_k3x3s1d1p1_oc16g1_linear").rows[0])
     ['chosen', 'cost', 'name', 'reason']
     """
 
-    def __init__(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
-        self.title, self.rows = title, list(rows)
-
     def __str__(self) -> str:
         if not self.rows:
             return self.title
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        table = [names, *([_cell(row.get(name)) for name in names] for row in self.rows)]
-        if "name" in names:
-            at = names.index("name")
-            table = [[*line[:at], shortened(line[at]), *line[at + 1 :]] for line in table]
-        widths = [max(len(line[i]) for line in table) for i in range(len(names))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table
-        ]
-        return "\n".join([self.title, *(line.rstrip() for line in lines)])
-
-    __repr__ = __str__
-
-    def __iter__(self) -> Any:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
+        cells = [[_cell(name, row.get(name)) for name in names] for row in self.rows]
+        return "\n".join([self.title, *table_lines(names, cells)])
 
 
-def shortened(name: str, most: int = 48) -> str:
-    """The name of a step in a table: what is fused has the names of all its layers."""
-    return name if len(name) <= most else f"{name[: most - 3]}..."
+def _cell(column: str, value: Any) -> str:
+    text = _shown(value)
+    return shortened(text) if column == "name" else text
 
 
-def _cell(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is None or value is False:
         return ""
     if value is True:
         return "yes"
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return ", ".join(map(_cell, value)) if isinstance(value, (list, tuple)) else str(value)
+    return ", ".join(map(_shown, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def explain(target: Any) -> Explanation:

@@ -3,56 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
 from .. import arguments
-from ..functional.explanation import shortened
+from ..functional.text_table import TextTable, shortened, table_lines
 
-COLUMNS = ("name", "op", "problem", "algorithm", "ms", "share", "gflops", "gbs")
+_TEXTS = ("name", "op", "problem", "algorithm")
 _HEADER = ("layer", "operation", "problem", "algorithm", "ms", "share", "GFLOP/s", "GB/s")
 
 
-class Profile:
+class Profile(TextTable):
     """The steps of one call with their times. `print` shows the table, iteration gives a dict per step.
 
     `rows` have name, op, problem, algorithm, ms, share (of the total), gflops and gbs (GB/s). `total_ms` is the sum.
     """
 
     def __init__(self, title: str, nodes: Sequence[dict[str, Any]]) -> None:
-        self.title = title
         self.total_ms = sum(node["ms"] for node in nodes)
-        self.rows = [self._row(node) for node in nodes]
+        super().__init__(title, [self._row(node) for node in nodes])
 
     def _row(self, node: dict[str, Any]) -> dict[str, Any]:
         seconds = max(node["ms"] * 1e-3, 1e-9)
         return {
-            **{key: node.get(key) or "" for key in ("name", "op", "problem", "algorithm")},
+            **{key: node.get(key) or "" for key in _TEXTS},
             "ms": node["ms"],
             "share": node["ms"] / self.total_ms if self.total_ms else 0.0,
             "gflops": node["flops"] / seconds / 1e9,
             "gbs": node["bytes"] / seconds / 1e9,
         }
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
     def __str__(self) -> str:
         digits = 3 if self.total_ms >= 1 else 5
         cells = [
-            [shortened(str(row[key])) for key in COLUMNS[:4]]
+            [shortened(str(row[key])) for key in _TEXTS]
             + [f"{row['ms']:.{digits}f}", f"{row['share']:.1%}", f"{row['gflops']:.1f}", f"{row['gbs']:.1f}"]
             for row in self.rows
         ]
-        widths = [max(len(line[i]) for line in [_HEADER, *cells]) for i in range(len(COLUMNS))]
-        lines = ["  ".join(_aligned(line, widths)).rstrip() for line in [_HEADER, *cells]]
+        lines = table_lines(_HEADER, cells, len(_TEXTS))
         return "\n".join([self.title, *lines, f"total {self.total_ms:.{digits}f} ms"])
-
-    __repr__ = __str__
 
     def save_trace(self, path: str | PathLike[str]) -> None:
         """Write the steps as a Chrome trace: open it at chrome://tracing or ui.perfetto.dev."""
@@ -74,10 +64,3 @@ class Profile:
             start += row["ms"] * 1e3
         with open(arguments.path("path", path), "w", encoding="utf-8") as file:
             json.dump({"traceEvents": events, "displayTimeUnit": "ms"}, file)
-
-
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [
-        text.ljust(width) if i < 4 else text.rjust(width)
-        for i, (text, width) in enumerate(zip(line, widths, strict=True))
-    ]
