@@ -25,6 +25,7 @@ from .symbolic import (
     is_symbolic,
     label_steps,
     map_shapes,
+    with_values,
 )
 from .variable import held_together
 from .weights import WeightOwner, group_order
@@ -59,14 +60,14 @@ def _computed_by_nodes(own: Callable[..., Any]) -> Callable[..., Any]:
         if is_symbolic(args, kwargs):  # super().call(x) of a subclass, which is recorded
             return _run(self, own, args, kwargs)
         f, given = args[0], (args[1:], kwargs)
-        recorded = record_call(self, own, *map_structure(_shape, given))
+        recorded = record_call(self, own, *map_structure(of_any_batch, given))
         known = zip(flatten(recorded.places), flatten(given), strict=True)
         values = {id(place): value for place, value in known if isinstance(place, KerasTensor)}
         for node in recorded.nodes:
             made = compute_node(f, node, values)
             if self._names_steps:
                 label_steps(f, made, node.layer.name)
-        return map_structure(lambda tensor: values[id(tensor)], recorded.made)
+        return with_values(recorded.made, values)
 
     return call
 
@@ -154,7 +155,7 @@ def _open_to_recording(cls: Any, own: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _shape(value: Any) -> Any:
+def of_any_batch(value: Any) -> Any:
     """A symbolic tensor in place of a value that is computed; constants as they are."""
     return KerasTensor((None, *value.shape[1:])) if hasattr(value, "shape") else value
 

@@ -7,7 +7,7 @@ with None for what is known later: the batch, and height and width of fully conv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -165,13 +165,20 @@ def inbound_nodes(layer: Any) -> list[Node]:
 
 def compute_node(f: Any, node: Node, values: dict[int, Any]) -> Any:
     """Compute a recorded call with the operations of `f`. `values`, by id of the symbolic tensor, gets the results."""
-
-    def value(leaf: Any) -> Any:
-        return values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
-
-    made = call_layer(node.layer, f, *map_structure(value, node.args), **map_structure(value, node.kwargs))
+    args, kwargs = with_values((node.args, node.kwargs), values)
+    made = call_layer(node.layer, f, *args, **kwargs)
     values.update(zip(map(id, node.outputs), flatten(made), strict=True))
     return made
+
+
+def with_values(structure: Any, values: Mapping[int, Any]) -> Any:
+    """`structure` with what `values` has for them, by id, in place of its symbolic tensors."""
+    return map_structure(lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, structure)
+
+
+def has_values(node: Node, values: Mapping[int, Any]) -> bool:
+    """Whether `values` has what a recorded call makes."""
+    return all(id(tensor) in values for tensor in node.outputs)
 
 
 def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,11 @@ def group_order(group: str) -> tuple[bool, str]:
 def sorted_groups(named: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """(group, layer) in that order."""
     return sorted(named, key=lambda pair: group_order(pair[0]))
+
+
+def count_parameters(variables: Sequence[Any]) -> int:
+    """The number of values in `variables`."""
+    return sum(math.prod(variable.shape) for variable in variables)
 
 
 class WeightOwner:
@@ -175,7 +181,7 @@ class WeightOwner:
         >>> Sequential([Dense(3, input_shape=(2,))]).count_params()
         9
         """
-        return sum(int(np.prod(v.shape, dtype=np.int64)) for v in self.weights)
+        return count_parameters(self.weights)
 
     @property
     def losses(self) -> list[np.float32]:

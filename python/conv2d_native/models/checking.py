@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import ModelFormatError
 from ..formats import read_model
 from ..layers.deserialization import MODEL_CLASSES, deserialize
+from ..layers.weights import count_parameters
 from .loading import model_of
-from .summary import count_parameters
 
 _MADE_WITH_THE_WHOLE = (*MODEL_CLASSES, "Pipeline")  # what is inside them is checked by itself
 

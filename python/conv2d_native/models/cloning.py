@@ -10,7 +10,7 @@ from ..layers.base import Layer
 from ..layers.deserialization import built_from, custom_objects_of, serialize
 from ..layers.input_layer import Input
 from ..layers.operations import Operation
-from ..layers.symbolic import KerasTensor
+from ..layers.symbolic import KerasTensor, has_values, with_values
 from ..structure import flatten, map_structure
 from .network import Model
 from .sequential import Sequential
@@ -76,12 +76,11 @@ class _Cloning:
         inputs = _inputs(model, input_tensors)
         values = dict(zip(map(id, model.inputs), flatten(inputs), strict=True))
         for node in model._nodes:
-            if not all(id(tensor) in values for tensor in node.outputs):
-                args, kwargs = map_structure(lambda x: values.get(id(x), x), (node.args, node.kwargs))
+            if not has_values(node, values):
+                args, kwargs = with_values((node.args, node.kwargs), values)
                 made = self.called(self.layer(node.layer), args, kwargs, len(node.outputs))
                 values.update(zip(map(id, node.outputs), made, strict=True))
-        outputs = map_structure(lambda tensor: values[id(tensor)], model.output)
-        return Model(inputs, outputs, name=model.name)
+        return Model(inputs, with_values(model.output, values), name=model.name)
 
     def layer(self, layer: Any) -> Any:
         """What takes the place of `layer`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,22 @@ import numpy as np
 from .. import arguments
 from ..graph import Traced, is_exact
 from ..layers.base import Layer, unique_name, weights_epoch
-from ..layers.call_arguments import filled, taken_apart
+from ..layers.call_arguments import filled, shape_of, taken_apart
 from ..layers.recorded_call import attribute_layers
 from ..layers.registry import register_layer
 from ..layers.symbolic import (
     KerasTensor,
     compute_node,
+    has_values,
     is_symbolic,
     label_steps,
     map_shapes,
+    with_values,
 )
 from ..layers.variable import held_together
 from ..locks import fork_safe_lock
 from ..newest import Newest
-from ..structure import flatten, map_structure, pack
+from ..structure import flatten, pack
 from .absent_methods import ABSENT_METHODS
 from .batches import (
     Progress,
@@ -140,12 +143,12 @@ class Model(Inspection, Storage, OwnCalls, Layer):
     @property
     def input_shape(self) -> Any:
         """Shape of the input with None where it varies; the structure of the inputs where there are several."""
-        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("input_shape")))
+        return shape_of(_alone(self._structure("input_shape")))
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, or the structure of shapes where there are several."""
-        return map_structure(lambda tensor: tensor.shape, _alone(self._structure("output_shape")))
+        return shape_of(_alone(self._structure("output_shape")))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers after their names, and those that a class of the user's has beside connected ones."""
@@ -178,10 +181,9 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         """Compute with the operations of `f`, layer by layer."""
         values = dict(zip(map(id, self.inputs), flatten(inputs), strict=True))
         for node in self._graph_nodes:
-            if all(id(tensor) in values for tensor in node.outputs):
-                continue
-            label_steps(f, compute_node(f, node, values), node.layer.name)
-        return pack(self._output_structure, [values[id(tensor)] for tensor in self.outputs])
+            if not has_values(node, values):
+                label_steps(f, compute_node(f, node, values), node.layer.name)
+        return with_values(self._output_structure, values)
 
     def build(self, input_shape: Any) -> None:
         """Create the weights of a class with its own `call`. A model made of symbolic tensors is built already."""
@@ -203,13 +205,12 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         given = flatten(map_shapes(KerasTensor, input_shape))
         values = dict(zip(map(id, self.inputs), given, strict=True))
         if all(values[id(t)].shape == t.shape for t in self.inputs):
-            return map_structure(lambda tensor: tensor.shape, self._output_structure)
+            return shape_of(self._output_structure)
         key = repr([values[id(t)].shape for t in self.inputs])
         made = self._shapes.get(key)
         if made is None:
             infer_shapes(self._graph_nodes, values)
-            made = map_structure(lambda t: values[id(t)].shape, self._output_structure)
-            self._shapes[key] = made
+            made = self._shapes[key] = shape_of(with_values(self._output_structure, values))
         return made
 
     # -- computing ---------------------------------------------------------------------------------------------
@@ -251,14 +252,11 @@ class Model(Inspection, Storage, OwnCalls, Layer):
             return self._packed(self._run([a[:count] for a in arrays]))
         program = self._program(arrays)
         made = [np.empty((count, *y.shape[1:]), np.float32) for y in program.outputs]
-        progress = Progress(count, verbose)
-        try:
+        with closing(Progress(count, verbose)) as progress:
             for piece in pieces(count, size):
                 batch = [arguments.array("x", a[piece]) for a in arrays]
                 program.run(batch, [out[piece] for out in made])
                 progress.advance(piece.stop - piece.start)
-        finally:
-            progress.close()
         return self._packed(made)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -282,16 +280,13 @@ class Model(Inspection, Storage, OwnCalls, Layer):
 
     def _predict_batches(self, x: Iterable[Any], verbose: Any, steps: int | None) -> Any:
         total = steps if steps is not None or not hasattr(x, "__len__") else len(x)  # type: ignore[arg-type]
-        progress = Progress(total, verbose, "batch")
         parts: list[list[np.ndarray]] = []
-        try:
+        with closing(Progress(total, verbose, "batch")) as progress:
             for batch in each_batch(x):
                 parts.append(self._run(self._arrays(features(batch))))
                 progress.advance(1)
                 if steps is not None and len(parts) >= steps:
                     break
-        finally:
-            progress.close()
         if not parts:
             raise ValueError("`x` must hold at least one batch. Received: an iterable without any.")
         return self._packed(concatenated(parts))

@@ -6,7 +6,7 @@ may change with every call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..layers.call_arguments import NOT_GIVEN, Slot, arranged, call_words, fille
 from ..layers.configuration import is_own
 from ..layers.input_layer import InputLayer
 from ..layers.input_spec import check_specs
-from ..layers.recorded_call import attribute_layers, record_call
+from ..layers.recorded_call import attribute_layers, of_any_batch, record_call
 from ..layers.symbolic import KerasTensor, is_shape, map_shapes
 from ..structure import flatten, map_structure
 from .batches import as_array, batch_count
@@ -49,13 +49,11 @@ class OwnCalls:
     def _record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Record a call with these tensors or arrays, and keep what it takes and returns."""
         bound = call_words(type(self)).bind(*args, **kwargs)
-        given = map_structure(_of_any_batch, (bound.args, bound.kwargs))
+        given = map_structure(of_any_batch, (bound.args, bound.kwargs))
         recorded = record_call(self, self._own_call, *given)
         self._form, places = taken_apart(*recorded.places)
-        words = ["x"] if len(places) == 1 else [f"x[{i}]" for i in range(len(places))]
-        self._places = [
-            KerasTensor((None,) * place.ndim, name=word) for place, word in zip(places, words, strict=True)
-        ]
+        named = zip(places, _names(places), strict=True)
+        self._places = [KerasTensor((None,) * place.ndim, name=name) for place, name in named]
         self._answer = map_structure(lambda tensor: KerasTensor(tensor.shape), recorded.made)
         self._nodes, self._called_with = recorded.nodes, shape_of(recorded.places)
 
@@ -94,7 +92,7 @@ class OwnCalls:
         args, kwargs = arranged(self, type(self), args[0], args[1:], kwargs)
         bound = call_words(type(self)).bind(*args, **kwargs)
         form, given = taken_apart(bound.args, bound.kwargs)
-        names = ["x"] if len(given) == 1 else [f"x[{i}]" for i in range(len(given))]
+        names = _names(given)
         settings = [leaf for leaf in flatten(form) if not isinstance(leaf, (Slot, type(None)))]
         if settings:
             raise TypeError(
@@ -161,8 +159,9 @@ class OwnCalls:
             self._build_for(*arranged(self, type(self), map_shapes(KerasTensor, shape), (), {}))
 
 
-def _of_any_batch(value: Any) -> Any:
-    return KerasTensor((None, *value.shape[1:])) if hasattr(value, "shape") else value
+def _names(arrays: Sequence[Any]) -> list[str]:
+    """What messages call the arrays of a call."""
+    return ["x"] if len(arrays) == 1 else [f"x[{i}]" for i in range(len(arrays))]
 
 
 def _holds_shape(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import arguments
 from ..layers.deserialization import class_name_of
-from .summary import count_parameters
+from ..layers.weights import count_parameters
 from .topology import calls_by_layer
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from .. import arguments
 from ..layers.deserialization import class_name_of
 from ..layers.symbolic import inbound_nodes
+from ..layers.weights import count_parameters
 from .topology import Calls, calls_by_layer
 
 _BOX = {"top": "┏━┳┓", "under": "┡━╇┩", "between": "├─┼┤", "bottom": "└─┴┘", "head": "┃┃┃", "row": "│││"}
@@ -156,11 +157,10 @@ def _table(
         side = box[kind][0]
         wrapped = [_wrap(value, width) for value, width in zip(values, widths, strict=True)]
         lines = []
-        for i in range(max(map(len, wrapped))):
-            parts = [column[i] if i < len(column) else "" for column in wrapped]
+        for line in zip_longest(*wrapped, fillvalue=""):
             parts = [
-                part.rjust(width) if header[k] == "Param #" else part.ljust(width)
-                for k, (part, width) in enumerate(zip(parts, widths, strict=True))
+                part.rjust(width) if name == "Param #" else part.ljust(width)
+                for name, part, width in zip(header, line, widths, strict=True)
             ]
             lines.append(f"{side} " + f" {side} ".join(parts) + f" {side}")
         return lines
@@ -184,11 +184,6 @@ def _totals(model: Any) -> list[str]:
     }
     counts = {word: count_parameters(variables) for word, variables in parts.items()}
     return [f" {word} params: {count:,} ({readable_bytes(4 * count)})" for word, count in counts.items()]
-
-
-def count_parameters(variables: Sequence[Any]) -> int:
-    """The number of values in `variables`."""
-    return sum(math.prod(variable.shape) for variable in variables)
 
 
 def readable_bytes(count: float) -> str:

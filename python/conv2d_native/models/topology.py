@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ..layers.symbolic import KerasTensor, Node, inbound_nodes
-from ..structure import flatten, map_structure
+from ..layers.symbolic import KerasTensor, Node, has_values, inbound_nodes, with_values
+from ..structure import flatten
 
 MOST_CALLS = 50_000
 Calls = defaultdict[int, list[Node]]  # by the id of the layer
@@ -60,10 +60,9 @@ def calls_by_layer(nodes: Sequence[Node]) -> Calls:
 
 def infer_shapes(nodes: Sequence[Node], values: dict[int, KerasTensor]) -> None:
     """Add to `values`, tensors by id, what `nodes` make of them; nothing is recorded."""
-    fill = lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf  # noqa: E731
     for node in nodes:
-        if node.inputs and not all(id(tensor) in values for tensor in node.outputs):
-            args, kwargs = map_structure(fill, node.args), map_structure(fill, node.kwargs)
+        if node.inputs and not has_values(node, values):
+            args, kwargs = with_values((node.args, node.kwargs), values)
             made = node.layer.compute_output_spec(*args, **kwargs)
             values.update(zip(map(id, node.outputs), flatten(made), strict=True))
 
