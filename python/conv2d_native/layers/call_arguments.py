@@ -60,27 +60,43 @@ def arranged(
         return (x,), {}
     _refuse_training(layer, kwargs.get("training"))
     words = call_words(cls)
-    names = list(words.parameters)
-    named = {name: value for name, value in kwargs.items() if name != "training"}
-    if "mask" not in names and isinstance(named.get("mask"), (KerasTensor, type(None))):
-        named.pop("mask", None)
-    if x is not NOT_GIVEN:
-        if len(names) == 1:  # Keras's `training` by position
-            args = tuple(value for value in args if value is not None and value is not False)
-        args = (x, *args)
-    elif names and (names[0] in named or ("inputs" in named and "inputs" not in names)):
-        args = (named.pop(names[0] if names[0] in named else "inputs"),)
-    try:
-        bound = words.bind(*args, **named)
-    except TypeError as error:
-        given = arguments.shown((*args[1:], *named.items()))
-        if len(names) == 1 and args:
-            raise TypeError(f"Layer '{layer.name}' takes `x` alone. Received beside it: {given}.") from None
-        raise TypeError(f"call() of layer '{layer.name}': {error}.") from None
+    args, named = _first_by_position(list(words.parameters), x, args, kwargs)
+    bound = _bound(layer, words, args, named)
     if "training" in bound.arguments:  # by position
         _refuse_training(layer, bound.arguments.pop("training"))
         return bound.args, bound.kwargs
     return args, named
+
+
+def _first_by_position(
+    names: list[str], x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments for a call that takes `names`, without the words of Keras's that change nothing here.
+
+    The first argument, `inputs` to every layer, goes by position.
+    """
+    named = {name: value for name, value in kwargs.items() if name != "training"}
+    if "mask" not in names and isinstance(named.get("mask"), (KerasTensor, type(None))):
+        named.pop("mask", None)
+    if x is NOT_GIVEN:
+        first = names[:1] if "inputs" in names else [*names[:1], "inputs"]
+        found = next((word for word in first if word in named), None)
+        return args if found is None else (named.pop(found),), named
+    if len(names) == 1:  # Keras's `training` by position
+        args = tuple(value for value in args if value is not None and value is not False)
+    return (x, *args), named
+
+
+def _bound(
+    layer: Any, words: inspect.Signature, args: tuple[Any, ...], named: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    try:
+        return words.bind(*args, **named)
+    except TypeError as error:
+        given = arguments.shown((*args[1:], *named.items()))
+        if len(words.parameters) == 1 and args:
+            raise TypeError(f"Layer '{layer.name}' takes `x` alone. Received beside it: {given}.") from None
+        raise TypeError(f"call() of layer '{layer.name}': {error}.") from None
 
 
 def _refuse_training(layer: Any, training: Any) -> None:
