@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from . import demo
 from .applications import MODES, preprocess
 from .machine import get_num_threads, set_num_threads, version
 from .models import check_model, load_model
-from .picture_files import ImageBatches, find_images, read_arrays
+from .picture_files import ImageBatches, damage_named, find_images
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _read_inputs(model: Any, arguments: argparse.Namespace) -> tuple[Any, Sequen
     if first.suffix in (".npy", ".npz"):
         if len(arguments.inputs) > 1:
             raise ValueError("Give one .npy or .npz file.")
-        x = read_arrays(first, model.input_names)
+        x = _read_arrays(first, model.input_names)
         return x if isinstance(x, dict) else {name: x}, ()
     names = find_images(arguments.inputs)
     batches = ImageBatches(
@@ -160,6 +161,33 @@ def _read_inputs(model: Any, arguments: argparse.Namespace) -> tuple[Any, Sequen
             f"The outputs have the sizes of the images, which must be one in a call. There are {batches.sizes}."
         )
     return batches, names
+
+
+def _read_arrays(path: Path, names: Sequence[str]) -> Any:
+    """The array of a .npy file, or those of a .npz by the names of the model's inputs. Objects are never unpickled.
+
+    Raises OSError, and ValueError for a damaged file and one without these names.
+    """
+    with path.open("rb") as file:
+        if not file.read(6).startswith((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")):
+            raise ValueError(f"{path} is no .npy or .npz file: it is empty, damaged or of another kind.")
+    with damage_named(path):
+        loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with loaded:
+        held = ", ".join(loaded.files) or "no arrays"
+        wanted, by_name = names, len(names) > 1 or names[0] in loaded.files
+        if not by_name:
+            if len(loaded.files) != 1 and "x" not in loaded.files:
+                raise ValueError(f"{path} holds {held}: none is called 'x' or {names[0]!r}.")
+            wanted = ["x"] if "x" in loaded.files else loaded.files
+        missing = [name for name in wanted if name not in loaded.files]
+        if missing:
+            raise ValueError(f"{path} has no array called {', '.join(missing)}. It holds {held}.")
+        with damage_named(path):
+            arrays = {name: loaded[name] for name in wanted}
+    return arrays if by_name else arrays[wanted[0]]
 
 
 def _named_outputs(outputs: Any) -> dict[str, Any]:
@@ -262,13 +290,10 @@ def _bench(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.model)
     loaded = time.perf_counter()
     x = _random_input(model, arguments.batch, arguments.size)
-    model.predict(x, batch_size=arguments.batch, verbose=0)
+    predict = partial(model.predict, x, batch_size=arguments.batch, verbose=0)
+    predict()
     first = time.perf_counter()
-    times: list[float] = []
-    while len(times) < 3 or time.perf_counter() - first < arguments.seconds:
-        begin = time.perf_counter()
-        model.predict(x, batch_size=arguments.batch, verbose=0)
-        times.append((time.perf_counter() - begin) * 1e3)
+    times = np.multiply(demo.call_times(predict, arguments.seconds), 1e3)
     median, worst = float(np.median(times)), float(np.percentile(times, 99))
     workers = f"{threads} thread{'s' if threads > 1 else ''}"
     print(f"{model.name}: batch {arguments.batch}, {workers}, {len(times)} calls")

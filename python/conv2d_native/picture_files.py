@@ -1,4 +1,4 @@
-"""Image files as arrays, in Keras's words and for the command line; saved arrays. Image files need Pillow."""
+"""Image files as arrays, in Keras's words and for the command line. They need Pillow."""
 
 from __future__ import annotations
 
@@ -186,45 +186,18 @@ class ImageBatches:
             yield self._prepare(np.stack([self._read(path) for path in paths]))
 
     def _read(self, path: Path) -> np.ndarray:
-        with _damage_named(path):
+        with damage_named(path):
             return img_to_array(load_img(path, self._colours, self._target, "bilinear"))
 
 
 def _size_of(path: Path) -> tuple[int, int]:
     library = _pillow()
-    with _damage_named(path), library.open(path) as image:
+    with damage_named(path), library.open(path) as image:
         return image.size
 
 
-def read_arrays(path: Path, names: Sequence[str]) -> Any:
-    """The array of a .npy file, or those of a .npz by the names of the model's inputs. Objects are never unpickled.
-
-    Raises OSError, and ValueError for a damaged file and one without these names.
-    """
-    with path.open("rb") as file:
-        if not file.read(6).startswith((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")):
-            raise ValueError(f"{path} is no .npy or .npz file: it is empty, damaged or of another kind.")
-    with _damage_named(path):
-        loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        held = ", ".join(loaded.files) or "no arrays"
-        wanted, by_name = names, len(names) > 1 or names[0] in loaded.files
-        if not by_name:
-            if len(loaded.files) != 1 and "x" not in loaded.files:
-                raise ValueError(f"{path} holds {held}: none is called 'x' or {names[0]!r}.")
-            wanted = ["x"] if "x" in loaded.files else loaded.files
-        missing = [name for name in wanted if name not in loaded.files]
-        if missing:
-            raise ValueError(f"{path} has no array called {', '.join(missing)}. It holds {held}.")
-        with _damage_named(path):
-            arrays = {name: loaded[name] for name in wanted}
-    return arrays if by_name else arrays[wanted[0]]
-
-
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def damage_named(path: Path) -> Iterator[None]:
     """Turn what NumPy and Pillow raise for damage (a dozen classes) into a ValueError of one line with the name."""
     try:
         yield
