@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from . import _core, arguments, shapes
+from .named_objects import keras_form
 
 Parameters = dict[str, Any]
 
@@ -255,15 +256,13 @@ def serialize(activation: Any) -> Any:
                 f"An activation that is a {activation.name[1:-1]} has no name to be stored by: give a function "
                 "defined with `def`, which the model is opened with, load_model(..., custom_objects={name: function})."
             )
-        name = activation.name
-        return {"module": None, "class_name": "function", "config": name, "registered_name": name}
+        return keras_form(None, "function", activation.name, activation.name)
     if not activation.parameters:
         return activation.name
     for class_name, (name, defaults) in _LAYERS.items():
         if name == activation.name:
             values = activation.values
-            made = {"module": "keras.layers", "class_name": class_name, "registered_name": None}
-            return {**made, "config": {key: values[key] for key in defaults}}
+            return keras_form("keras.layers", class_name, {key: values[key] for key in defaults})
     raise ValueError(f"An activation with parameters that Keras cannot store. Received: {activation}.")
 
 

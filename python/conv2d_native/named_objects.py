@@ -48,6 +48,13 @@ def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def keras_form(
+    module: str | None, class_name: str, config: Any, registered_name: str | None = None
+) -> dict[str, Any]:
+    """Keras 3's serialized form of an object; of its own classes there is no registered name."""
+    return {"module": module, "class_name": class_name, "config": config, "registered_name": registered_name}
+
+
 class Table:
     """The classes of one kind by name; `kind` is Keras's module: "initializers", "regularizers" and so on."""
 
@@ -89,8 +96,7 @@ class Table:
         if self.classes.get(type(value).__name__) is not type(value):
             raise ValueError(f"Only the {self.kind} of this package can be serialized. Received: {value!r}")
         config = {name: plain(item) for name, item in value.get_config().items()}
-        name = type(value).__name__
-        return {"module": f"keras.{self.kind}", "class_name": name, "config": config, "registered_name": None}
+        return keras_form(f"keras.{self.kind}", type(value).__name__, config)
 
     def get(self, identifier: Any) -> Callable[..., Any] | None:
         """Return an object for a name, a serialized dict, a class or a callable; None for None.

@@ -18,6 +18,7 @@ import numpy as np
 from .. import arguments, regularizers
 from ..functional import Explanation
 from ..graph import Traced, is_exact
+from ..named_objects import keras_form
 from ..newest import Newest
 from ..structure import pack
 from . import variable
@@ -48,14 +49,8 @@ FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
 _ONE_ARRAY: Any = ((0,), {})  # the form of a call with one array alone
 _TRACES, _CALLS = 4, 8  # sample shapes and compiled calls that a layer keeps
 _IGNORED = {
-    "autocast",
-    "batch_size",
-    "quantization_config",
-    "lora_rank",
-    "lora_alpha",
-    "build_config",
-    "sparse",
-}
+    "autocast", "batch_size", "quantization_config", "lora_rank", "lora_alpha", "build_config", "sparse",
+}  # fmt: skip
 
 
 def _input_array(x: Any) -> np.ndarray:
@@ -302,17 +297,8 @@ class Layer(WeightOwner):
         >>> Dense(3, activation="relu").get_config()["activation"]
         'relu'
         """
-        policy = {"name": self.dtype_policy}
-        config: dict[str, Any] = {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": {
-                "module": "keras",
-                "class_name": "DTypePolicy",
-                "config": policy,
-                "registered_name": None,
-            },
-        }
+        policy = keras_form("keras", "DTypePolicy", {"name": self.dtype_policy})
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": policy}
         cls: Any = type(self)
         own = is_own(cls.get_config)  # it adds what is kept under other names
         needed = not own and is_own(cls.__init__)

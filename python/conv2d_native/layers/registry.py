@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from .. import arguments
+from ..named_objects import keras_form
 
 _CLASSES: dict[str, type] = {}
 _MODULES = {
@@ -105,7 +106,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     else:
         module = _MODULES.get(name, "keras.layers")
         registered = name if module.startswith("keras.src") else None
-    made = {"module": module, "class_name": name, "config": layer.get_config(), "registered_name": registered}
+    made = keras_form(module, name, layer.get_config(), registered)
     build_config = layer.get_build_config() if hasattr(layer, "get_build_config") else None
     return {**made, "build_config": build_config} if build_config else made
 
