@@ -12,6 +12,23 @@ from .. import activations, arguments, shapes
 from .tensor import Tensor
 
 
+def _two(kind: str) -> Callable[[Any, Any, Any], Any]:
+    """The operation `kind` of two operands, of which one may be an array or a number."""
+
+    def operation(self: Any, x: Any, y: Any) -> Any:
+        tensors = [value for value in (x, y) if isinstance(value, Tensor)]
+        if not tensors:
+            raise TypeError(
+                f"`x` or `y` must be a tensor. Received: {arguments.shown(x)}, {arguments.shown(y)}."
+            )
+        rank = max(tensor.rank for tensor in tensors)
+        shapes.broadcast([tuple(v.shape) if isinstance(v, Tensor) else np.shape(v) for v in (x, y)])
+        return Tensor(self, self.core.binary(kind, self._operand(x, rank), self._operand(y, rank)))
+
+    operation.__name__ = operation.__qualname__ = kind
+    return operation
+
+
 class ElementOperations:
     """The half of GraphBuilder that does not know images."""
 
@@ -122,25 +139,8 @@ class ElementOperations:
         id = activations.lower(self.core, x.id, made)
         return x if id == x.id else Tensor(self, id)
 
-    # Two operands, of which one may be an array or a number.
-
-    def add(self, x: Any, y: Any) -> Any:
-        return self._binary("add", x, y)
-
-    def subtract(self, x: Any, y: Any) -> Any:
-        return self._binary("subtract", x, y)
-
-    def multiply(self, x: Any, y: Any) -> Any:
-        return self._binary("multiply", x, y)
-
-    def divide(self, x: Any, y: Any) -> Any:
-        return self._binary("divide", x, y)
-
-    def maximum(self, x: Any, y: Any) -> Any:
-        return self._binary("maximum", x, y)
-
-    def minimum(self, x: Any, y: Any) -> Any:
-        return self._binary("minimum", x, y)
+    add, subtract, multiply = _two("add"), _two("subtract"), _two("multiply")
+    divide, maximum, minimum = _two("divide"), _two("maximum"), _two("minimum")
 
     # Shapes.
 
@@ -266,14 +266,3 @@ class ElementOperations:
                 f"A constant must not have a batch of its own. Received: a constant of shape {made.shape}."
             )
         return self.core.constant(made.reshape(made.shape or (1,)))
-
-    def _binary(self, kind: str, x: Any, y: Any) -> Any:
-        tensors = [value for value in (x, y) if isinstance(value, Tensor)]
-        if not tensors:
-            raise TypeError(
-                f"`x` or `y` must be a tensor. Received: {arguments.shown(x)}, {arguments.shown(y)}."
-            )
-        rank = max(tensor.rank for tensor in tensors)
-        parts = [tuple(v.shape) if isinstance(v, Tensor) else np.shape(v) for v in (x, y)]
-        shapes.broadcast(parts)
-        return Tensor(self, self.core.binary(kind, self._operand(x, rank), self._operand(y, rank)))

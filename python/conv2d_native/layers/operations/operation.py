@@ -54,9 +54,7 @@ class Operation:
         self.class_name = class_name
         self.config = {key: value for key, value in (config or {}).items() if key != "name"}
         self.name = name or unique_name(to_snake_case(class_name))
-        self.words: dict[
-            str, str
-        ] = {}  # Keras's argument words by TensorFlow's, for a function of TensorFlow
+        self.words: dict[str, str] = {}  # of a function of TensorFlow: Keras's words by its own
 
     @classmethod
     def from_tensorflow(cls, function: str, name: str) -> Operation:

@@ -15,22 +15,11 @@ import numpy as np
 from ... import arguments, shapes
 from ...errors import UnsupportedLayerError
 from ...graph import GraphBuilder
-from ..pooling import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-)
+from ..registry import layer_class
 from .images import channels_last, image_axes
 from .operands import constant, host, is_tensor
 
 _LARGEST_BLUR = 255  # cells of a kernel's side
-_ADAPTIVE = {
-    ("max", 3): AdaptiveMaxPooling1D,
-    ("max", 4): AdaptiveMaxPooling2D,
-    ("average", 3): AdaptiveAveragePooling1D,
-    ("average", 4): AdaptiveAveragePooling2D,
-}
 
 
 def pool(name: str) -> Callable[..., Any]:
@@ -50,13 +39,13 @@ def pool(name: str) -> Callable[..., Any]:
 
 
 def adaptive_pool(kind: str) -> Callable[..., Any]:
-    """As the adaptive pooling layers."""
+    """As the adaptive pooling layers of that `kind`, "Max" or "Average"."""
 
     def lower(f: Any, inputs: Any, output_size: Any, data_format: Any = None) -> Any:
-        layer = _ADAPTIVE.get((kind, len(inputs.shape)))
-        if layer is None:
+        made = layer_class(f"Adaptive{kind}Pooling{len(inputs.shape) - 2}D")
+        if made is None:
             raise UnsupportedLayerError("Adaptive pooling takes a batch of lines or images here.")
-        return layer(output_size, data_format, name=f"adaptive_{kind}_pool").call(f, inputs)
+        return made(output_size, data_format, name=f"adaptive_{kind.lower()}_pool").call(f, inputs)
 
     return lower
 
