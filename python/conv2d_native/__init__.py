@@ -35,24 +35,9 @@ _HOMES = {
     "models": "Model Sequential autotune check_model from_keras load_model model_from_json",
 }
 _MODULES = (
-    "activations",
-    "applications",
-    "arguments",
-    "backend",
-    "config",
-    "constraints",
-    "errors",
-    "formats",
-    "functional",
-    "initializers",
-    "layers",
-    "models",
-    "ops",
-    "preprocessing",
-    "regularizers",
-    "saving",
-    "utils",
-)
+    "activations", "applications", "arguments", "backend", "config", "constraints", "errors", "formats", "functional",
+    "initializers", "layers", "models", "ops", "preprocessing", "regularizers", "saving", "utils",
+)  # fmt: skip
 _TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -15,17 +15,10 @@ from .layers.registry import CUSTOM_OBJECTS, is_layer, serialize
 from .models import load_model, save_model
 
 __all__ = [
-    "CustomObjectScope",
-    "custom_object_scope",
-    "deserialize_keras_object",
-    "get_custom_objects",
-    "get_registered_name",
-    "get_registered_object",
-    "load_model",
-    "register_keras_serializable",
-    "save_model",
+    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
+    "get_registered_name", "get_registered_object", "load_model", "register_keras_serializable", "save_model",
     "serialize_keras_object",
-]
+]  # fmt: skip
 
 
 def get_custom_objects() -> dict[str, Any]:

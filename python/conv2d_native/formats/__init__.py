@@ -23,17 +23,9 @@ from .spec import ModelSpec, WeightSource
 from .weights import GroupWeights, NamedWeights
 
 __all__ = [
-    "DEFAULT_MAX_BYTES",
-    "FORMATS",
-    "GroupWeights",
-    "ModelSpec",
-    "NamedWeights",
-    "WeightSource",
-    "read_model",
-    "read_weights",
-    "write_keras",
-    "write_weights",
-]
+    "DEFAULT_MAX_BYTES", "FORMATS", "GroupWeights", "ModelSpec", "NamedWeights", "WeightSource", "read_model",
+    "read_weights", "write_keras", "write_weights",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -102,15 +102,8 @@ RandomZoom = _layer("RandomZoom", _BOXES, height_factor=..., width_factor=None, 
 RandomHeight = _layer("RandomHeight", factor=..., **_LINEAR, seed=None)  # of Keras 2
 RandomWidth = _layer("RandomWidth", factor=..., **_LINEAR, seed=None)
 RandomShear = _layer(
-    "RandomShear",
-    _BOXES,
-    x_factor=0.0,
-    y_factor=0.0,
-    **_LINEAR,
-    fill_mode="reflect",
-    fill_value=0.0,
-    **_FORMAT_SEED,
-)
+    "RandomShear", _BOXES, x_factor=0.0, y_factor=0.0, **_LINEAR, fill_mode="reflect", fill_value=0.0, **_FORMAT_SEED
+)  # fmt: skip
 RandomPerspective = _layer(
     "RandomPerspective", _BOXES, factor=1.0, scale=1.0, **_LINEAR, fill_value=0.0, **_SEED_FORMAT
 )
@@ -145,14 +138,6 @@ MixUp = _layer("MixUp", _BOXES, alpha=0.2, **_FORMAT_SEED)
 CutMix = _layer("CutMix", _BOXES, factor=1.0, **_SEED_FORMAT)
 RandAugment = _layer("RandAugment", _BOXES, **_RANGE, num_ops=2, factor=0.5, **_LINEAR, **_SEED_FORMAT)
 AugMix = _layer(
-    "AugMix",
-    _BOXES,
-    **_RANGE,
-    num_chains=3,
-    chain_depth=3,
-    factor=0.3,
-    alpha=1.0,
-    all_ops=True,
-    **_LINEAR,
+    "AugMix", _BOXES, **_RANGE, num_chains=3, chain_depth=3, factor=0.3, alpha=1.0, all_ops=True, **_LINEAR,
     **_SEED_FORMAT,
-)
+)  # fmt: skip

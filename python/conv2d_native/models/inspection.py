@@ -61,9 +61,9 @@ class Inspection:
              Total params: 8 (32.00 B)
             ...
         """
-        memory = None
-        if self.built and all(n is not None for tensor in self._places for n in tensor.shape[1:]):
-            executable = self._executable(self._known_shapes(), 1)
+        shapes, memory = self._own_shapes(), None
+        if shapes is not None:
+            executable = self._executable(shapes, 1)
             memory = f"Memory for one image: {readable_bytes(executable.arena_bytes)}"
         summarize(self, line_length, print_fn, expand_nested, show_trainable, memory, layer_range)
 
@@ -118,14 +118,21 @@ class Inspection:
         """
         save_picture(self, path)
 
-    def _known_shapes(self) -> tuple[tuple[int, ...], ...]:
-        if self.built:
-            shapes: tuple[Any, ...] = tuple(tensor.shape[1:] for tensor in self._places)
-            if all(n is not None for shape in shapes for n in shape):
-                return shapes
-            if self._programs:
-                return next(reversed(self._programs))
-        raise ValueError(f"Model '{self.name}' takes images of any size: give `x`, or call predict first.")
+    def _own_shapes(self) -> tuple[Any, ...] | None:
+        """The shapes of one image of each input; None where sizes are not known."""
+        shapes = tuple(tensor.shape[1:] for tensor in self._places)
+        return None if not self.built or any(None in shape for shape in shapes) else shapes
+
+    def _known_shapes(self) -> tuple[Any, ...]:
+        """The model's own shapes, or those met last."""
+        shapes = self._own_shapes()
+        if shapes is None and self.built and self._programs:
+            shapes = next(reversed(self._programs))
+        if shapes is None:
+            raise ValueError(
+                f"Model '{self.name}' takes images of any size: give `x`, or call predict first."
+            )
+        return shapes
 
     def _executable(self, shapes: tuple[tuple[int, ...], ...], n: int, optimize: bool = True) -> Any:
         program = self._program_for(shapes)

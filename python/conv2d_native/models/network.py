@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -282,11 +283,9 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         total = steps if steps is not None or not hasattr(x, "__len__") else len(x)  # type: ignore[arg-type]
         parts: list[list[np.ndarray]] = []
         with closing(Progress(total, verbose, "batch")) as progress:
-            for batch in each_batch(x):
+            for batch in islice(each_batch(x), steps):
                 parts.append(self._run(self._arrays(features(batch))))
                 progress.advance(1)
-                if steps is not None and len(parts) >= steps:
-                    break
         if not parts:
             raise ValueError("`x` must hold at least one batch. Received: an iterable without any.")
         return self._packed(concatenated(parts))

@@ -49,18 +49,8 @@ class Profile(TextTable):
         events, start = [], 0.0
         for row in self.rows:
             facts = {key: row[key] for key in ("problem", "algorithm", "gflops", "gbs")}
-            events.append(
-                {
-                    "name": row["name"] or row["op"],
-                    "cat": row["op"],
-                    "ph": "X",
-                    "ts": start,
-                    "dur": row["ms"] * 1e3,
-                    "pid": 1,
-                    "tid": 1,
-                    "args": facts,
-                }
-            )
+            event = {"name": row["name"] or row["op"], "cat": row["op"], "ph": "X", "pid": 1, "tid": 1}
+            events.append({**event, "ts": start, "dur": row["ms"] * 1e3, "args": facts})
             start += row["ms"] * 1e3
         with open(arguments.path("path", path), "w", encoding="utf-8") as file:
             json.dump({"traceEvents": events, "displayTimeUnit": "ms"}, file)
