@@ -70,6 +70,80 @@ def test_unknown_sizes():
     assert [y.shape for y in model(X[:, :4])] == [(2, 2), (2, 4, 5, 3)]
 
 
+def test_sizes_that_are_not_known_are_computed_with():
+    class Shuffle(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.conv, self.top = L.Conv2D(8, 3, padding="same"), L.Conv2D(1, 1)
+
+        def call(self, x):
+            batch, height, width, channels = ops.shape(self.conv(x))
+            x = ops.reshape(self.conv(x), [batch, height, width, 2, 2, channels // 4])
+            x = ops.transpose(x, [0, 1, 3, 2, 4, 5])
+            return self.top(ops.reshape(x, [batch, height * 2, width * 2, channels // 4]))
+
+    class Flat(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = L.Dense(3)
+
+        def call(self, x):
+            _, height, width, channels = ops.shape(x)
+            return self.dense(ops.reshape(x, (-1, height * width * channels)))
+
+    x = cn.Input((None, None, 3))
+    shuffle, flat = Shuffle(), Flat()
+    model = cn.Model(x, shuffle(x))
+    assert model.output_shape == (None, None, None, 1)
+    inner = shuffle.conv(X).reshape(2, 6, 5, 2, 2, 2).transpose(0, 1, 3, 2, 4, 5).reshape(2, 12, 10, 2)
+    np.testing.assert_allclose(model(X), shuffle.top(inner), rtol=1e-4, atol=1e-6)
+    assert model(X[:, :4]).shape == (2, 8, 10, 1)
+    with pytest.raises(TypeError, match="NoneType"):  # its weights would depend on the size of the image
+        flat(x)
+    assert not flat.dense.built and flat(X).shape == (2, 3)
+
+
+def test_operations_in_a_call_take_no_names_as_in_keras():
+    class Sums(L.Layer):
+        def call(self, x):
+            return x + x + 1.0
+
+    cn.backend.clear_session()
+    x = cn.Input((4,))
+    y = L.add([Sums()(x), x])
+    assert [layer.name for layer in cn.Model(x, y + 1.0).layers] == ["input_layer", "sums", "add"]
+    assert (y + 2.0).node.layer.name == "add_2"  # beside layers they are counted with those
+
+
+@pytest.mark.parametrize(
+    "base, settings",
+    [
+        (L.Conv2D, {"filters": 4}),
+        (L.Conv1D, {"filters": 4}),
+        (L.DepthwiseConv2D, {}),
+        (L.SeparableConv2D, {"filters": 4}),
+        (L.Conv2DTranspose, {"filters": 4}),
+    ],
+)
+def test_calls_that_compute_with_the_weights_of_a_parent_class(base, settings):
+    class Gained(base):
+        def call(self, inputs):
+            gain = sum(ops.mean(ops.square(weight)) for weight in self.weights)
+            return super().call(inputs) * gain
+
+    given = X[:, 0] if base is L.Conv1D else X
+    layer, plain = (
+        Gained(kernel_size=3, padding="same", **settings),
+        base(kernel_size=3, padding="same", **settings),
+    )
+    source = cn.Input(given.shape[1:])
+    model = cn.Model(source, layer(source))
+    plain.build(given.shape)
+    plain.set_weights(layer.get_weights())
+    gain = sum(np.mean(weight**2) for weight in layer.get_weights())
+    np.testing.assert_allclose(model(given), gain * plain(given), rtol=1e-4, atol=1e-6)
+
+
 def test_words_and_mistakes():
     class Power(L.Layer):
         def call(self, x, by=2.0):

@@ -21,6 +21,7 @@ _PACKAGE = f"{__name__.partition('.')[0]}."
 _LOCK = fork_safe_lock()
 _prefix_of_class = functools.lru_cache(512)(to_snake_case)
 _counters: dict[str, int] = {}
+_counted_apart: ContextVar[dict[str, int] | None] = ContextVar("counted_apart", default=None)
 _outlined: ContextVar[bool] = ContextVar("outlined", default=False)
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
@@ -31,7 +32,27 @@ _DTYPES = (*_FLOATS, "mixed_float16", "mixed_bfloat16", "uint8", "int32", "bool"
 def unique_name(prefix: str) -> str:
     """Keras's automatic names: conv2d, conv2d_1, conv2d_2, ..."""
     with _LOCK:
-        count = _counters[prefix] = _counters.get(prefix, -1) + 1
+        return _counted(_counters, prefix)
+
+
+def operation_name(prefix: str) -> str:
+    """The automatic name of an operation: counted with those of layers, or apart in a call that is recorded."""
+    apart = _counted_apart.get()
+    return unique_name(prefix) if apart is None else _counted(apart, prefix)
+
+
+@contextmanager
+def operations_counted_apart() -> Iterator[None]:
+    """Within it operations are counted anew, and layers outside are named as if there were none."""
+    token = _counted_apart.set({})
+    try:
+        yield
+    finally:
+        _counted_apart.reset(token)
+
+
+def _counted(counters: dict[str, int], prefix: str) -> str:
+    count = counters[prefix] = counters.get(prefix, -1) + 1
     return f"{prefix}_{count}" if count else prefix
 
 

@@ -53,7 +53,7 @@ class BaseConv(WeightedWindow):
                 f"Received groups={self.groups}, but the input has {channels} channels "
                 f"(full input shape is {input_shape})."
             )
-        self.compute_output_shape(input_shape)
+        self.window_shape(input_shape, self.filters)
         self.kernel = self.make_weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self.bias = self.make_bias(self.filters)
         self._sizes_by_axis = {self.channel_axis: channels}

@@ -40,7 +40,7 @@ class BaseDepthwiseConv(WeightedWindow):
     def build(self, input_shape: Any) -> None:
         """Create `kernel` (*kernel_size, channels, depth_multiplier) and `bias`."""
         channels = self.channels_of(input_shape)
-        self.compute_output_shape(input_shape)
+        self.window_shape(input_shape, channels * self.depth_multiplier)
         self.kernel = self.make_weight(
             "kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
         )
@@ -117,7 +117,7 @@ class BaseSeparableConv(WeightedWindow):
     def build(self, input_shape: Any) -> None:
         """Create `depthwise_kernel`, `pointwise_kernel` and `bias`."""
         channels = self.channels_of(input_shape)
-        self.compute_output_shape(input_shape)
+        self.window_shape(input_shape, self.filters)
         deep, ones = channels * self.depth_multiplier, (1,) * self.spatial
         self.depthwise_kernel = self.make_weight(
             "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"

@@ -14,17 +14,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..named_objects import to_snake_case
-from ..structure import flatten, map_structure
+from ..structure import flatten, map_structure, pack
+from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
+from .configuration import operations_counted_apart
 from .registry import class_name_of
 from .symbolic import (
+    PROBES,
     KerasTensor,
     Node,
     compute_node,
+    follows_probes,
     inbound_nodes,
     is_symbolic,
     label_steps,
     map_shapes,
+    probed_sizes,
+    symbolic_leaves,
     with_values,
 )
 from .variable import held_together
@@ -78,14 +84,38 @@ def _found_by_recording(own: Callable[..., Any]) -> tuple[Callable[..., Any], Ca
     def compute_output_shape(self: Any, *input_shape: Any) -> Any:
         """The shape of what call returns."""
         places = [map_shapes(KerasTensor, shape) for shape in input_shape]
-        return shape_of(record_call(self, own, places, {}).made)
+        return shape_of(_outputs(self, own, places, {}))
 
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that a call with these makes; nothing is recorded."""
-        made = record_call(self, own, args, kwargs).made
+        made = _outputs(self, own, args, kwargs)
         return map_structure(lambda tensor: KerasTensor(tensor.shape, name=self.name), made)
 
     return compute_output_shape, compute_output_spec
+
+
+def _outputs(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """What `own` returns for symbolic tensors. Where it computes with sizes that are not known, PROBES stand for them.
+
+    Weights that would be made for those sizes fit one probe alone: the error of the sizes not known is raised then.
+    """
+    try:
+        return record_call(layer, own, args, kwargs).made
+    except (TypeError, ValueError) as error:
+        if all(None not in tensor.shape[1:] for tensor in symbolic_leaves((args, kwargs))):
+            raise
+        try:
+            with undone_where_it_fails(layer):
+                made, other = (
+                    record_call(
+                        layer, own, *map_structure(functools.partial(_sized, probe), (args, kwargs))
+                    ).made
+                    for probe in PROBES
+                )
+                first, second = ([tensor.shape for tensor in flatten(x)] for x in (made, other))
+                return pack(made, [KerasTensor(shape) for shape in follows_probes(first, second)])
+        except (TypeError, ValueError):
+            raise error from None
 
 
 @dataclass(frozen=True)
@@ -101,7 +131,8 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     """Run `own` on new symbolic tensors of the shapes of those that are given. No layer lists the nodes afterwards."""
     places = map_structure(_place, (args, kwargs))
     try:
-        with held_together(()):  # settings that `own` assigns are not new ones
+        # Settings that `own` assigns are not new ones; Keras names no operation in a layer's call.
+        with held_together(()), operations_counted_apart():
             made = _run(layer, own, *places)
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):
@@ -163,6 +194,13 @@ def of_any_batch(value: Any) -> Any:
 def _place(value: Any) -> Any:
     """A new symbolic tensor in place of one that is given, or of an array; constants as they are."""
     return KerasTensor(value.shape) if isinstance(value, KerasTensor) else value
+
+
+def _sized(probe: tuple[int, int], value: Any) -> Any:
+    """A symbolic tensor with the sizes of `probe` in place of those not known; constants as they are."""
+    if not isinstance(value, KerasTensor):
+        return value
+    return KerasTensor((value.shape[0], *probed_sizes(value.shape, probe)))
 
 
 def _taken_off(made: Any) -> list[Node]:

@@ -15,7 +15,7 @@ from ...errors import UnsupportedLayerError
 from ...graph import GraphBuilder
 from ...named_objects import to_snake_case
 from ...structure import flatten, map_structure, pack
-from ..configuration import unique_name
+from ..configuration import operation_name
 from ..symbolic import (
     PROBES,
     KerasTensor,
@@ -53,7 +53,7 @@ class Operation:
             )
         self.class_name = class_name
         self.config = {key: value for key, value in (config or {}).items() if key != "name"}
-        self.name = name or unique_name(to_snake_case(class_name))
+        self.name = name or operation_name(to_snake_case(class_name))
         self.words: dict[str, str] = {}  # of a function of TensorFlow: Keras's words by its own
 
     @classmethod
