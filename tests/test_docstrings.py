@@ -56,7 +56,17 @@ FOR_LAYERS_OF_ONES_OWN = {
 }
 
 
-PLACES = (cn, cn.layers, cn.functional, cn.models, cn.saving, cn.utils, cn.backend, cn.applications)
+PLACES = (
+    cn,
+    cn.layers,
+    cn.functional,
+    cn.models,
+    cn.saving,
+    cn.utils,
+    cn.backend,
+    cn.random,
+    cn.applications,
+)
 
 
 def public_names():

@@ -29,7 +29,7 @@ PYTHON_FLOORS = [
     {"formats"},
     {"layers"},
     {"models"},
-    {"applications", "backend", "demo", "ops", "picture_files", "saving"},
+    {"applications", "backend", "demo", "ops", "picture_files", "random", "saving"},
     {"data_preparation", "utils"},
     {"cli", "preprocessing"},
     {"__init__", "__main__"},

@@ -36,7 +36,7 @@ _HOMES = {
 }
 _MODULES = (
     "activations", "applications", "arguments", "backend", "config", "constraints", "errors", "formats", "functional",
-    "initializers", "layers", "models", "ops", "preprocessing", "regularizers", "saving", "utils",
+    "initializers", "layers", "models", "ops", "preprocessing", "random", "regularizers", "saving", "utils",
 )  # fmt: skip
 _TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
         models as models,
         ops as ops,
         preprocessing as preprocessing,
+        random as random,
         regularizers as regularizers,
         saving as saving,
         utils as utils,

@@ -6,12 +6,14 @@ from typing import Any
 
 from . import arguments
 from .layers.configuration import restart_names
+from .layers.symbolic import KerasTensor
 
 __all__ = [
     "clear_session",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_keras_tensor",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -53,6 +55,15 @@ def epsilon() -> float:
     1e-07
     """
     return 1e-7
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Return whether `x` is a symbolic tensor, what Input and layers called on it return.
+
+    >>> is_keras_tensor(Input((3,))), is_keras_tensor(np.ones((1, 3)))
+    (True, False)
+    """
+    return isinstance(x, KerasTensor)
 
 
 def set_image_data_format(data_format: str) -> None:

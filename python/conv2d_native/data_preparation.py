@@ -1,14 +1,17 @@
-"""Images, labels and batches before a network, pictures of it, names of one's own: what is in `keras.utils`."""
+"""Files, images, labels and batches before a network, pictures of it, names of one's own: what is in `keras.utils`."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import random
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from . import arguments
-from .backend import clear_session
+from .backend import clear_session, is_keras_tensor
 from .models import Model
 from .models.picture import save_picture
 from .picture_files import array_to_img, img_to_array, load_img, save_img
@@ -21,8 +24,8 @@ from .saving import (
 
 __all__ = [
     "CustomObjectScope", "PyDataset", "Sequence", "array_to_img", "clear_session", "custom_object_scope",
-    "get_custom_objects", "img_to_array", "load_img", "normalize", "plot_model", "register_keras_serializable",
-    "save_img", "set_random_seed", "to_categorical",
+    "get_custom_objects", "get_file", "get_source_inputs", "img_to_array", "load_img", "normalize", "plot_model",
+    "register_keras_serializable", "save_img", "set_random_seed", "to_categorical",
 ]  # fmt: skip
 
 
@@ -60,6 +63,75 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     """
     norm = np.linalg.norm(x, order, axis, keepdims=True)
     return np.asarray(x) / np.where(norm == 0, 1, norm)
+
+
+def get_file(
+    fname: Any = None,
+    origin: str | None = None,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: Any = "auto",
+    cache_dir: Any = None,
+    force_download: bool = False,
+) -> str:
+    """Return the path of a file in Keras's cache. Nothing is downloaded: a file that is not there is an error.
+
+    fname: its name there, default the last part of `origin`. cache_dir, cache_subdir: the folder, default
+    ~/.keras/datasets, or datasets in KERAS_HOME. file_hash, md5_hash: what the file must have, sha256 where it has 64
+    digits or hash_algorithm says so, else md5. Raises FileNotFoundError where the file is not there; ValueError without
+    `fname` and `origin`, for another hash, and for `untar`, `extract` and `force_download`.
+
+        >>> get_file("no_such.h5", "https://example.com/no_such.h5")
+        Traceback (most recent call last):
+            ...
+        FileNotFoundError: Nothing is downloaded here: put https://example.com/no_such.h5 at ...
+    """
+    for word, value in (("untar", untar), ("extract", extract), ("force_download", force_download)):
+        if arguments.flag(word, value):
+            raise ValueError(f"`{word}` must be False: files are neither downloaded nor unpacked here.")
+    name = os.fspath(fname or os.path.basename(urlsplit(origin or "").path))
+    if not name or os.path.basename(name) != name:
+        raise ValueError(f"`fname` must be a name without folders. Received: fname={arguments.shown(name)}.")
+    home = cache_dir or os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+    path = os.path.join(os.path.expanduser(home), cache_subdir, name)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"Nothing is downloaded here: put {origin or name} at {path}.")
+    wanted = file_hash or md5_hash
+    if wanted:
+        is_sha256 = hash_algorithm == "sha256" or (hash_algorithm == "auto" and len(wanted) == 64)
+        with open(path, "rb") as file:
+            found = hashlib.sha256() if is_sha256 else hashlib.md5(usedforsecurity=False)
+            for block in iter(lambda: file.read(1 << 20), b""):
+                found.update(block)
+        if found.hexdigest() != wanted:
+            raise ValueError(f"{path} has the hash {found.hexdigest()}, not {wanted}.")
+    return path
+
+
+def get_source_inputs(tensor: Any) -> list[Any]:
+    """Return the symbolic tensors of Input that `tensor` is made of. Raises TypeError where it is no symbolic tensor.
+
+    >>> source = Input((3,))
+    >>> get_source_inputs(Dense(2)(source) + 1.0)[0] is source
+    True
+    """
+    if not is_keras_tensor(tensor):
+        raise TypeError(f"`tensor` must be a symbolic tensor. Received: tensor={arguments.shown(tensor)}.")
+    met, pending, found = set[int](), [tensor], []
+    while pending:
+        made = pending.pop()
+        if id(made) in met:
+            continue
+        met.add(id(made))
+        if made.node is None or not made.node.inputs:
+            found.append(made)
+        else:
+            pending += reversed(made.node.inputs)
+    return found
 
 
 def plot_model(

@@ -150,6 +150,16 @@ class Layer(WeightOwner):
         return self.dtype_policy
 
     @property
+    def compute_dtype(self) -> str:
+        """What the layer computes in: "float32"."""
+        return "float32"
+
+    @property
+    def variable_dtype(self) -> str:
+        """What its weights are kept in: "float32"."""
+        return "float32"
+
+    @property
     def input_spec(self) -> Any:
         """An InputSpec, or a structure of them, that the first argument of every call must fit. Default: None."""
         return self._input_spec

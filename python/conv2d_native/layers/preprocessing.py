@@ -40,7 +40,7 @@ class Normalization(Layer):
     """(x - mean) / max(sqrt(variance), 1e-7) along `axis` (-1); with invert=True, back again.
 
     mean, variance: numbers or lists along the axes; without them they are weights (mean, variance, count), which a
-    file brings. axis: an int, several, or None for one mean of everything. adapt() is not computed here.
+    file or adapt() brings. axis: an int, several, or None for one mean of everything.
 
         >>> Normalization(mean=[1.0, 2.0], variance=[4.0, 4.0])(np.array([[3.0, 2.0]])).tolist()
         [[1.0, 0.0]]
@@ -73,6 +73,27 @@ class Normalization(Layer):
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", trainable=False, name="count")
         self._sizes_by_axis = dict(zip(self._kept, shape, strict=True))
+
+    def adapt(self, data: Any) -> None:
+        """Set the weights to the mean and variance of `data`, a batch of real numbers, in place of earlier ones.
+
+        Raises ValueError where `mean` and `variance` were given, and for shapes that do not fit.
+
+            >>> layer = Normalization()
+            >>> layer.adapt(np.array([[1.0], [3.0]]))
+            >>> layer(np.array([[5.0]])).tolist()
+            [[3.0]]
+        """
+        if self.mean is not None:
+            raise ValueError(f"Layer '{self.name}' was given `mean` and `variance`: it does not adapt.")
+        values = arguments.array("data", data)
+        if not values.size:
+            raise ValueError(f"`data` must hold at least one sample. Received: data of shape {values.shape}.")
+        self.check_shape(values.shape)
+        self.build(values.shape)
+        others = tuple(axis for axis in range(values.ndim) if axis not in self._kept)
+        statistics = [np.mean(values, others, np.float64), np.var(values, others, np.float64)]
+        self.set_weights([*statistics, self.count.value])
 
     def call(self, f: Any, x: Any) -> Any:
         """One scale and shift where they run along the last axis, else two operations."""
