@@ -86,6 +86,19 @@ def test_seeds_of_layers_are_kept_and_never_used():
         _ = cn.random.normal
 
 
+def test_weights_are_not_spread_over_a_batch_of_any_size():
+    class Position(L.Layer):
+        def build(self, input_shape):
+            self.table = self.add_weight(input_shape[1:], "ones", name="embeddings")
+
+        def call(self, x):
+            return cn.ops.broadcast_to(self.table, cn.ops.shape(x))
+
+    with pytest.raises(ValueError, match="operators broadcast it"):
+        Position()(cn.Input((4, 3)))
+    assert cn.ops.broadcast_to(np.ones(3), (2, 3)).shape == (2, 3)
+
+
 @pytest.mark.parametrize("axis", [-1, None, (1, 3), 2])
 def test_normalization_takes_its_statistics_from_data(axis):
     layer = L.Normalization(axis=axis)

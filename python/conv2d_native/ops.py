@@ -64,8 +64,18 @@ def _unstack(x: Any, num: Any = None, axis: int = 0) -> list[Any]:
     return list(np.moveaxis(x, axis, 0))
 
 
+def _broadcast_to(x: Any, shape: Any) -> np.ndarray:
+    if arguments.is_listed(shape) and None in list(shape):
+        raise ValueError(
+            "`shape` must be known where `x` is an array or a weight: leave it as it is, operators broadcast it to the "
+            f"batch. Received: shape={arguments.shown(tuple(shape))}."
+        )
+    return np.broadcast_to(x, shape)
+
+
 _ON_ARRAYS: dict[str, Callable[..., Any]] = {
     "argsort": partial(np.argsort, kind="stable"),
+    "broadcast_to": _broadcast_to,
     "divide_no_nan": _divide_no_nan,
     "logsumexp": _logsumexp,
     "moments": _moments,
