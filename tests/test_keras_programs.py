@@ -86,6 +86,16 @@ def test_seeds_of_layers_are_kept_and_never_used():
         _ = cn.random.normal
 
 
+def test_weights_of_a_model_with_a_lambda_as_activation(tmp_path):
+    source = cn.Input((3,))
+    made = [cn.Model(source, L.Activation(lambda x: x * 2)(L.Dense(2)(source))) for _ in range(2)]
+    made[0].save_weights(tmp_path / "m.weights.h5")
+    made[1].load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(made[0](X[:, 0, 0]), made[1](X[:, 0, 0]))
+    with pytest.raises(ValueError, match="lambda has no name"):
+        made[0].save(tmp_path / "m.keras")
+
+
 def test_weights_are_not_spread_over_a_batch_of_any_size():
     class Position(L.Layer):
         def build(self, input_shape):

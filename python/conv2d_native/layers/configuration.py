@@ -120,6 +120,8 @@ def serialized(value: Any) -> Any:
     """A constructor's argument as JSON data in Keras's form."""
     value = value.activation if isinstance(value, FunctionType) and hasattr(value, "activation") else value
     if isinstance(value, activations.Activation):
+        if _outlined.get() and value.function:
+            return None
         return activations.serialize(value)
     for module, base in (
         (initializers, initializers.Initializer),
