@@ -126,6 +126,22 @@ def test_threads_and_batch_change_no_bit(text, isa):
             np.testing.assert_array_equal(got[i : i + 1], run(one, algorithm, x[i : i + 1], kernel, bias))
 
 
+@pytest.mark.parametrize("kernel_size", [(3, 3), (5, 9)])
+def test_depthwise_images_that_outgrow_the_caches(kernel_size, isa):
+    """The next tile is asked for meanwhile: what an image alone gets, and right at its border."""
+    text = same(3, 60, 61, 164, 164, *kernel_size, groups=164)
+    problem = ConvProblem.parse(text)
+    x, kernel, bias = problem.data()
+    got = run(text, "depthwise", x, kernel, bias)
+    for i in range(problem.n):
+        alone = run(str(replace(problem, n=1)), "depthwise", x[i : i + 1], kernel, bias)
+        np.testing.assert_array_equal(got[i : i + 1], alone)
+    top = replace(problem, n=1, h=9)
+    y, scale = top.reference(x[:1, :9], kernel, bias)
+    rows = 9 - kernel_size[0] // 2  # the others see rows below
+    assert oracle.error_ratio(got[:1, :rows], y[:, :rows], scale[:, :rows]) <= GATES["gauss"][0]
+
+
 @pytest.mark.parametrize("weight", [np.inf, np.nan])
 def test_weights_that_are_not_finite_meet_the_same_zeros_in_any_run(weight, isa):
     """Pixels that see only zeros are left out, but for such weights: what is left out depends on the threads."""

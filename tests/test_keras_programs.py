@@ -18,10 +18,8 @@ def test_files_of_the_cache(tmp_path, monkeypatch):
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "w.h5").write_bytes(b"weights")
-    origin, place = (
-        "https://example.com/of/w.h5?download=1",
-        {"cache_dir": tmp_path, "cache_subdir": "models"},
-    )
+    origin = "https://example.com/of/w.h5?download=1"
+    place = {"cache_dir": tmp_path, "cache_subdir": "models"}
     for hashes in (
         {},
         {"md5_hash": hashlib.md5(b"weights").hexdigest()},

@@ -132,10 +132,7 @@ def test_calls_that_compute_with_the_weights_of_a_parent_class(base, settings):
             return super().call(inputs) * gain
 
     given = X[:, 0] if base is L.Conv1D else X
-    layer, plain = (
-        Gained(kernel_size=3, padding="same", **settings),
-        base(kernel_size=3, padding="same", **settings),
-    )
+    layer, plain = (cls(kernel_size=3, padding="same", **settings) for cls in (Gained, base))
     source = cn.Input(given.shape[1:])
     model = cn.Model(source, layer(source))
     plain.build(given.shape)

@@ -202,8 +202,8 @@ struct Kernels {
                        int64_t plane);
   void (*planar)(const PlanarTile& tile);
 
-  int winograd_rows;  // tiles of the largest product
-  WinogradTransform winograd[14];
+  int winograd_rows;                      // tiles of the largest product
+  WinogradTransform winograd[14];         // each found by its outputs and points
   WinogradProducts winograd_products[3];  // [1]: one vector wide, [2]: two
 
   // 2 * lanes * kBurnChains operations a step, as many as the machine can do.

@@ -16,7 +16,7 @@ constexpr int64_t kBlock = 128;  // the most output channels of a block, where r
 constexpr int64_t kUnitsPerWorker = 12;
 constexpr int64_t kPad = 16, kMaxTapRows = 64;
 constexpr int64_t kConflict = 256;  // pixels so many floats apart compete for the same few sets of a cache
-constexpr double kFarShare = 0.4;   // of the last cache
+constexpr double kFarShare = 0.4;   // of the last cache, for what one worker reads and writes
 
 class DepthwisePlan : public ConvPlan {
  public:
@@ -36,7 +36,7 @@ class DepthwisePlan : public ConvPlan {
     const int64_t phases = std::min(p.dh, p.oh), units = ceil_div(p.oh, rows_ * phases) * phases;
     const bool collides = io.x_stride * phases_ % (p.kh < 5 ? 2 * kConflict : kConflict) == 0;
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
-    const bool far = p.x_bytes() + p.y_bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
+    const bool far = direct && p.bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
     const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
     const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
     const int64_t blocks = ceil_div(p.oc, block);
@@ -85,7 +85,7 @@ class DepthwisePlan : public ConvPlan {
     t.activation = &p.activation;
     t.rows = rows;
     t.pixel_stride = ring == nullptr ? io.x_stride : width;
-    t.far = far && ring == nullptr;
+    t.far = far;
     t.w = p.w, t.ow = p.ow, t.channels = channels;
     t.kh = p.kh, t.kw = p.kw, t.sh = p.sh, t.sw = p.sw, t.dw = p.dw, t.pad_left = p.pad.left;
     t.bias = packed_->floats() + c0, t.weights = t.bias + stride, t.tap_stride = stride;

@@ -27,7 +27,7 @@ constexpr int64_t kPattern = 96;     // floats of a repeated pattern
 constexpr int64_t kAheadSteps = 64;  // of k
 constexpr int64_t kFarBytes = 1 << 20;
 constexpr int64_t kNearFloats = 32;  // between pixels read side by side: processors foresee what follows
-constexpr int64_t kWays = 8, kFewColumns = 128;  // of the first-level cache, at least; met before eviction
+constexpr int64_t kWays = 8, kFewColumns = 128;  // of the first-level cache; met while it keeps a tile
 
 // Pixels this far apart share one set of the first-level cache.
 bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }

@@ -104,14 +104,10 @@ def _outputs(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str
     except (TypeError, ValueError) as error:
         if all(None not in tensor.shape[1:] for tensor in symbolic_leaves((args, kwargs))):
             raise
+        tried = [map_structure(functools.partial(_sized, probe), (args, kwargs)) for probe in PROBES]
         try:
             with undone_where_it_fails(layer):
-                made, other = (
-                    record_call(
-                        layer, own, *map_structure(functools.partial(_sized, probe), (args, kwargs))
-                    ).made
-                    for probe in PROBES
-                )
+                made, other = (record_call(layer, own, *given).made for given in tried)
                 first, second = ([tensor.shape for tensor in flatten(x)] for x in (made, other))
                 return pack(made, [KerasTensor(shape) for shape in follows_probes(first, second)])
         except (TypeError, ValueError):
