@@ -30,7 +30,7 @@ PROBLEMS = (
     *(same(1, 14, 14, c, 64, 3, 3) for c in (64, 128, 256, 512)),
     same(1, 14, 14, 256, 64, 3, 3, dilation=2),
     same(1, 14, 14, 512, 512, 3, 3, groups=32),
-    *(same(1, 28, 28, c, 64, 3, 3, stride=2) for c in (64, 256)),
+    *(same(1, 28, 28, c, 64, k, k, stride=2) for k in (3, 4, 5, 7) for c in (64, 256)),
     same(1, 14, 14, 64, 64, 5, 5),
     same(1, 14, 14, 256, 64, 5, 5),
     *(same(1, 14, 14, c, 64, 7, 7) for c in (64, 256)),
@@ -48,7 +48,7 @@ PROBLEMS = (
 def gate(algorithm: str, problem: ConvProblem) -> tuple[float, float]:
     """Largest r and relative L2 allowed on zero-mean and post-ReLU data."""
     direct = not algorithm.startswith("winograd")
-    small_tiles = algorithm in ("winograd2", "winograd_strided") and problem.kh == 3
+    small_tiles = problem.kh <= {"winograd2": 3, "winograd_strided": 4}.get(algorithm, 0)
     return (8.0, 1e-6) if direct or small_tiles else (100.0, 1e-5)
 
 

@@ -14,7 +14,7 @@ KERNELS = {
     "winograd4": ((3, 3), (5, 5), (3, 5), (5, 3)),
     "winograd2": ((3, 3), (5, 5), (7, 7)),
     "winograd_line": ((1, 3), (1, 5), (1, 7), (3, 1), (5, 1), (7, 1)),
-    "winograd_strided": ((3, 3),),
+    "winograd_strided": ((3, 3), (4, 4), (5, 5), (7, 7)),
 }
 PAIRS = [(form, *kernel) for form in FORMS for kernel in KERNELS[form]]
 
@@ -24,7 +24,7 @@ def stride_of(form: str) -> int:
 
 
 def gates(form, kh):
-    return (8, 1e-6) if (form, kh) in (("winograd2", 3), ("winograd_strided", 3)) else (100, 1e-5)
+    return (8, 1e-6) if kh <= {"winograd2": 3, "winograd_strided": 4}.get(form, 0) else (100, 1e-5)
 
 
 def can(algorithm: str, text: str) -> bool:
@@ -60,6 +60,10 @@ SIDES = (
     same(2, 13, 16, 17, 35, 3, 3, stride=2, activation="relu"),
     same(1, 1, 2, 33, 7, 3, 3, stride=2),
     "n1h10w9c24_k3x3s2d1p2.1.0.2_oc40g2",
+    same(1, 11, 14, 20, 18, 4, 4, stride=2),
+    same(1, 9, 13, 19, 34, 5, 5, stride=2, activation="relu"),
+    same(2, 12, 7, 33, 7, 7, 7, stride=2),
+    "n1h12w9c24_k5x5s2d1p2.1.0.2_oc40g2",
 )
 CASES = [(form, text) for text in (*ODD, *SIDES) for form in FORMS if can(form, text)]
 
@@ -173,6 +177,9 @@ def test_the_planner_takes_winograd_where_it_pays():
         LAYERS["vgg 56 256->256 3x3"]: "winograd4",
         LAYERS["resnet 56 64->64 3x3"]: "winograd4",
         same(1, 56, 56, 128, 128, 3, 3, stride=2): "winograd_strided",
+        same(1, 64, 64, 64, 128, 4, 4, stride=2): "winograd_strided",
+        same(1, 28, 28, 128, 256, 5, 5, stride=2): "winograd_strided",
+        same(1, 56, 56, 32, 64, 7, 7, stride=2): "winograd_strided",
     }.items():
         rows = _core.explain(_core.ConvProblem.parse(text))
         assert [row["name"] for row in rows if row["chosen"]] == [form]

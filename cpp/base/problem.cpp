@@ -24,15 +24,15 @@ void write_pair(std::ostringstream& text, const char* key, int64_t a, int64_t b)
   if (a != b) text << 'x' << b;
 }
 
-// Reads `key` and then one or two numbers joined by `x`, advancing *at.
-void read_pair(const std::string& text, size_t* at, const char* key, int64_t* a, int64_t* b) {
-  const std::string prefix = key;
-  if (text.compare(*at, prefix.size(), prefix) != 0) {
-    throw std::invalid_argument("a problem needs '" + prefix + "' at position " + std::to_string(*at) + ": " +
-                                text);
-  }
-  *at += prefix.size();
-  auto number = [&] {
+// `key`, then one number, or one or two joined by `x`.
+struct Field {
+  const char* key;
+  int64_t *a, *b = nullptr;
+};
+
+// Reads fields that follow each other, advancing *at.
+void read(const std::string& text, size_t* at, std::initializer_list<Field> fields) {
+  const auto number = [&] {
     size_t used = 0;
     int64_t value = 0;
     try {
@@ -43,11 +43,19 @@ void read_pair(const std::string& text, size_t* at, const char* key, int64_t* a,
     *at += used;
     return value;
   };
-  *a = number();
-  if (b == nullptr) return;
-  const bool two = *at < text.size() && text[*at] == 'x';
-  if (two) ++*at;
-  *b = two ? number() : *a;
+  for (const Field& field : fields) {
+    const std::string key = field.key;
+    if (text.compare(*at, key.size(), key) != 0) {
+      throw std::invalid_argument("a problem needs '" + key + "' at position " + std::to_string(*at) + ": " +
+                                  text);
+    }
+    *at += key.size();
+    *field.a = number();
+    if (field.b == nullptr) continue;
+    const bool two = *at < text.size() && text[*at] == 'x';
+    if (two) ++*at;
+    *field.b = two ? number() : *field.a;
+  }
 }
 
 void check_positive(std::initializer_list<std::pair<const char*, int64_t>> sizes) {
@@ -123,22 +131,13 @@ std::string to_string(const ConvProblem& p) {
 ConvProblem parse_conv_problem(const std::string& text) {
   ConvProblem p;
   size_t at = 0;
-  read_pair(text, &at, "n", &p.n, nullptr);
-  read_pair(text, &at, "h", &p.h, nullptr);
-  read_pair(text, &at, "w", &p.w, nullptr);
-  read_pair(text, &at, "c", &p.c, nullptr);
-  read_pair(text, &at, "_k", &p.kh, &p.kw);
-  read_pair(text, &at, "s", &p.sh, &p.sw);
-  read_pair(text, &at, "d", &p.dh, &p.dw);
-  read_pair(text, &at, "p", &p.pad.top, nullptr);
+  read(text, &at, {{"n", &p.n}, {"h", &p.h}, {"w", &p.w}, {"c", &p.c}});
+  read(text, &at, {{"_k", &p.kh, &p.kw}, {"s", &p.sh, &p.sw}, {"d", &p.dh, &p.dw}, {"p", &p.pad.top}});
   p.pad.bottom = p.pad.left = p.pad.right = p.pad.top;
   if (at < text.size() && text[at] == '.') {
-    read_pair(text, &at, ".", &p.pad.bottom, nullptr);
-    read_pair(text, &at, ".", &p.pad.left, nullptr);
-    read_pair(text, &at, ".", &p.pad.right, nullptr);
+    read(text, &at, {{".", &p.pad.bottom}, {".", &p.pad.left}, {".", &p.pad.right}});
   }
-  read_pair(text, &at, "_oc", &p.oc, nullptr);
-  read_pair(text, &at, "g", &p.groups, nullptr);
+  read(text, &at, {{"_oc", &p.oc}, {"g", &p.groups}});
   if (at < text.size() && text[at] == '_')
     p.activation = parse_activation(text.substr(at + 1));
   else if (at < text.size())

@@ -36,9 +36,12 @@ constexpr int kMaxGemmRows = 16;
 
 constexpr int kMostFewColumns = 4;
 
-struct GemmFamily {
-  void (*rows[kMaxGemmRows + 1])(const GemmTile& tile);  // rows[m] computes m rows
+template <typename Entry, int kCount>
+struct Table {
+  Entry at[kCount];
 };
+
+using GemmFamily = Table<void (*)(const GemmTile&), kMaxGemmRows + 1>;  // at[m] computes m rows
 
 // v[(i * columns + j) * plane + c / lanes * winograd_rows * lanes + c % lanes] =
 // sum_kl BT[i,k] x[k * row + l * column + c] BT[j,l], c < channels; zero up to a whole vector of channels.
@@ -60,9 +63,7 @@ struct WinogradProduct {
   int64_t depth;
   bool accumulate;
 };
-struct WinogradProducts {
-  void (*rows[kMaxGemmRows + 1])(const WinogradProduct& product);  // rows[r] computes r rows
-};
+using WinogradProducts = Table<void (*)(const WinogradProduct&), kMaxGemmRows + 1>;  // at[r] computes r rows
 
 // y[i * row + j * column + o] = clamp(sum_kl AT[i,k] m[(k * columns + l) * plane + o] AT[j,l] + bias[o] +
 // residual[i * residual_row + j * residual_column + o]), i < rows, j < columns, o < channels. m is readable
@@ -78,13 +79,13 @@ struct WinogradOutput {
   float low, high;
 };
 
-// F(out_rows x out_columns) on tiles of rows x columns points, base/winograd.h. `input` says whether all x
-// were finite and moderate: false where the magnitude of any reaches about 1e19.
+// Of kWinogradForms[i]. `input` says whether all x were finite and moderate: false where the magnitude of any
+// reaches about 1e19.
 struct WinogradTransform {
-  int out_rows, out_columns, rows, columns;
   bool (*input)(const WinogradInput&);
   void (*output)(const WinogradOutput&);
 };
+using WinogradTransforms = Table<WinogradTransform, kWinogradCount>;
 
 enum class BinaryKind : uint8_t { kAdd, kSubtract, kMultiply, kDivide, kMaximum, kMinimum, kPrelu };
 enum class ReduceKind : uint8_t { kMean, kMax, kSum };
@@ -202,8 +203,8 @@ struct Kernels {
                        int64_t plane);
   void (*planar)(const PlanarTile& tile);
 
-  int winograd_rows;                      // tiles of the largest product
-  WinogradTransform winograd[14];         // each found by its outputs and points
+  int winograd_rows;  // tiles of the largest product
+  WinogradTransforms winograd;
   WinogradProducts winograd_products[3];  // [1]: one vector wide, [2]: two
 
   // 2 * lanes * kBurnChains operations a step, as many as the machine can do.

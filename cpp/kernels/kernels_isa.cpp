@@ -1,6 +1,8 @@
 // One instruction set's table, compiled once per set: CONV2D_SIMD names its header, CONV2D_TABLE its
 // constant. Everything else here has internal linkage: a weak symbol could be picked by the linker for every
 // CPU.
+#define CONV2D_INLINE static inline __attribute__((always_inline))
+
 #include CONV2D_SIMD
 
 #include "kernels/kernels.h"
@@ -26,22 +28,22 @@ struct Int {
   static constexpr int value = kValue;
 };
 
-// family.rows[r] = get(Int<r>()), 1 <= r <= kRows
-template <int kRows, typename Family, typename Get>
-constexpr Family with_rows(Family family, Get get) {
-  family.rows[kRows] = get(Int<kRows>());
-  if constexpr (kRows > 1) family = with_rows<kRows - 1>(family, get);
-  return family;
+// table.at[i] = get(Int<i>()), kFirst <= i <= kLast
+template <int kFirst, int kLast, typename Entries, typename Get>
+constexpr Entries filled(Entries table, Get get) {
+  table.at[kLast] = get(Int<kLast>());
+  if constexpr (kLast > kFirst) table = filled<kFirst, kLast - 1>(table, get);
+  return table;
 }
 
 template <int kVecs, int kMost>
 constexpr GemmFamily gemm_family() {
-  return with_rows<kMost>(GemmFamily{}, [](auto rows) { return gemm_tile<rows.value, kVecs>; });
+  return filled<1, kMost>(GemmFamily{}, [](auto rows) { return gemm_tile<rows.value, kVecs>; });
 }
 
 template <int kVecs>
 constexpr WinogradProducts winograd_products() {
-  return with_rows<kProductRows>(WinogradProducts{},
+  return filled<1, kProductRows>(WinogradProducts{},
                                  [](auto rows) { return winograd_product<rows.value, kVecs>; });
 }
 
@@ -60,11 +62,8 @@ const Kernels CONV2D_TABLE = {
     deinterleave,
     planar,
     kProductRows,
-    {winograd_transform<6, 4, 6, 4>(), winograd_transform<4, 2, 4, 2>(), winograd_transform<8, 4, 8, 4>(),
-     winograd_transform<6, 4, 8, 4>(), winograd_transform<8, 4, 6, 4>(), winograd_transform<6, 2, 6, 2>(),
-     winograd_transform<8, 2, 8, 2>(), winograd_transform<1, 1, 6, 4>(), winograd_transform<1, 1, 8, 4>(),
-     winograd_transform<1, 1, 10, 4>(), winograd_transform<6, 4, 1, 1>(), winograd_transform<8, 4, 1, 1>(),
-     winograd_transform<10, 4, 1, 1>(), winograd_transform<7, 3, 7, 3>()},
+    filled<0, kWinogradCount - 1>(WinogradTransforms{},
+                                  [](auto form) { return winograd_transform<form.value>(); }),
     {{}, winograd_products<1>(), winograd_products<2>()},
     burn,
     activate,

@@ -8,8 +8,6 @@
 namespace conv2d {
 namespace {
 
-#define CONV2D_INLINE static inline __attribute__((always_inline))
-
 using Vec = __m256;
 using Mask = __m256;
 constexpr int kLanes = 8;

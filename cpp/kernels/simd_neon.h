@@ -8,8 +8,6 @@
 namespace conv2d {
 namespace {
 
-#define CONV2D_INLINE static inline __attribute__((always_inline))
-
 using Vec = float32x4_t;
 using Mask = uint32x4_t;
 constexpr int kLanes = 4;

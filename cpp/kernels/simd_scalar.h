@@ -7,8 +7,6 @@
 namespace conv2d {
 namespace {
 
-#define CONV2D_INLINE static inline __attribute__((always_inline))
-
 using Vec = float;
 using Mask = bool;
 constexpr int kLanes = 1;

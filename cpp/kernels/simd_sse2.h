@@ -8,8 +8,6 @@
 namespace conv2d {
 namespace {
 
-#define CONV2D_INLINE static inline __attribute__((always_inline))
-
 using Vec = __m128;
 using Mask = __m128;
 constexpr int kLanes = 4;

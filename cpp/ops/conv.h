@@ -67,6 +67,13 @@ struct PreOp {
     return {scale ? scale + channel : nullptr, shift ? shift + channel : nullptr, relu,
             gate ? gate + n * c + channel : nullptr};
   }
+  // to[k] = v(from[k]), k < count
+  void apply(const Kernels& kernels, const float* from, float* to, int64_t count) const {
+    if (!empty()) return kernels.transform(from, to, count, scale, shift, relu, gate);
+    int64_t k = 0;
+    for (; count <= 64 && k + 16 <= count; k += 16) std::memcpy(to + k, from + k, 16 * sizeof(float));
+    if (k < count) std::memcpy(to + k, from + k, static_cast<size_t>(count - k) * sizeof(float));
+  }
 };
 
 // One call's arrays. Strides are floats between neighbouring pixels: at least c, oc and oc. Rows and images

@@ -4,7 +4,6 @@
 // channel feeds several outputs or is transformed first, rows are written to a ring in scratch as they are
 // needed. Weights are packed as one block.
 #include <algorithm>
-#include <cstring>
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
@@ -128,11 +127,7 @@ class DepthwisePlan : public ConvPlan {
     for (int64_t pixel = 0; pixel < p.w; ++pixel, slot += ring_width(channels)) {
       const float* from = x + pixel * io.x_stride + first;
       float* to = multiplier == 1 ? slot : wide;
-      if (pre.empty()) {
-        std::memcpy(to, from, static_cast<size_t>(count) * 4);
-      } else {
-        kernels_.transform(from, to, count, pre.scale, pre.shift, pre.relu, pre.gate);
-      }
+      pre.apply(kernels_, from, to, count);
       if (multiplier == 1) continue;
       for (int64_t o = 0, at = c0 - first * multiplier; o < channels; ++o, ++at)
         slot[o] = wide[at / multiplier];

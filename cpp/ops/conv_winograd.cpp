@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
@@ -41,15 +40,16 @@ std::vector<Span> spans_of(int64_t size, int64_t dilation, int64_t outputs) {
 class WinogradPlan : public ConvPlan {
  public:
   WinogradPlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels,
-               const WinogradTransform& form, std::shared_ptr<const Buffer> u)
+               const WinogradForm& form, std::shared_ptr<const Buffer> u)
       : ConvPlan(p),
         kernels_(kernels),
         form_(form),
+        transform_(kernels.winograd.at[&form - kWinogradForms]),
         weights_(std::move(weights)),
         u_(std::move(u)),
         rows_(spans_of(p.n > 0 ? p.oh : 0, p.dh, form.out_rows)),
         columns_(spans_of(p.n > 0 ? p.ow : 0, p.dw, form.out_columns)),
-        points_(int64_t{form.rows} * form.columns),
+        points_(int64_t{form.rows()} * form.columns()),
         panels_(ceil_div(p.group_oc(), 2 * kernels.lanes)),
         tiles_(p.n * static_cast<int64_t>(rows_.size() * columns_.size())),
         ld_pixel_(round_up(p.group_c(), 16)) {
@@ -157,7 +157,7 @@ class WinogradPlan : public ConvPlan {
             t.v = v + run * run_v + point * plane_v_ + k0 * kernels_.winograd_rows;
             t.m = m + run * run_m + point * plane_m_;
             t.next = far_u && run == 0 ? t.u + kAheadSteps * width : nullptr;
-            kernels_.winograd_products[vectors].rows[first_of(run + 1) - first_of(run)](t);
+            kernels_.winograd_products[vectors].at[first_of(run + 1) - first_of(run)](t);
           }
         }
       }
@@ -178,8 +178,8 @@ class WinogradPlan : public ConvPlan {
                                                          const Tile& tile) const {
     const ConvProblem& p = problem;
     const int64_t fresh = form_.out_columns * p.sw;
-    const int64_t x = tile.column.first * p.sw - p.pad.left + (form_.columns - fresh) * p.dw;
-    for (int64_t i = 0; i < form_.rows; ++i) {
+    const int64_t x = tile.column.first * p.sw - p.pad.left + (form_.columns() - fresh) * p.dw;
+    for (int64_t i = 0; i < form_.rows(); ++i) {
       const int64_t y = tile.row.first * p.sh - p.pad.top + i * p.dh;
       if (y < 0 || y >= p.h || x < 0) continue;
       const float* line = io.x + ((tile.n * p.h + y) * p.w + x) * io.x_stride + g * p.group_c();
@@ -203,39 +203,35 @@ class WinogradPlan : public ConvPlan {
     const ConvProblem& p = problem;
     const int64_t y = tile.row.first * p.sh - p.pad.top, x = tile.column.first * p.sw - p.pad.left;
     WinogradInput t{};
-    if (io.pre.empty() && y >= 0 && x >= 0 && y + (form_.rows - 1) * p.dh < p.h &&
-        x + (form_.columns - 1) * p.dw < p.w) {
+    if (io.pre.empty() && y >= 0 && x >= 0 && y + (form_.rows() - 1) * p.dh < p.h &&
+        x + (form_.columns() - 1) * p.dw < p.w) {
       t.x = io.x + ((tile.n * p.h + y) * p.w + x) * io.x_stride + g * p.group_c();
       t.row = p.dh * p.w * io.x_stride, t.column = p.dw * io.x_stride;
     } else {
       gather(io, g, tile, pixels);
       t.x = pixels;
-      t.row = form_.columns * ld_pixel_, t.column = ld_pixel_;
+      t.row = form_.columns() * ld_pixel_, t.column = ld_pixel_;
     }
     t.channels = p.group_c();
     t.v = v, t.plane = plane_v_;
-    return form_.input(t);
+    return transform_.input(t);
   }
 
   // The tile's inputs, zero outside the image.
   void gather(const ConvIo& io, int64_t g, const Tile& tile, float* to) const {
     const ConvProblem& p = problem;
     const int64_t cg = p.group_c(), c0 = g * cg;
-    for (int64_t i = 0; i < form_.rows; ++i) {
+    const PreOp pre = io.pre.from(tile.n, p.c, c0);
+    for (int64_t i = 0; i < form_.rows(); ++i) {
       const int64_t y = tile.row.first * p.sh - p.pad.top + i * p.dh;
-      for (int64_t j = 0; j < form_.columns; ++j, to += ld_pixel_) {
+      for (int64_t j = 0; j < form_.columns(); ++j, to += ld_pixel_) {
         const int64_t x = tile.column.first * p.sw - p.pad.left + j * p.dw;
         if (y < 0 || y >= p.h || x < 0 || x >= p.w) {
           std::memset(to, 0, static_cast<size_t>(cg) * sizeof(float));
           continue;
         }
         const float* from = io.x + ((tile.n * p.h + y) * p.w + x) * io.x_stride + c0;
-        if (io.pre.empty()) {
-          std::memcpy(to, from, static_cast<size_t>(cg) * sizeof(float));
-        } else {
-          const PreOp pre = io.pre.from(tile.n, p.c, c0);
-          kernels_.transform(from, to, cg, pre.scale, pre.shift, pre.relu, pre.gate);
-        }
+        pre.apply(kernels_, from, to, cg);
       }
     }
   }
@@ -261,7 +257,7 @@ class WinogradPlan : public ConvPlan {
   void finish(const ConvIo& io, int64_t g, int64_t panel, const Tile& tile, const float* m) const {
     WinogradOutput t = output_of(io, g, panel, tile);
     t.m = m, t.plane = plane_m_;
-    form_.output(t);
+    transform_.output(t);
     if (problem.activation.is_clamp()) return;
     for (int64_t i = 0; i < t.rows * t.columns; ++i) {
       float* y = t.y + i / t.columns * t.row + i % t.columns * t.column;
@@ -280,7 +276,7 @@ class WinogradPlan : public ConvPlan {
       double sums[2 * kMostLanes] = {};
       for (int64_t tap = 0; tap < p.kh * p.kw; ++tap) {
         const int64_t kh = row * p.sh + tap / p.kw, kw = column * p.sw + tap % p.kw;
-        const float* x = pixels + (kh * form_.columns + kw) * ld_pixel_;
+        const float* x = pixels + (kh * form_.columns() + kw) * ld_pixel_;
         for (int64_t c = 0; c < cg; ++c) {
           const float* w = weights_->kernel() + (tap * cg + c) * p.oc + oc;
           for (int64_t o = 0; o < t.channels; ++o) sums[o] += static_cast<double>(x[c]) * w[o];
@@ -297,44 +293,37 @@ class WinogradPlan : public ConvPlan {
   }
 
   const Kernels& kernels_;
-  const WinogradTransform& form_;
+  const WinogradForm& form_;
+  const WinogradTransform& transform_;
   std::shared_ptr<const ConvWeights> weights_;
   std::shared_ptr<const Buffer> u_;
   std::vector<Span> rows_, columns_;
   int64_t points_, panels_, tiles_, ld_pixel_, plane_v_ = 0, plane_m_ = 0, runs_ = 0;
 };
 
-constexpr WinogradSpec kFourByFour[] = {{4, 4, 3, 3}, {4, 4, 5, 5}, {4, 4, 3, 5}, {4, 4, 5, 3}};
-constexpr WinogradSpec kTwoByTwo[] = {{2, 2, 3, 3}, {2, 2, 5, 5}, {2, 2, 7, 7}};
-constexpr WinogradSpec kLine[] = {{1, 4, 1, 3}, {1, 4, 1, 5}, {1, 4, 1, 7},
-                                  {4, 1, 3, 1}, {4, 1, 5, 1}, {4, 1, 7, 1}};
-constexpr WinogradSpec kStrided[] = {{3, 3, 3, 3, 2}};
-
-template <size_t kCount>
-const WinogradSpec* find(const WinogradSpec (&specs)[kCount], const ConvProblem& p) {
-  for (const WinogradSpec& spec : specs) {
-    if (spec.kh == p.kh && spec.kw == p.kw) return &spec;
+const WinogradForm* find(WinogradFamily family, const ConvProblem& p) {
+  for (const WinogradForm& form : kWinogradForms) {
+    if (form.family() == family && form.kh == p.kh && form.kw == p.kw) return &form;
   }
   return nullptr;
 }
 
-std::string why_not(const WinogradSpec* spec, const ConvProblem& p) {
-  if (spec == nullptr) return "it has no transform for this kernel size";
-  if (p.sh != spec->stride || p.sw != spec->stride) {
-    return "the strides are not " + std::to_string(spec->stride);
+template <WinogradFamily kFamily>
+std::string why_not(const ConvProblem& p, const Kernels&) {
+  const WinogradForm* form = find(kFamily, p);
+  if (form == nullptr) return "it has no transform for this kernel size";
+  if (p.sh != form->stride || p.sw != form->stride) {
+    return "the strides are not " + std::to_string(form->stride);
   }
-  if (spec->stride > 1 && (p.dh > 1 || p.dw > 1)) return "it is dilated";
+  if (form->stride > 1 && (p.dh > 1 || p.dw > 1)) return "it is dilated";
   return p.group_c() == 1 && p.groups > 1 ? "it is depthwise" : "";
 }
 
-std::unique_ptr<ConvPlan> make(const WinogradSpec& spec, const ConvProblem& p,
-                               std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-  const WinogradTransform& form =
-      *std::find_if(std::begin(kernels.winograd), std::end(kernels.winograd), [&](const auto& f) {
-        return f.rows == spec.rows() && f.columns == spec.columns() && f.out_rows == spec.out_rows &&
-               f.out_columns == spec.out_columns;
-      });
-  const std::string key = "winograd" + std::to_string(form.rows) + 'x' + std::to_string(form.columns) + 'l' +
+template <WinogradFamily kFamily>
+std::unique_ptr<ConvPlan> make(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights,
+                               const Kernels& kernels) {
+  const WinogradForm& form = *find(kFamily, p);
+  const std::string key = "winograd" + std::to_string(&form - kWinogradForms) + 'l' +
                           std::to_string(kernels.lanes) + 'g' + std::to_string(p.groups);
   std::shared_ptr<const Buffer> u =
       weights->packed(key, [&] { return pack_winograd(p, *weights, form, kernels.lanes); });
@@ -342,24 +331,19 @@ std::unique_ptr<ConvPlan> make(const WinogradSpec& spec, const ConvProblem& p,
   return std::unique_ptr<ConvPlan>(new WinogradPlan(p, std::move(weights), kernels, form, std::move(u)));
 }
 
-template <const auto& kSpecs>
+template <WinogradFamily kFamily>
 ConvAlgorithm row_of(const char* name) {
-  return {name,
-          false,
-          true,
-          [](const ConvProblem& p, const Kernels&) { return why_not(find(kSpecs, p), p); },
-          [](const ConvProblem& p, const Machine& m) { return winograd_cost(p, m, *find(kSpecs, p)); },
-          [](const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels) {
-            return make(*find(kSpecs, p), p, std::move(weights), kernels);
-          }};
+  const auto cost = [](const ConvProblem& p, const Machine& m) {
+    return winograd_cost(p, m, *find(kFamily, p));
+  };
+  return {name, false, true, why_not<kFamily>, cost, make<kFamily>};
 }
 
 }  // namespace
 
-ConvAlgorithm conv_winograd4() { return row_of<kFourByFour>("winograd4"); }
-ConvAlgorithm conv_winograd2() { return row_of<kTwoByTwo>("winograd2"); }
-ConvAlgorithm conv_winograd_line() { return row_of<kLine>("winograd_line"); }
-
-ConvAlgorithm conv_winograd_strided() { return row_of<kStrided>("winograd_strided"); }
+ConvAlgorithm conv_winograd4() { return row_of<WinogradFamily::kFour>("winograd4"); }
+ConvAlgorithm conv_winograd2() { return row_of<WinogradFamily::kTwo>("winograd2"); }
+ConvAlgorithm conv_winograd_line() { return row_of<WinogradFamily::kLine>("winograd_line"); }
+ConvAlgorithm conv_winograd_strided() { return row_of<WinogradFamily::kStrided>("winograd_strided"); }
 
 }  // namespace conv2d

@@ -19,30 +19,30 @@ struct Rates {
 constexpr Rates kWide = {1.0, 20.0, 1.0, 1.0, 0.0}, kNarrow = {1.15, 100.0, 1.5, 5.5, 0.5};
 constexpr double kStream = 2.0;  // one long run of reads from the last cache against mixed traffic
 
-// Vector operations of a one-dimensional transform.
-double forward_steps(int64_t points) {
-  if (points == kStridedPoints) points = kEvenPoints;
-  const double pairs = static_cast<double>(points / 2 - 1);
-  return points == 1 ? 0.0 : 2.0 * pairs + pairs * 2.0 * pairs;
-}
-double inverse_steps(int64_t points, int64_t outputs) {
-  if (points == kStridedPoints) return inverse_steps(kEvenPoints, outputs) + static_cast<double>(outputs);
-  const double pairs = static_cast<double>(points / 2 - 1);
-  return points == 1 ? 0.0 : 2.0 * pairs + static_cast<double>(outputs) * pairs;
+// Vector operations of one-dimensional transforms; with strides of 2, of one for each parity.
+struct Steps {
+  double forward, inverse;
+};
+Steps steps_of(int outputs, int taps, int stride) {
+  if (stride > 1) {
+    const Steps even = steps_of(outputs, (taps + 1) / 2, 1), odd = steps_of(outputs, taps / 2, 1);
+    return {even.forward + odd.forward, even.inverse + odd.inverse + outputs};
+  }
+  const double pairs = taps == 1 ? 0.0 : (outputs + taps - 2) / 2;
+  return {2.0 * pairs + pairs * 2.0 * pairs, 2.0 * pairs + outputs * pairs};
 }
 
-int64_t tiles_along(int64_t size, int64_t dilation, int64_t outputs) {
+double tiles_along(int64_t size, int64_t dilation, int64_t outputs) {
   const int64_t each = size / dilation, longer = size % dilation;
-  return longer * ceil_div(each + 1, outputs) + (dilation - longer) * ceil_div(each, outputs);
+  return static_cast<double>(longer * ceil_div(each + 1, outputs) +
+                             (dilation - longer) * ceil_div(each, outputs));
 }
 
 }  // namespace
 
-double winograd_cost(const ConvProblem& p, const Machine& machine, const WinogradSpec& spec) {
-  const double th = static_cast<double>(spec.rows()), tw = static_cast<double>(spec.columns()),
-               points = th * tw;
-  const double tiles = static_cast<double>(tiles_along(p.oh, p.dh, spec.out_rows)) *
-                       static_cast<double>(tiles_along(p.ow, p.dw, spec.out_columns));
+double winograd_cost(const ConvProblem& p, const Machine& machine, const WinogradForm& form) {
+  const double th = form.rows(), tw = form.columns(), points = th * tw;
+  const double tiles = tiles_along(p.oh, p.dh, form.out_rows) * tiles_along(p.ow, p.dw, form.out_columns);
   const double groups = static_cast<double>(p.groups), depth = static_cast<double>(p.group_c());
   const double share = machine.lanes / kVector;  // of 16 floats
   const double c_vectors = std::ceil(depth / machine.lanes) * share,
@@ -51,13 +51,13 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const Rates& rates = machine.wide ? kWide : kNarrow;
   const double products =
       rates.product * oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + rates.call * calls;
-  const double input = forward_steps(spec.rows()) * tw + forward_steps(spec.columns()) * th;
-  const double output = inverse_steps(spec.rows(), spec.out_rows) * tw +
-                        inverse_steps(spec.columns(), spec.out_columns) * static_cast<double>(spec.out_rows);
+  const Steps down = steps_of(form.out_rows, form.kh, form.stride),
+              across = steps_of(form.out_columns, form.kw, form.stride);
+  const double input = down.forward * tw + across.forward * th;
+  const double output = down.inverse * tw + across.inverse * form.out_rows;
   const double transforms =
-      tiles *
-      (rates.input * c_vectors * (input + 2.0 * points) +
-       rates.output * oc_vectors * (output + points + static_cast<double>(spec.out_rows * spec.out_columns)));
+      tiles * (rates.input * c_vectors * (input + 2.0 * points) +
+               rates.output * oc_vectors * (output + points + form.out_rows * form.out_columns));
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
   const double blocks = std::max(1.0, 4.0 * tiles * points * depth / kLargeBlockBytes);

@@ -198,14 +198,6 @@ void TapGemm::locate(const ConvIo& io, Block* b) const {
   }
 }
 
-// to[k] = v(from[k])
-void TapGemm::copy(const PreOp& pre, const float* from, float* to, int64_t count) const {
-  if (!pre.empty()) return kernels_.transform(from, to, count, pre.scale, pre.shift, pre.relu, pre.gate);
-  int64_t k = 0;
-  for (; count <= 64 && k + 16 <= count; k += 16) std::memcpy(to + k, from + k, 16 * sizeof(float));
-  if (k < count) std::memcpy(to + k, from + k, static_cast<size_t>(count - k) * sizeof(float));
-}
-
 // Where the pixels of the block find the one tap of the chunk. The first copied pixel is zeros.
 void TapGemm::locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const {
   const int64_t across = static_cast<int64_t>(p_.dx.size()), count = b.pixels.end - b.pixels.begin;
@@ -219,7 +211,7 @@ void TapGemm::locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, i
       const float* from = seen ? io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel : b.copied;
       b.a[i] = b.in_place || !seen ? from : b.copied + (i + 1) * b.step;
       if (seen && !b.in_place)
-        copy(io.pre.from(n, p_.c, channel), from, b.copied + (i + 1) * b.step, chunk.channels);
+        io.pre.from(n, p_.c, channel).apply(kernels_, from, b.copied + (i + 1) * b.step, chunk.channels);
     }
   }
 }
@@ -253,7 +245,8 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
       PreOp pre = io.pre.from(n, p_.c, channel);
       if (repeats) pre.scale = pattern[0], pre.shift = pattern[1];
       for (int64_t x = lo; x < hi; x += at_once) {
-        copy(pre, from + (x0 + x) * io.x_stride, to + x * b.step, std::min(at_once, hi - x) * count);
+        pre.apply(kernels_, from + (x0 + x) * io.x_stride, to + x * b.step,
+                  std::min(at_once, hi - x) * count);
       }
       std::memset(to + hi * b.step, 0, static_cast<size_t>((b.width - hi) * b.step) * sizeof(float));
     }
@@ -323,7 +316,7 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
         t.columns = std::min(left <= kernels_.lanes ? kernels_.lanes : taken * columns, left);
         t.b = packed + panel * t.b_step;
         t.ahead = reinterpret_cast<const char*>(wanted + (panel - from) * t.b_step) + asked;
-        kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].rows[height](t);
+        kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].at[height](t);
         panel += taken;
       }
       activate(t, height, first_column, std::min(to * columns, p_.group_oc()) - from * columns);

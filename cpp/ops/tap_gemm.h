@@ -54,7 +54,6 @@ class TapGemm {
   void locate(const ConvIo& io, Block* b) const;
   void locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const;
   void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
-  void copy(const PreOp& pre, const float* from, float* to, int64_t count) const;
   int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
   const float* next_panels(const Chunk& chunk, int64_t g, Range panels, int64_t to) const;
   void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;
