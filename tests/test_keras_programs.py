@@ -53,7 +53,7 @@ def test_symbolic_tensors_and_their_sources():
         utils.get_source_inputs(X)
 
 
-def test_seeds_of_layers_are_kept_and_never_used():
+def test_seeds_that_layers_hold_for_training():
     class Drop(L.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -80,8 +80,8 @@ def test_seeds_of_layers_are_kept_and_never_used():
     ]
     with pytest.raises(TypeError, match="`seed` must be an integer"):
         cn.random.SeedGenerator("a")
-    with pytest.raises(AttributeError, match="inference draws no random numbers"):
-        _ = cn.random.normal
+    with pytest.raises(AttributeError, match="draw with normal, randint, truncated_normal, uniform"):
+        _ = cn.random.gamma
 
 
 def test_weights_of_a_model_with_a_lambda_as_activation(tmp_path):
@@ -94,17 +94,144 @@ def test_weights_of_a_model_with_a_lambda_as_activation(tmp_path):
         made[0].save(tmp_path / "m.keras")
 
 
-def test_weights_are_not_spread_over_a_batch_of_any_size():
+class ForEveryImage(L.Layer):
+    """Weights and constants that have no batch of their own, above `x`, whose values they do not depend on."""
+
+    def build(self, input_shape):
+        self.token = self.add_weight((1, 1, input_shape[-1]), "ones", name="token")
+        self.table = self.add_weight((200, input_shape[-1]), "ones", name="table")
+
+    def call(self, x):
+        batch, length, channels = cn.ops.shape(x)
+        table = cn.ops.slice(cn.ops.convert_to_tensor(self.table), (1, 0), (length, channels))
+        return cn.ops.concatenate(
+            [
+                cn.ops.broadcast_to(table, cn.ops.shape(x)),
+                cn.ops.broadcast_to(self.token, (batch, 1, channels)),
+                cn.ops.tile(self.token, [batch, 2, 1]),
+                cn.ops.repeat(self.token, batch, axis=0),
+                cn.ops.zeros((batch, 1, channels)),
+                cn.ops.ones((batch, 1, channels), dtype="int32"),
+                cn.ops.full(shape=(batch, 1, channels), fill_value=2.5),
+                x,
+            ],
+            axis=1,
+        )
+
+
+@pytest.mark.parametrize("place", [{"shape": (4, 3)}, {"batch_shape": (5, 4, 3)}, {"shape": (None, 3)}])
+def test_weights_for_every_image_of_a_batch_of_any_size(place):
+    x = np.full((5, 4, 3), np.nan, np.float32)
+    source = cn.Input(**place)
+    layer = ForEveryImage()
+    model = cn.Model(source, layer(source))
+    for _ in range(2):
+        token, table = RNG.random((1, 1, 3), np.float32), RNG.random((200, 3), np.float32)
+        layer.set_weights([token, table])
+        rows = [*table[1:5], *[token[0, 0]] * 4, np.zeros(3), np.ones(3), np.full(3, 2.5)]
+        expected = np.concatenate([[rows] * 5, x], axis=1)
+        for made in (model.predict(x, batch_size=2), model(x), layer(x)):
+            np.testing.assert_array_equal(made, expected)
+    assert model.output.shape == (None, None if source.shape[1] is None else 15, 3)
+
+
+def test_a_layer_that_returns_a_weight_alone():
     class Position(L.Layer):
         def build(self, input_shape):
-            self.table = self.add_weight(input_shape[1:], "ones", name="embeddings")
+            self.table = self.add_weight((1, *input_shape[1:]), "uniform", name="table")
 
         def call(self, x):
-            return cn.ops.broadcast_to(self.table, cn.ops.shape(x))
+            return self.table
 
-    with pytest.raises(ValueError, match="operators broadcast it"):
-        Position()(cn.Input((4, 3)))
+    source = cn.Input((4, 3))
+    layer = Position()
+    model = cn.Model(source, source + layer(source))
+    x = X[:, 0]
+    np.testing.assert_array_equal(model(x), x + layer.table.value)
+    np.testing.assert_array_equal(layer(x), np.broadcast_to(layer.table.value, x.shape))
+
+
+def test_values_of_any_batch_belong_into_a_call():
+    class Wrong(L.Layer):
+        def call(self, x):
+            return self.made(x)
+
     assert cn.ops.broadcast_to(np.ones(3), (2, 3)).shape == (2, 3)
+    assert cn.ops.zeros((2, 3)).dtype == cn.ops.full((2, 3), 1.5).dtype == np.float32
+    with pytest.raises(ValueError, match="known outside of a layer's call"):
+        cn.ops.broadcast_to(np.ones(3), (None, 3))
+    with pytest.raises(ValueError, match="known outside of a layer's call"):
+        cn.random.normal((None, 3))
+    layer = Wrong()
+    for made, error, message in (
+        (lambda x: np.ones((4, 3)), TypeError, "weights with a batch of 1"),
+        (lambda x: cn.ops.tile(np.ones((2, 3)), (None, 1)), ValueError, "must have a batch of 1"),
+        (lambda x: cn.ops.repeat(np.ones((1, 3)), None, axis=1), TypeError, "NoneType"),
+        (lambda x: cn.random.normal((4, 3)), ValueError, "or with 1 in a layer's call"),
+    ):
+        layer.made = made
+        with pytest.raises(error, match=message):
+            layer(cn.Input((4, 3)))
+
+
+class Sampling(L.Layer):
+    def __init__(self, seed, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = seed if seed == 5 else cn.random.SeedGenerator(seed)
+
+    def call(self, inputs):
+        mean, log_variance = inputs
+        batch, size = cn.ops.shape(mean)
+        epsilon = cn.random.normal(shape=(batch, size), seed=self.seed_generator)
+        return mean + cn.ops.exp(0.5 * log_variance) * epsilon
+
+
+def sampled(seed):
+    mean, log_variance = cn.Input((500,)), cn.Input((500,))
+    model = cn.Model([mean, log_variance], Sampling(seed)([mean, log_variance]))
+    given = [np.full((6, 500), 3.0), np.full((6, 500), np.log(4.0))]
+    return [model.predict(given, batch_size=3) for _ in range(2)]
+
+
+def test_a_sequence_of_random_numbers_goes_on_with_every_call():
+    first, second = sampled(1337)
+    np.testing.assert_array_equal(sampled(1337), [first, second])
+    values = np.concatenate([first[:3], first[3:], second])
+    assert len(np.unique(values)) > 5900
+    assert abs(values.mean() - 3) < 0.15 and abs(values.std() - 2) < 0.15
+    one, other = sampled(None)
+    assert (one != other).all() and (one != first).all()
+
+
+def test_an_integer_as_seed_gives_the_same_numbers_in_every_draw():
+    first, second = sampled(5)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first[:3], first[3:])
+    expected = 3 + 2 * cn.random.normal((3, 500), seed=5)
+    np.testing.assert_allclose(first[:3], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_random_numbers_of_every_kind():
+    class Draws(L.Layer):
+        def build(self, input_shape):
+            self.scale = self.add_weight((1,), lambda shape, dtype: cn.random.uniform(shape, 2, 3))
+
+        def call(self, x):
+            shared = cn.random.truncated_normal((1, *cn.ops.shape(x)[1:]))
+            return x * 0 + shared, cn.random.randint(cn.ops.shape(x), 2, 4), x + cn.random.uniform((None, 2))
+
+    shared, whole, numbers = Draws()(np.zeros((300, 2), np.float32))
+    assert np.ptp(shared, axis=0).max() == 0 and np.abs(shared).max() <= 2
+    assert set(np.unique(whole)) == {2, 3}
+    assert 0 <= numbers.min() < 0.1 and 0.9 < numbers.max() < 1 and len(np.unique(numbers)) > 590
+    assert cn.random.randint((2,), 0, 9).dtype == np.int32
+    assert cn.random.normal((2,), dtype="float16").dtype == np.float16
+    for wrong in ({"seed": "a"}, {"mean": "a"}, {"shape": 3}, {"shape": (-1, 2)}):
+        with pytest.raises((TypeError, ValueError), match=f"`{next(iter(wrong))}` must be"):
+            cn.random.normal(**{"shape": (2,), **wrong})
+    with pytest.raises(ValueError, match="`maxval` must be"):
+        cn.random.randint((2,), 3, 3)
 
 
 @pytest.mark.parametrize("axis", [-1, None, (1, 3), 2])

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments, functional
+from .layers.any_batch import spread
 from .layers.operations import CLASS_NAMES, OPERATIONS, Operation, is_operand
 from .layers.operations.elementwise import divide_no_nan as _divide_no_nan
 from .layers.operations.orderings import largest_places as _largest_places
@@ -64,13 +65,30 @@ def _unstack(x: Any, num: Any = None, axis: int = 0) -> list[Any]:
     return list(np.moveaxis(x, axis, 0))
 
 
-def _broadcast_to(x: Any, shape: Any) -> np.ndarray:
-    if arguments.is_listed(shape) and None in list(shape):
-        raise ValueError(
-            "`shape` must be known where `x` is an array or a weight: leave it as it is, operators broadcast it to the "
-            f"batch. Received: shape={arguments.shown(tuple(shape))}."
-        )
-    return np.broadcast_to(x, shape)
+def _for_sizes(make: Callable[[Any], Any], sizes: Any) -> Any:
+    """make(sizes); where the first of them is None, the batch of a recorded call, make(1, ...) for every image."""
+    if arguments.is_listed(sizes) and list(sizes)[:1] == [None]:
+        return spread(make((1, *sizes[1:])))
+    return make(sizes)
+
+
+def _broadcast_to(x: Any, shape: Any) -> Any:
+    return _for_sizes(lambda sizes: np.broadcast_to(x, sizes), shape)
+
+
+def _tile(x: Any, repeats: Any) -> Any:
+    return _for_sizes(lambda counts: np.tile(x, counts), repeats)
+
+
+def _repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
+    if repeats is None and axis in (0, -np.ndim(x)):
+        return spread(x)
+    return np.repeat(x, repeats, axis)
+
+
+def _filled(make: Callable[..., np.ndarray]) -> Callable[..., Any]:
+    """np.zeros, np.ones or np.full."""
+    return lambda shape, *args, **kwargs: _for_sizes(lambda sizes: make(sizes, *args, **kwargs), shape)
 
 
 _ON_ARRAYS: dict[str, Callable[..., Any]] = {
@@ -81,8 +99,10 @@ _ON_ARRAYS: dict[str, Callable[..., Any]] = {
     "moments": _moments,
     "norm": np.linalg.norm,
     "normalize": _normalize,
+    "repeat": _repeat,
     "slice": _slice,
     "softmax": _softmax,
+    "tile": _tile,
     "unstack": _unstack,
 }
 
@@ -267,6 +287,7 @@ def _node(class_name: str, words: inspect.Signature, given: dict[str, Any]) -> A
     return Operation(class_name, settings)(*operands, **named)
 
 
+_FILLED = {"zeros": _filled(np.zeros), "ones": _filled(np.ones), "full": _filled(np.full)}
 _FUNCTIONS = {_name: _operation(_name) for _name in _OF_THE_TABLE}
 
 
@@ -274,7 +295,7 @@ def __getattr__(name: str) -> Any:
     """The operations of the table; and NumPy's functions, for arrays alone: arange, sort, zeros and others."""
     if name in _FUNCTIONS:
         return _FUNCTIONS[name]
-    found = getattr(np, name, None)
+    found = _FILLED.get(name) or getattr(np, name, None)
     if name.startswith("_") or not callable(found) or inspect.isclass(found):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

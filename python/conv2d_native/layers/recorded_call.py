@@ -13,8 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..named_objects import to_snake_case
 from ..structure import flatten, map_structure, pack
+from .any_batch import call_given, spread
 from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
 from .configuration import operations_counted_apart
@@ -33,7 +36,7 @@ from .symbolic import (
     symbolic_leaves,
     with_values,
 )
-from .variable import held_together
+from .variable import Variable, held_together
 from .weights import WeightOwner, group_order
 
 
@@ -128,8 +131,8 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     places = map_structure(_place, (args, kwargs))
     try:
         # Settings that `own` assigns are not new ones; Keras names no operation in a layer's call.
-        with held_together(()), operations_counted_apart():
-            made = _run(layer, own, *places)
+        with held_together(()), operations_counted_apart(), call_given(places):
+            made = map_structure(_for_every_image, _run(layer, own, *places))
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):
             raise
@@ -138,8 +141,8 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
         ) from error
     if not flatten(made) or not all(isinstance(tensor, KerasTensor) for tensor in flatten(made)):
         raise TypeError(
-            f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`. "
-            f"It returned {type(made).__name__}."
+            f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`, or "
+            f"weights with a batch of 1. It returned {type(made).__name__}."
         )
     return Recorded(places, made, _taken_off(made))
 
@@ -188,8 +191,14 @@ def of_any_batch(value: Any) -> Any:
 
 
 def _place(value: Any) -> Any:
-    """A new symbolic tensor in place of one that is given, or of an array; constants as they are."""
-    return KerasTensor(value.shape) if isinstance(value, KerasTensor) else value
+    """A new symbolic tensor, of a batch of any size, in place of one that is given; constants as they are."""
+    return of_any_batch(value) if isinstance(value, KerasTensor) else value
+
+
+def _for_every_image(value: Any) -> Any:
+    """A symbolic tensor in place of a weight or an array with a batch of 1; all else as it is."""
+    is_array = isinstance(value, (np.ndarray, Variable))
+    return spread(value) if is_array and value.shape[:1] == (1,) else value
 
 
 def _sized(probe: tuple[int, int], value: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import arguments
 from ..locks import fork_safe_lock
+from .any_batch import call_given
 
 _LOCK = fork_safe_lock()  # no other lock is taken, and no code of the user's is run, while it is held
 _epoch = 0
@@ -85,7 +86,8 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
             return held
         self._was_read = True
         if self._value is None:
-            made = np.asarray(self.initializer(self.shape, dtype=np.float32))
+            with call_given(()):
+                made = np.asarray(self.initializer(self.shape, dtype=np.float32))
             made = made.reshape(()) if self.shape == () and made.size == 1 else made
             kept = self._plain(made, copy=not made.flags.owndata)
             with _LOCK:

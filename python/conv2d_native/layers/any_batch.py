@@ -1,0 +1,73 @@
+"""Values for every image of a batch whose size is not known yet: spread weights and random numbers in a recorded call.
+
+Such a value has no operand to take the size from. Within a recorded call its node takes a tensor that the call was
+given, and of that nothing but the size of its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from ..arguments import shown
+from .symbolic import KerasTensor, Node, symbolic_leaves
+
+_GIVEN: ContextVar[tuple[KerasTensor, ...]] = ContextVar("conv2d_native_given_tensors", default=())
+
+
+@contextmanager
+def call_given(arguments: Any) -> Iterator[None]:
+    """Within it, a call that was given `arguments` is recorded; one that was given no symbolic tensors is not."""
+    token = _GIVEN.set(tuple(symbolic_leaves(arguments)))
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
+def is_recording() -> bool:
+    """Whether this thread records a call, and builds no layer meanwhile."""
+    return bool(_GIVEN.get())
+
+
+def for_batch(make: Callable[[int], np.ndarray], shape: Sequence[int | None]) -> KerasTensor:
+    """The symbolic tensor of `shape`, the batch first, that make(batch size) has the values of.
+
+    Raises ValueError where no call is recorded: nothing has a batch there.
+    """
+    if not is_recording():
+        raise ValueError(
+            f"`shape` must be known outside of a layer's call. Received: shape={shown(tuple(shape))}."
+        )
+    made = KerasTensor((None, *shape[1:]))
+    Node(_ForBatch(make, made.shape), (_GIVEN.get()[0],), {}, made)
+    return made
+
+
+def spread(values: Any) -> KerasTensor:
+    """The symbolic tensor of `values`, whose first axis has one entry, for every image of the batch."""
+    array = np.array(values, np.float32)
+    if array.shape[:1] != (1,):
+        raise ValueError(
+            f"What is the same for every image must have a batch of 1. Received: shape {array.shape}."
+        )
+    return for_batch(lambda n: np.broadcast_to(array, (n, *array.shape[1:])), array.shape)
+
+
+class _ForBatch:
+    """As the layer of a node: `make` of the size of its argument's batch, which returns `shape`."""
+
+    built = True
+    name = "for_batch"
+
+    def __init__(self, make: Callable[[int], np.ndarray], shape: Sequence[int | None]) -> None:
+        self.make, self.shape = make, shape
+
+    def call(self, f: Any, x: Any) -> Any:
+        """Compute with the operations of `f`."""
+        one_entry = f.crop(x, [(0, 0), *((0, n - 1) for n in x.shape[1:])])
+        return f.apply(lambda a: self.make(len(a)), [one_entry], self.shape)
