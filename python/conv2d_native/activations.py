@@ -246,8 +246,8 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
 def serialize(activation: Any) -> Any:
     """Return Keras's serialized form: the name, or an activation layer where parameters differ from the name's.
 
-    Of a user's function it is the name alone: whoever opens the model gives the function again. Raises ValueError for
-    one without a name.
+    Both kinds of gelu are "gelu", as in Keras: files do not tell them apart. Of a user's function it is the name alone:
+    whoever opens the model gives the function again. Raises ValueError for one without a name.
     """
     activation = get(activation)
     if activation.function is not None:
@@ -257,7 +257,7 @@ def serialize(activation: Any) -> Any:
                 "defined with `def`, which the model is opened with, load_model(..., custom_objects={name: function})."
             )
         return keras_form(None, "function", activation.name, activation.name)
-    if not activation.parameters:
+    if not activation.parameters or activation.name == "gelu":
         return activation.name
     for class_name, (name, defaults) in _LAYERS.items():
         if name == activation.name:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, functional
+from . import activations, arguments, functional
 from .layers.any_batch import spread
 from .layers.operations import CLASS_NAMES, OPERATIONS, Operation, is_operand
 from .layers.operations.elementwise import divide_no_nan as _divide_no_nan
@@ -231,6 +231,12 @@ def _operation(name: str) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Keras's ops.{name}: a node of a model for symbolic tensors, a result for arrays."
+    activation = activations.ALIASES.get(name, name)
+    if activation in activations.TABLE:  # `activation=ops.relu` of a layer
+        given = activations.TABLE[activation].defaults.keys() & words.parameters.keys()
+        function.activation = activations.make(  # type: ignore[attr-defined]
+            activation, **{word: words.parameters[word].default for word in given}
+        )
     return function
 
 

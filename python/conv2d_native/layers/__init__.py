@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import (
     activation,
+    attention,
     convolution,
     core,
     depthwise,
@@ -34,6 +35,7 @@ from .wrappers import Wrapper
 
 if TYPE_CHECKING:  # type checkers and editors see each class where it is defined
     from .activation import *
+    from .attention import *
     from .convolution import *
     from .core import *
     from .depthwise import *

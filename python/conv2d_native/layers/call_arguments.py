@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,10 +44,11 @@ def _takes_one(call: Callable[..., Any]) -> bool:
 
 
 @functools.cache
-def _needed(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The arguments without a default."""
-    words = inspect.signature(function).parameters.values()
-    return tuple(word.name for word in words if word.kind not in _OPEN and word.default is word.empty)
+def _needed_and_others(function: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    """The arguments without a default, and those with one."""
+    words = [word for word in inspect.signature(function).parameters.values() if word.kind not in _OPEN]
+    needed = [word.name for word in words if word.default is word.empty]
+    return needed, [word.name for word in words if word.name not in needed]
 
 
 def arranged(
@@ -139,9 +141,11 @@ def shapes_for(
 ) -> tuple[Any, ...]:
     """The arguments of a `build` or `compute_output_shape`: the first tensor's shape, or those that it names.
 
-    Keras's rule for several: `x_shape` is the shape of `x` in `call`. Raises TypeError for other names.
+    Keras's rule for several: `x_shape` is the shape of `x` in `call`, None where that was not given. Raises TypeError
+    for other names.
     """
-    words = _needed(getattr(method, "__func__", method))[1:]
+    needed, others = _needed_and_others(getattr(method, "__func__", method))
+    words = needed[1:]
     if len(words) <= 1:
         return (shape_of(args[0]),)
     taken = call_words(type(layer))
@@ -154,4 +158,5 @@ def shapes_for(
             f"{method.__name__}() of layer '{layer.name}' must name the arguments of call() with _shape behind them, "
             f"one of {', '.join(f'{name}_shape' for name in names)}, or take one. Received: {wrong[0]}."
         )
+    words += itertools.takewhile(lambda word: word.removesuffix("_shape") in names, others)
     return tuple(shape_of(given.get(word.removesuffix("_shape"))) for word in words)

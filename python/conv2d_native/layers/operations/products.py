@@ -130,14 +130,27 @@ def dot_product_attention(
 
     def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
         given = dict(zip(added, rest, strict=True))
-        k, v = (np.repeat(a, heads // groups, axis=2).swapaxes(1, 2) for a in (k, v))
-        logits = np.matmul(q.swapaxes(1, 2), k.swapaxes(2, 3)) * np.float32(gain) + given.get("bias", 0)
+        k, v = (np.repeat(a, heads // groups, axis=2) for a in (k, v))
         seen = np.tri(entries, others, dtype=bool) if causal else np.bool_(True)
-        logits = np.where(seen & (given.get("mask", 1) != 0), logits, _UNSEEN)
-        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.matmul(weights / weights.sum(axis=-1, keepdims=True), v).swapaxes(1, 2)
+        seen = seen & np.not_equal(given.get("mask", 1), 0)
+        return np.matmul(
+            attention_weights(q, k, gain, given.get("bias", 0), seen), v.swapaxes(1, 2)
+        ).swapaxes(1, 2)
 
     return host(f, attend, [*operands, *added.values()], (None, entries, heads, value.shape[-1]))
+
+
+def attention_weights(q: np.ndarray, k: np.ndarray, gain: float, bias: Any, seen: Any) -> np.ndarray:
+    """Of (batch, entries, heads, depth): softmax(q k^T gain + bias), (batch, heads, entries of q, entries of k).
+
+    Where `seen` is given and False an entry has the weight 0, or where none is seen, all have the same.
+    """
+    logits = np.matmul(q.swapaxes(1, 2), k.transpose(0, 2, 3, 1)) * np.float32(gain) + bias
+    if seen is not None:
+        logits = np.where(seen, logits, _UNSEEN)
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    made: np.ndarray = weights / weights.sum(axis=-1, keepdims=True)
+    return made
 
 
 def _attention_batch(query: Any, key: Any, value: Any) -> int | None:
