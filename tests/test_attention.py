@@ -141,6 +141,64 @@ def test_attention_refuses():
             call()
 
 
+@pytest.mark.parametrize("score_mode", ["dot", "concat"])
+@pytest.mark.parametrize("use_scale", [False, True])
+def test_attention_of_one_head(score_mode, use_scale):
+    layer = L.Attention(use_scale=use_scale, score_mode=score_mode, dropout=0.2)
+    shapes = [(5, 6), (4, 3), (4, 6)]
+    x = [RNG.random((3, *shape), np.float32) for shape in shapes]
+    sources = [cn.Input(shape) for shape in shapes]
+    model = cn.Model(sources, layer(sources, return_attention_scores=True))
+    randomized(layer)
+    scale = float(layer.scale) if use_scale else 1.0
+    q, v, k = (array.astype(np.float64) for array in x)
+    logits = np.einsum("btd,bsd->bts", q, k) * scale
+    if score_mode == "concat":
+        logits = np.tanh(scale * (q[:, :, None] + k[:, None])).sum(-1) * float(layer.concat_score_weight)
+    for seen, words in ((True, {}), (np.tri(5, 4) > 0, {"use_causal_mask": True})):
+        weights = np.exp(logits) * seen
+        weights /= weights.sum(-1, keepdims=True)
+        made = layer(x, return_attention_scores=True, **words)
+        for y, other in zip(made, (weights @ v, weights), strict=True):
+            np.testing.assert_allclose(y, other, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(layer(x, **words), made[0])
+    kept = io.BytesIO()
+    model.save(kept)
+    for y, other in zip(
+        cn.load_model(kept.getvalue())(x), layer(x, return_attention_scores=True), strict=True
+    ):
+        np.testing.assert_array_equal(y, other)
+    for wrong in (x[0], x[:1], [x[0], x[1]], [x[0], x[1], x[2][:, 1:]]):
+        with pytest.raises((ValueError, TypeError), match="takes a list of query"):
+            layer(wrong)
+
+
+def test_layers_take_weights_for_every_image():
+    class Latents(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.attention, self.normed, self.add = (
+                L.MultiHeadAttention(2, 3),
+                L.LayerNormalization(),
+                L.Add(),
+            )
+
+        def build(self, input_shape):
+            self.latents = self.add_weight((1, 4, input_shape[-1]), "uniform")
+            self.places = self.add_weight((1, *input_shape[1:]), "uniform")
+
+        def call(self, x):
+            x = self.add([x, self.places])
+            return self.attention(self.normed(self.latents), x)
+
+    x, layer = RNG.random((3, 5, 6), np.float32), Latents()
+    source = cn.Input((5, 6))
+    model = cn.Model(source, layer(source))
+    given = x + layer.places.value
+    latents = np.repeat(layer.normed(layer.latents.value), 3, axis=0)
+    np.testing.assert_allclose(model(x), attention(layer.attention, latents, given)[0], rtol=1e-4, atol=1e-5)
+
+
 def test_embedding():
     layer = L.Embedding(10, 4)
     x = cn.Input((3,), dtype="int32")

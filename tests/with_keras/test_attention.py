@@ -1,4 +1,4 @@
-"""MultiHeadAttention in models of Keras, through files in both directions."""
+"""MultiHeadAttention and Attention in models of Keras, through files in both directions."""
 
 from __future__ import annotations
 
@@ -36,6 +36,19 @@ def test_attention_of_keras(name, tmp_path):
     inputs = {word: keras.Input(shape, name=word) for word, shape in shapes.items()}
     layer = keras.layers.MultiHeadAttention(num_heads=2, key_dim=3, **settings)
     theirs = keras.Model(list(inputs.values()), layer(**{"value": inputs["query"], **inputs}, **words))
+    agree_through_files(theirs, shapes, tmp_path)
+
+
+@pytest.mark.parametrize("score_mode", ["dot", "concat"])
+def test_attention_of_one_head(score_mode, tmp_path):
+    shapes = {"query": (5, 6), "value": (4, 3), "key": (4, 6)}
+    inputs = [keras.Input(shape, name=word) for word, shape in shapes.items()]
+    words = {"return_attention_scores": True, "use_causal_mask": True}
+    made = keras.layers.Attention(use_scale=True, score_mode=score_mode, dropout=0.1)(inputs, **words)
+    agree_through_files(keras.Model(inputs, made), shapes, tmp_path)
+
+
+def agree_through_files(theirs, shapes, tmp_path):
     theirs.set_weights([RNG.standard_normal(w.shape) for w in theirs.get_weights()])
     x = [RNG.random((3, *shape)) for shape in shapes.values()]
     if "attention_mask" in shapes:

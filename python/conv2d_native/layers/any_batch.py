@@ -58,6 +58,12 @@ def spread(values: Any) -> KerasTensor:
     return for_batch(lambda n: np.broadcast_to(array, (n, *array.shape[1:])), array.shape)
 
 
+def for_every_image(value: Any) -> Any:
+    """`value` spread where it is a weight or an array with a batch of 1; all else, symbolic tensors too, as it is."""
+    is_array = hasattr(value, "shape") and not isinstance(value, KerasTensor)
+    return spread(value) if is_array and value.shape[:1] == (1,) else value
+
+
 class _ForBatch:
     """As the layer of a node: `make` of the size of its argument's batch, which returns `shape`."""
 

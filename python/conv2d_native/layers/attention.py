@@ -1,4 +1,4 @@
-"""Attention and what transformers on images take beside it: MultiHeadAttention and Embedding.
+"""MultiHeadAttention and Attention.
 
 Projections are dense layers of the core; scores, softmax and the weighted sums are NumPy steps.
 """
@@ -14,17 +14,17 @@ import numpy as np
 
 from .. import arguments
 from ..errors import UnsupportedLayerError
-from .call_arguments import call_words
+from .base import Layer
+from .call_arguments import call_words, shape_of
 from .configuration import unique_name
 from .operations.layouts import expand_dims
 from .operations.operands import check_broadcast, constant, host, is_tensor
 from .operations.products import attention_weights
 from .registry import register_layer
-from .symbolic import KerasTensor
+from .symbolic import KerasTensor, is_shape
 from .weighted import Weighted
 from .weights import sorted_groups
 
-_MOST_NUMBERS = 1 << 24  # whole numbers that float32 tells apart
 _GROUPS = {  # of the projections in Keras 3's files
     "query": "query_dense",
     "key": "key_dense",
@@ -192,7 +192,8 @@ class MultiHeadAttention(Weighted):
 
         def weigh(q: np.ndarray, k: np.ndarray, *seen: np.ndarray) -> np.ndarray:
             visible = reduce(np.logical_and, (mask != 0 for mask in seen)) if seen else None
-            weights = attention_weights(q, k, self.key_dim**-0.5, 0, visible)
+            logits = np.matmul(q.swapaxes(1, 2), k.transpose(0, 2, 3, 1)) * np.float32(self.key_dim**-0.5)
+            weights = attention_weights(logits, visible)
             return weights if in_one_step or visible is None else weights * visible
 
         def attend(v: np.ndarray, *others: np.ndarray) -> np.ndarray:
@@ -252,63 +253,78 @@ class MultiHeadAttention(Weighted):
 
 
 @register_layer
-class Embedding(Weighted):
-    """A vector of `output_dim` numbers for each whole number from 0 below `input_dim`.
+class Attention(Layer):
+    """Each place of `query` takes a weighted mean of the places of `value`: softmax(query key^T) value.
 
-    embeddings_*: as kernel_* in Dense. mask_zero: True is refused, layers of this package do not have masks. Weights:
-    embeddings (input_dim, output_dim). Output float32 (batch, ..., output_dim). Raises ValueError for numbers out of
-    range when it meets them.
+    use_scale: multiply by a weight. score_mode: "dot", or "concat", c sum(tanh(scale (query + key))). dropout and seed
+    are of no effect on inference. Weights: scale (), concat_score_weight (), where they are used. Called on a list of
+    query (batch, places, depth), value (batch, others, ...) and key (default: value); use_causal_mask hides later ones.
+    Returns (batch, places, ...), with return_attention_scores also the weights (batch, places, others).
 
-        >>> Embedding(10, 4)(np.array([[1, 2, 3]])).shape
-        (1, 3, 4)
+        >>> Attention()([np.ones((1, 5, 6)), np.ones((1, 4, 6))]).shape
+        (1, 5, 6)
     """
 
     def __init__(
         self,
-        input_dim: int,
-        output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
-        mask_zero: bool = False,
-        weights: Any = None,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("input_length", None)  # of Keras 2
         super().__init__(**kwargs)
-        self.input_dim = arguments.integer("input_dim", input_dim, high=_MOST_NUMBERS)
-        self.output_dim = arguments.integer("output_dim", output_dim)
-        self.mask_zero = arguments.flag("mask_zero", mask_zero)
-        if self.mask_zero:
-            raise UnsupportedLayerError(f"Layer '{self.name}' makes no masks here. Received: mask_zero=True.")
-        self.set_weight("embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
-        if weights is not None:
-            self.build(())
-            self.set_weights(weights if isinstance(weights, list) else [weights])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor but for `weights`."""
-        return {word: value for word, value in super().get_config().items() if word != "weights"}
+        self.use_scale = arguments.flag("use_scale", use_scale)
+        self.score_mode = arguments.choice("score_mode", score_mode, ("dot", "concat"))
+        self.dropout, self.seed = arguments.number("dropout", dropout, 0), seed
 
     def build(self, input_shape: Any) -> None:
-        """Create `embeddings`."""
-        self.embeddings = self.make_weight("embeddings", (self.input_dim, self.output_dim))
+        """Create the weights that are used."""
+        self.compute_output_shape(input_shape)
+        add = partial(self.add_weight, (), "ones")
+        self.scale = add(name="scale") if self.use_scale else None
+        self.concat_score_weight = add(name="concat_score_weight") if self.score_mode == "concat" else None
 
-    def call(self, f: Any, x: Any) -> Any:
-        """A host step."""
-        table = self.embeddings.value
+    def call(
+        self, f: Any, x: Any, return_attention_scores: bool = False, use_causal_mask: bool = False
+    ) -> Any:
+        """Host steps."""
+        self.compute_output_shape(shape_of(x))
+        query, value, key = x if len(x) == 3 else (*x, x[1])
+        sizes = (*query.shape[:-1], key.shape[-2])
+        causal = arguments.flag("use_causal_mask", use_causal_mask)
+        seen = np.tri(sizes[-2], sizes[-1], dtype=bool) if causal else None
+        scale = np.float32(1) if self.scale is None else self.scale.value
+        factor = None if self.concat_score_weight is None else self.concat_score_weight.value
 
-        def rows(a: np.ndarray) -> np.ndarray:
-            places = np.trunc(a)
-            if not ((places >= 0) & (places < len(table))).all():
-                raise ValueError(
-                    f"Layer '{self.name}' takes numbers from 0 to {len(table) - 1}. "
-                    f"Received: {arguments.shown(a.min())} to {arguments.shown(a.max())}."
-                )
-            return table[places.astype(np.int64)]
+        def weigh(q: np.ndarray, k: np.ndarray) -> np.ndarray:
+            if factor is None:
+                return attention_weights(np.matmul(q, k.swapaxes(-2, -1)) * scale, seen)
+            sums = np.tanh(scale * (q[..., :, np.newaxis, :] + k[..., np.newaxis, :, :])).sum(axis=-1)
+            return attention_weights(factor * sums, seen)
 
-        return f.apply(rows, [x], (*x.shape, self.output_dim), "Embedding")
+        def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
+            return np.matmul(weigh(q, k), v)
+
+        y = f.apply(attend, [query, key, value], (*query.shape[:-1], value.shape[-1]), "Attention")
+        wanted = arguments.flag("return_attention_scores", return_attention_scores)
+        return (y, f.apply(weigh, [query, key], sizes, "Attention")) if wanted else y
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """(batch, ..., output_dim)."""
-        return (*input_shape, self.output_dim)
+        """That of the query with the depth of the value."""
+        shapes = [] if is_shape(input_shape) else [tuple(shape) for shape in input_shape]
+        fits = len(shapes) in (2, 3) and all(len(shape) == len(shapes[0]) > 2 for shape in shapes)
+        if not fits or shapes[0][-1] != shapes[-1][-1] or shapes[1][1:-1] != shapes[-1][1:-1]:
+            raise ValueError(
+                f"Layer '{self.name}' takes a list of query (batch, places, depth), value (batch, others, ...) and key "
+                f"(batch, others, depth). Received: {arguments.shown(input_shape)}."
+            )
+        return (*shapes[0][:-1], shapes[1][-1])
+
+    def compute_output_spec(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic tensors that a call with these makes; nothing is recorded."""
+        y = KerasTensor(self.compute_output_shape([value.shape for value in x]), name=self.name)
+        words = call_words(type(self)).bind(x, *args, **kwargs).arguments
+        if not words.get("return_attention_scores"):
+            return y
+        return y, KerasTensor((*y.shape[:-1], x[-1].shape[-2]), name=self.name)

@@ -20,8 +20,9 @@ from ..functional import Explanation
 from ..graph import Traced, is_exact
 from ..named_objects import keras_form
 from ..newest import Newest
-from ..structure import pack
+from ..structure import map_structure, pack
 from . import variable
+from .any_batch import for_every_image, is_recording
 from .building import built_once, check_input
 from .call_arguments import NOT_GIVEN, arranged, filled, shape_of, shapes_for, taken_apart
 from .configuration import (
@@ -229,6 +230,8 @@ class Layer(WeightOwner):
         if self.input_spec is not None:
             check_specs(self, x)
         if is_symbolic(args, kwargs):
+            if is_recording() and self._own_call is None:
+                args = map_structure(for_every_image, args)
             self._build_for(args, kwargs)
             outputs = self.compute_output_spec(*args, **kwargs)
             Node(self, args, kwargs, outputs)

@@ -1,13 +1,18 @@
-"""Dense, and layers that pass their input on: Identity, Masking."""
+"""Dense, Embedding, and layers that pass their input on: Identity, Masking."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import arguments
+from ..errors import UnsupportedLayerError
 from .base import Layer
 from .registry import register_layer
 from .weighted import Weighted
+
+_MOST_NUMBERS = 1 << 24  # whole numbers that float32 tells apart
 
 
 @register_layer
@@ -70,6 +75,69 @@ class Dense(Weighted):
         """(batch, ..., units)."""
         self.check_shape(tuple(input_shape))
         return (*input_shape[:-1], self.units)
+
+
+@register_layer
+class Embedding(Weighted):
+    """A vector of `output_dim` numbers for each whole number from 0 below `input_dim`.
+
+    embeddings_*: as kernel_* in Dense. mask_zero: True is refused, layers of this package do not have masks. Weights:
+    embeddings (input_dim, output_dim). Output float32 (batch, ..., output_dim). Raises ValueError for numbers out of
+    range when it meets them.
+
+        >>> Embedding(10, 4)(np.array([[1, 2, 3]])).shape
+        (1, 3, 4)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("input_length", None)  # of Keras 2
+        super().__init__(**kwargs)
+        self.input_dim = arguments.integer("input_dim", input_dim, high=_MOST_NUMBERS)
+        self.output_dim = arguments.integer("output_dim", output_dim)
+        self.mask_zero = arguments.flag("mask_zero", mask_zero)
+        if self.mask_zero:
+            raise UnsupportedLayerError(f"Layer '{self.name}' makes no masks here. Received: mask_zero=True.")
+        self.set_weight("embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
+        if weights is not None:
+            self.build(())
+            self.set_weights(weights if isinstance(weights, list) else [weights])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor but for `weights`."""
+        return {word: value for word, value in super().get_config().items() if word != "weights"}
+
+    def build(self, input_shape: Any) -> None:
+        """Create `embeddings`."""
+        self.embeddings = self.make_weight("embeddings", (self.input_dim, self.output_dim))
+
+    def call(self, f: Any, x: Any) -> Any:
+        """A host step."""
+        table = self.embeddings.value
+
+        def rows(a: np.ndarray) -> np.ndarray:
+            places = np.trunc(a)
+            if not ((places >= 0) & (places < len(table))).all():
+                raise ValueError(
+                    f"Layer '{self.name}' takes numbers from 0 to {len(table) - 1}. "
+                    f"Received: {arguments.shown(a.min())} to {arguments.shown(a.max())}."
+                )
+            return table[places.astype(np.int64)]
+
+        return f.apply(rows, [x], (*x.shape, self.output_dim), "Embedding")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, ..., output_dim)."""
+        return (*input_shape, self.output_dim)
 
 
 @register_layer

@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..named_objects import to_snake_case
 from ..structure import flatten, map_structure, pack
-from .any_batch import call_given, spread
+from .any_batch import call_given, for_every_image
 from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
 from .configuration import operations_counted_apart
@@ -36,7 +34,7 @@ from .symbolic import (
     symbolic_leaves,
     with_values,
 )
-from .variable import Variable, held_together
+from .variable import held_together
 from .weights import WeightOwner, group_order
 
 
@@ -132,7 +130,7 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     try:
         # Settings that `own` assigns are not new ones; Keras names no operation in a layer's call.
         with held_together(()), operations_counted_apart(), call_given(places):
-            made = map_structure(_for_every_image, _run(layer, own, *places))
+            made = map_structure(for_every_image, _run(layer, own, *places))
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):
             raise
@@ -193,12 +191,6 @@ def of_any_batch(value: Any) -> Any:
 def _place(value: Any) -> Any:
     """A new symbolic tensor, of a batch of any size, in place of one that is given; constants as they are."""
     return of_any_batch(value) if isinstance(value, KerasTensor) else value
-
-
-def _for_every_image(value: Any) -> Any:
-    """A symbolic tensor in place of a weight or an array with a batch of 1; all else as it is."""
-    is_array = isinstance(value, (np.ndarray, Variable))
-    return spread(value) if is_array and value.shape[:1] == (1,) else value
 
 
 def _sized(probe: tuple[int, int], value: Any) -> Any:

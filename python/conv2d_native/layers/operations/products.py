@@ -131,21 +131,18 @@ def dot_product_attention(
     def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
         given = dict(zip(added, rest, strict=True))
         k, v = (np.repeat(a, heads // groups, axis=2) for a in (k, v))
+        logits = np.matmul(q.swapaxes(1, 2), k.transpose(0, 2, 3, 1)) * np.float32(gain) + given.get(
+            "bias", 0
+        )
         seen = np.tri(entries, others, dtype=bool) if causal else np.bool_(True)
-        seen = seen & np.not_equal(given.get("mask", 1), 0)
-        return np.matmul(
-            attention_weights(q, k, gain, given.get("bias", 0), seen), v.swapaxes(1, 2)
-        ).swapaxes(1, 2)
+        weights = attention_weights(logits, seen & np.not_equal(given.get("mask", 1), 0))
+        return np.matmul(weights, v.swapaxes(1, 2)).swapaxes(1, 2)
 
     return host(f, attend, [*operands, *added.values()], (None, entries, heads, value.shape[-1]))
 
 
-def attention_weights(q: np.ndarray, k: np.ndarray, gain: float, bias: Any, seen: Any) -> np.ndarray:
-    """Of (batch, entries, heads, depth): softmax(q k^T gain + bias), (batch, heads, entries of q, entries of k).
-
-    Where `seen` is given and False an entry has the weight 0, or where none is seen, all have the same.
-    """
-    logits = np.matmul(q.swapaxes(1, 2), k.transpose(0, 2, 3, 1)) * np.float32(gain) + bias
+def attention_weights(logits: np.ndarray, seen: Any) -> np.ndarray:
+    """The softmax along the last axis. Places that are not `seen` have the weight 0, or all the same where none is."""
     if seen is not None:
         logits = np.where(seen, logits, _UNSEEN)
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
