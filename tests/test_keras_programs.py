@@ -212,6 +212,20 @@ def test_an_integer_as_seed_gives_the_same_numbers_in_every_draw():
     np.testing.assert_allclose(first[:3], expected, rtol=1e-5, atol=1e-5)
 
 
+def test_arithmetic_of_one_number_for_each_image():
+    class Sums(L.Layer):
+        def call(self, x):
+            total = 0
+            total += -0.5 * cn.ops.sum(x, axis=1)
+            return 3 - total / 2, -total
+
+    x = RNG.standard_normal((4, 3)).astype(np.float32)
+    source = cn.Input((3,))
+    model = cn.Model(source, Sums()(source))
+    for made, expected in zip(model(x), (3 + x.sum(1) / 4, x.sum(1) / 2), strict=True):
+        np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_random_numbers_of_every_kind():
     class Draws(L.Layer):
         def build(self, input_shape):

@@ -111,6 +111,8 @@ class ElementOperations:
 
     def scale_shift(self, x: Any, scale: Any = None, shift: Any = None) -> Any:
         """x * scale + shift along the last axis; each is (c,), one number or None."""
+        if x.rank == 1:
+            return self.reshape(self.scale_shift(self.reshape(x, (-1, 1)), scale, shift), (-1,))
         c = x.shape[-1]
         return self._along(x, x.rank - 1, self._vector("scale", scale, c), self._vector("shift", shift, c))
 
