@@ -157,7 +157,7 @@ def test_frozen_layers_are_counted_as_keras_counts_them():
     inside = cn.Sequential([L.Conv2D(2, 3, input_shape=(6, 5, 3)), L.BatchNormalization()], name="inside")
     model = cn.Sequential([inside, L.Flatten(), L.Dense(4)])
     assert [v.path for v in model.weights[:2]] == [
-        f"{inside.layers[0].name}/{word}" for word in ("kernel", "bias")
+        f"inside/{inside.layers[0].name}/{word}" for word in ("kernel", "bias")
     ]
     assert len(model.trainable_weights) == 6 and len(model.non_trainable_weights) == 2
     inside.layers[0].trainable = False

@@ -118,7 +118,7 @@ def test_a_layer_in_several_places_is_stored_once_under_the_first_name():
     model, data = saved(Sharing())
     places = ("alpha", "early/given", "early/own", "pairs/pair/own")
     assert set(groups_with_weights(model)) == {f"layers/sharing/{place}" for place in places}
-    assert [v.path.split("/")[0] for v in model.weights[:4:2]] == [
+    assert [v.path.split("/")[1] for v in model.weights[:4:2]] == [
         model.layers[1].middle.name,
         model.layers[1].last.name,
     ]

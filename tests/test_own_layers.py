@@ -34,9 +34,10 @@ def test_on_arrays():
 def test_layers_inside():
     block = Block(4)
     got = block(X)
-    assert [v.path.partition("/")[2] for v in block.weights][:2] == ["kernel", "bias"] and len(
-        block.weights
-    ) == 10
+    assert [v.path for v in block.weights[:2]] == [
+        f"{block.name}/{block.conv.name}/{word}" for word in ("kernel", "bias")
+    ]
+    assert len(block.weights) == 10
     x = block.norm(block.conv(X))
     for top in block.tops:
         x = top(np.maximum(x, 0) if top is block.tops[0] else x)

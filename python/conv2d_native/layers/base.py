@@ -34,6 +34,7 @@ from .configuration import (
     dtype_name,
     input_shape,
     is_own,
+    joined_path,
     layer_name,
     serialized,
     unique_name,
@@ -144,6 +145,15 @@ class Layer(WeightOwner):
         """Drop everything that was compiled."""
         epoch = weights_epoch()  # read first: weights that change meanwhile make what follows out of date
         vars(self).update(_traces=Newest(_TRACES), _calls=Newest(_CALLS), _epoch=epoch)
+
+    @property
+    def path(self) -> str | None:
+        """Keras's path: the name after those of the layers around this one when it was built; None before.
+
+        >>> Sequential([Dense(3, input_shape=(2,), name="top")], name="net").layers[0].path
+        'net/top'
+        """
+        return joined_path(self._path_around, self.name) if self.built else None
 
     @property
     def dtype(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from .. import shapes
 from ..locks import fork_safe_lock
 from .any_batch import call_given
-from .configuration import checked_shape
+from .configuration import checked_shape, path_of
 
 _LOCK = fork_safe_lock()
 _begun: list[tuple[Any, dict[str, Any]]] = []  # layers in a build, with their state before it
@@ -45,7 +45,7 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
     def wrapped(self: Any, input_shape: Any = None, *others: Any, **named: Any) -> None:
         if self.built:
             return
-        with undone_where_it_fails(self), call_given(()):
+        with undone_where_it_fails(self), path_of(self), call_given(()):
             outermost = not self._in_build
             if outermost and input_shape is not None:
                 input_shape = checked_shape(input_shape)

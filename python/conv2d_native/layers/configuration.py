@@ -22,6 +22,7 @@ _LOCK = fork_safe_lock()
 _prefix_of_class = functools.lru_cache(512)(to_snake_case)
 _counters: dict[str, int] = {}
 _counted_apart: ContextVar[dict[str, int] | None] = ContextVar("counted_apart", default=None)
+_path_around: ContextVar[str] = ContextVar("path_around", default="")
 _outlined: ContextVar[bool] = ContextVar("outlined", default=False)
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
@@ -54,6 +55,28 @@ def operations_counted_apart() -> Iterator[None]:
 def _counted(counters: dict[str, int], prefix: str) -> str:
     count = counters[prefix] = counters.get(prefix, -1) + 1
     return f"{prefix}_{count}" if count else prefix
+
+
+def settled_path(layer: Any) -> str:
+    """Keras's path of a layer: its name after the path of the one in which it is built or called first."""
+    if layer._path_around is None:
+        layer._path_around = _path_around.get()
+    return joined_path(layer._path_around, layer.name)
+
+
+@contextmanager
+def path_of(layer: Any) -> Iterator[None]:
+    """Within it, `layer` is the one in which others are built or called."""
+    token = _path_around.set(settled_path(layer))
+    try:
+        yield
+    finally:
+        _path_around.reset(token)
+
+
+def joined_path(around: str | None, name: str) -> str:
+    """`name` after the path around it, if there is one."""
+    return f"{around}/{name}" if around else name
 
 
 def restart_names() -> None:

@@ -18,7 +18,7 @@ from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
 from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
-from .configuration import operations_counted_apart
+from .configuration import operations_counted_apart, path_of
 from .registry import class_name_of
 from .symbolic import (
     PROBES,
@@ -129,7 +129,7 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     places = map_structure(_place, (args, kwargs))
     try:
         # Settings that `own` assigns are not new ones; Keras names no operation in a layer's call.
-        with held_together(()), operations_counted_apart(), call_given(places):
+        with held_together(()), operations_counted_apart(), path_of(layer), call_given(places):
             made = map_structure(for_every_image, _run(layer, own, *places))
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):

@@ -49,9 +49,9 @@ def is_reading_held() -> bool:
 class Variable(np.lib.mixins.NDArrayOperatorsMixin):
     """A float32 array of a fixed shape with Keras's attributes.
 
-    `value` is read-only, so that what is compiled from it stays true: assign() replaces it. `path` is the name with
-    that of its layer before it. Arithmetic, comparisons, indexing and NumPy's functions take the values as they are
-    then; == alone asks whether two are the same variable.
+    `value` is read-only, so that what is compiled from it stays true: assign() replaces it. `path` is the name after
+    those of its layer and of the layers and models around it when it was made, as in Keras. Arithmetic, comparisons,
+    indexing and NumPy's functions take the values as they are then; == alone asks whether two are the same variable.
 
         >>> layer = Dense(2, kernel_initializer="ones")
         >>> layer.build((None, 3))
@@ -145,7 +145,7 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         return len(self.shape)
 
     def __repr__(self) -> str:
-        return f"<Variable {self.name}, shape={self.shape}>"
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
 def assign_all(variables: Sequence[Variable], arrays: Sequence[Any], copy: bool = True) -> None:

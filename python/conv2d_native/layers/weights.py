@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
+from .configuration import settled_path
 from .variable import Variable, assign_all, held_together
 
 
@@ -33,6 +34,7 @@ class WeightOwner:
     _sublayers_in_config: Any = False  # whether the configuration tells the layers inside
     name: str
     built: bool
+    _path_around: str | None = None  # the path of the layer around this one
     _trainable: bool = True
     _settings: Any
     _variables: list[Variable]
@@ -59,7 +61,7 @@ class WeightOwner:
             constraints.get(constraint),
             arguments.flag("trainable", trainable),
         )
-        made.path = f"{self.name}/{name}"
+        made.path = f"{settled_path(self)}/{name}"
         trainable_ones = sum(v.trainable for v in self._variables)
         self._variables.insert(trainable_ones if trainable else len(self._variables), made)
         return made

@@ -40,7 +40,8 @@ def clone_model(
     if not isinstance(model, Model):
         raise TypeError(f"`model` must be a Model or Sequential. Received: model={shown(model)}.")
     recursive = flag("recursive", recursive)
-    if input_tensors is None and clone_function is None and call_function is None and not recursive:
+    plain = input_tensors is None and clone_function is None and call_function is None and not recursive
+    if plain and type(model) is not Sequential:
         return built_from(serialize(model), custom_objects_of(model))
     if model._own_call is not None:
         raise ValueError(

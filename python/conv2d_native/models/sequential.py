@@ -9,7 +9,7 @@ from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.base import Layer
 from ..layers.building import undone_where_it_fails
-from ..layers.configuration import checked_config, constructed, is_own
+from ..layers.configuration import checked_config, constructed, is_own, path_of, settled_path, unique_name
 from ..layers.deserialization import deserialize, serialize
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer
@@ -56,10 +56,11 @@ class Sequential(Model):
         >>> model.output_shape
         (None, 3)
         """
-        with undone_where_it_fails(self):
+        with undone_where_it_fails(self), path_of(self):
             self._push(layer)
             if self.built:
                 self._connect(self._input_structure, self._stack[-1](self._output_structure))
+                unique_name("functional")  # of the model in which Keras connects the stack, anew every time
                 self._forget()
             else:
                 self._build_if_known()
@@ -126,6 +127,7 @@ class Sequential(Model):
                 "`input_shape` must be a tuple with None for the batch. "
                 f"Received: input_shape={arguments.shown(input_shape)}."
             )
+        waits = len(self._stack) == 1 and isinstance(self._stack[0], Model)
         if not isinstance(self._stack[0], InputLayer):
             self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))
         elif tuple(self._stack[0].batch_shape) != tuple(input_shape):
@@ -137,6 +139,8 @@ class Sequential(Model):
         for layer in self._stack[1:]:
             x = layer(x)
         self._connect(inputs, x)
+        if not waits:  # Keras connects a model that stands alone when it is called
+            unique_name("functional")
 
     @property
     def layers(self) -> list[Any]:
@@ -187,7 +191,15 @@ class Sequential(Model):
                     f"A Sequential model has a list of 'layers'. Found: {arguments.shown(entries)}."
                 )
             words["layers"] = [deserialize(entry, custom_objects) for entry in entries]
+            for layer in words[
+                "layers"
+            ]:  # Keras builds them for the shapes in the file, each outside the model
+                if type(layer).build is not Layer.build:
+                    settled_path(layer)
         model: Sequential = constructed(cls, words)
+        if model.built:
+            for _ in model._stack[2:]:
+                unique_name("functional")  # Keras adds the layers one by one
         shape = config.get("build_input_shape")
         if model.layers and not model.built and isinstance(shape, (tuple, list)) and is_shape(shape):
             model.build(tuple(shape))
