@@ -87,7 +87,7 @@ NAMED = [S(ndim=2, name="a"), S(ndim=3, name="b")]
     [
         (None, ones(2, 3)),
         (S(), ones(2, 3)),
-        (S(dtype="int32", shape=[None, 3], axes={-1: 3, 0: None}), ones(2, 3)),
+        (S(dtype="int32", shape=[None, 3], axes={-1: 3, 0: None}), np.ones((2, 3), np.int32)),
         ([S(ndim=2), None], [ones(2, 3), ones(2, 3)]),
         (NAMED, {"b": ones(2, 3, 3), "a": ones(2, 3)}),
         (S(shape=(None, 28, 1), allow_last_axis_squeeze=True), ones(2, 28)),
@@ -95,6 +95,11 @@ NAMED = [S(ndim=2, name="a"), S(ndim=3, name="b")]
         (S(shape=(2, 3)), ones(2, 3)),
         (S(ndim=2), [[1.0, 2.0]]),
         (S(shape=(None, 3)), cn.Input((None,))),
+        (S(dtype="float32"), ones(2, 3)),
+        (S(dtype=np.float32), np.ones((2, 3), np.float64)),
+        (S(dtype="uint8"), np.ones((2, 3), np.uint8)),
+        (S(dtype="float32"), cn.Input((3,), dtype="float16")),
+        (S(dtype="int32"), cn.Input((3,), dtype="int32")),
     ],
 )
 def test_shapes_that_an_input_spec_takes(spec, x):
@@ -118,6 +123,10 @@ def test_shapes_that_an_input_spec_takes(spec, x):
         (S(ndim=2), [ones(2, 3), ones(2, 3)], "takes 1 inputs. Received: 2"),
         (NAMED, {"b": ones(2, 3, 3)}, 'Missing data for input "a"'),
         (S(shape=(None, 28, 1), allow_last_axis_squeeze=True), ones(2, 27), "expected shape"),
+        (S(dtype="int32"), ones(2, 3), "expected dtype=int32, found dtype=float32"),
+        (S(dtype="float64"), np.ones((2, 3)), "expected dtype=float64, found dtype=float32"),
+        (S(dtype="float32"), np.ones((2, 3), np.uint8), "expected dtype=float32, found dtype=uint8"),
+        (S(dtype=int), cn.Input((3,), dtype="int32"), "expected dtype=int64, found dtype=int32"),
     ],
 )
 def test_shapes_that_an_input_spec_refuses(spec, x, text):
@@ -157,6 +166,22 @@ def test_an_input_spec_is_checked_at_every_call():
     assert not net.built and net(ones(2, 3, 4)).shape == (2, 3, 2)
 
 
+def test_the_dtype_of_an_input_spec_is_checked_at_every_call():
+    class Net(cn.Model):
+        def call(self, x):
+            return x * 2
+
+    for layer in (Checked(S(dtype="uint8")), Net()):
+        layer.input_spec = S(dtype="uint8")
+        for _ in range(2):
+            layer(np.ones((2, 3), np.uint8))
+            with pytest.raises(ValueError, match="expected dtype=uint8, found dtype=float32"):
+                layer(ones(2, 3))
+    source = cn.Input((3,), dtype="uint8")
+    model = cn.Model(source, Checked(S(dtype="uint8"))(source))
+    assert model(np.ones((2, 3), np.uint8)).shape == (2, 3)
+
+
 def test_words_of_an_input_spec():
     spec = S(shape=(None, 3), axes={-1: 3})
     assert spec.get_config() == {
@@ -170,6 +195,8 @@ def test_words_of_an_input_spec():
         ({"axes": {2: 3}, "ndim": 2}, ValueError, "`axes` must be from -2 to 1"),
         ({"ndim": "a"}, TypeError, "`ndim` must be a non-negative integer"),
         ({"shape": 3}, TypeError, "`shape` must be a tuple of sizes"),
+        ({"dtype": "flot32"}, ValueError, "`dtype` must be one of .*Did you mean 'float32'"),
+        ({"dtype": 3}, ValueError, "`dtype` must be one of .*Received: dtype=3"),
     ):
         with pytest.raises(error, match=text):
             S(**words)

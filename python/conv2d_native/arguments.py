@@ -25,6 +25,9 @@ LARGEST_STEP = 2**63 - 1  # strides and dilation
 _SHOWN = 100  # items of a list that a message may show
 _HOST_DEVICES = (1, 3, 11)  # DLPack's kDLCPU, kDLCUDAHost, kDLROCMHost
 DATA_FORMATS = ("channels_last", "channels_first")
+_ELEMENT_TYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8",
+                  "uint16", "uint32", "uint64")  # fmt: skip
+_PYTHON_TYPES = {bool: "bool", int: "int64", float: "float32"}
 
 
 def shown(value: Any, limit: int = 200) -> str:
@@ -47,6 +50,14 @@ def _text(value: Any) -> str:
     if type(value) is dict:
         return "{" + ", ".join(f"{key!r}: {_text(value[key])}" for key in list(value)[:_SHOWN]) + "}"
     return repr(value)
+
+
+def element_type(dtype: Any) -> str:
+    """Keras's name of `dtype`: a name, a NumPy dtype, its class or one of Python's numbers. ValueError for all else."""
+    named = _PYTHON_TYPES.get(dtype, dtype) if isinstance(dtype, type) else dtype
+    if not isinstance(named, str):
+        named = getattr(named, "name", None) or getattr(named, "__name__", named)
+    return choice("dtype", named, _ELEMENT_TYPES)
 
 
 def choice(name: str, value: Any, words: Iterable[str], lower: bool = False, also: str = "") -> str:

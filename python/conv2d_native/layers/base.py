@@ -250,7 +250,7 @@ class Layer(WeightOwner):
         arrays = [_input_array(array) for array in given]
         traced = self._traced(form, arrays)
         outputs = traced.run(arrays)
-        if form == _ONE_ARRAY and len(arrays[0]) and traced.structure is traced.outputs[0]:
+        if form == _ONE_ARRAY and arrays[0] is x and len(x) and traced.structure is traced.outputs[0]:
             calls, run = self._calls, traced.executable(len(arrays[0]), is_exact())
             if traced in self._traces.values():  # else the weights have changed meanwhile
                 calls[arrays[0].shape, is_exact()] = run

@@ -47,8 +47,9 @@ class InputLayer(Layer):
         if batch_shape is None:
             batch_shape = (batch_size, *arguments.sizes("shape", shape))
         self.batch_shape = arguments.sizes("batch_shape", batch_shape)
-        self.input_dtype, self.optional, self.built = dtype, arguments.flag("optional", optional), True
-        Node(self, (), {}, KerasTensor(self.batch_shape, name=self.name))
+        self.input_dtype = arguments.element_type("float32" if dtype is None else dtype)
+        self.optional, self.built = arguments.flag("optional", optional), True
+        Node(self, (), {}, KerasTensor(self.batch_shape, self.name, self.input_dtype))
 
     def call(self, f: Any, x: Any) -> Any:
         """Return `x`."""
@@ -62,7 +63,7 @@ class InputLayer(Layer):
         """Return Keras's configuration."""
         return {
             "batch_shape": list(self.batch_shape),
-            "dtype": str(self.input_dtype or "float32"),
+            "dtype": self.input_dtype,
             "sparse": False,
             "ragged": False,
             "name": self.name,

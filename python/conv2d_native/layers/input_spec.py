@@ -13,9 +13,10 @@ from ..structure import flatten
 class InputSpec(Configurable):
     """What one input of a layer must be, the batch included: for `layer.input_spec`, alone or in lists and dicts.
 
-    dtype: a name, kept and not checked, as all inputs become float32. shape: a tuple with None for what varies. ndim,
-    min_ndim, max_ndim: number of axes. axes: {axis: size}. allow_last_axis_squeeze: `shape` may have a last axis of 1
-    more or less. name: the key of this input in a dict. optional: None is taken for this input.
+    dtype: a name or NumPy dtype, checked of arrays and of Input(...), where all floats are "float32". shape: a tuple
+    with None for what varies. ndim, min_ndim, max_ndim: number of axes. axes: {axis: size}. allow_last_axis_squeeze:
+    `shape` may have a last axis of 1 more or less. name: the key of this input in a dict. optional: None is taken for
+    this input.
     Raises TypeError or ValueError for anything else.
 
         >>> class Pixels(Layer):
@@ -41,7 +42,7 @@ class InputSpec(Configurable):
         name: str | None = None,
         optional: bool = False,
     ) -> None:
-        self.dtype = None if dtype is None else str(getattr(dtype, "name", dtype))
+        self.dtype = None if dtype is None else arguments.element_type(dtype)
         self.shape = None if shape is None else arguments.sizes("shape", shape, 0)
         self.ndim = _rank("ndim", ndim if self.shape is None else len(self.shape))
         self.max_ndim, self.min_ndim = _rank("max_ndim", max_ndim), _rank("min_ndim", min_ndim)
@@ -64,8 +65,8 @@ class InputSpec(Configurable):
         words = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")
         return {word: getattr(self, word) for word in words}
 
-    def fault(self, shape: tuple[int | None, ...]) -> str:
-        """What of `shape` is not as it should be, in words; "" where all is."""
+    def fault(self, shape: tuple[int | None, ...], dtype: str | None) -> str:
+        """What of `shape` and `dtype`, None where it is not known, is not as it should be; "" where all is."""
         rank, squeezed = len(shape), self.allow_last_axis_squeeze
         if self.ndim is not None and rank != self.ndim and not squeezed:
             return f"ndim={self.ndim}, found ndim={rank}"
@@ -73,6 +74,8 @@ class InputSpec(Configurable):
             return f"max_ndim={self.max_ndim}, found ndim={rank}"
         if self.min_ndim is not None and rank < self.min_ndim:
             return f"min_ndim={self.min_ndim}, found ndim={rank}"
+        if None not in (self.dtype, dtype) and dtype != self.dtype:
+            return f"dtype={self.dtype}, found dtype={dtype}"
         for axis, size in self.axes.items():
             found = shape[axis] if -rank <= axis < rank else -1
             if size is not None and found is not None and found != size:
@@ -93,6 +96,15 @@ def _squeezed(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
     return shape[:-1] if shape and shape[-1] == 1 else shape
 
 
+def _dtype_of(value: Any) -> str | None:
+    """The dtype as Keras's layers get it, floats as float32; None where it is not known: of what layers compute."""
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or (hasattr(value, "node") and (value.node is None or value.node.inputs)):
+        return None
+    name = str(getattr(dtype, "name", dtype))
+    return "float32" if "float" in name else name
+
+
 def checked_specs(specs: Any) -> Any:
     """`specs` where it is an InputSpec, None, or a structure of them."""
     if not all(isinstance(spec, (InputSpec, type(None))) for spec in flatten(specs)):
@@ -105,7 +117,7 @@ def checked_specs(specs: Any) -> Any:
 def check_specs(layer: Any, x: Any, any_batch: bool = False) -> None:
     """Raise ValueError where the shapes of `x`, a tensor or a structure of them, are not as layer.input_spec says.
 
-    `any_batch`: the size of the first axis does not count.
+    `any_batch`: the size of the first axis does not count, and neither does the dtype.
     """
     specs = flatten(checked_specs(layer.input_spec))
     names = [getattr(spec, "name", None) for spec in specs]
@@ -125,7 +137,8 @@ def check_specs(layer: Any, x: Any, any_batch: bool = False) -> None:
         if spec is None or (value is None and spec.optional):
             continue
         shape = tuple(getattr(value, "shape", None) or arguments.array("x", value).shape)
-        fault = spec.fault((None, *shape[1:]) if any_batch and shape else shape)
+        seen = (None, *shape[1:]) if any_batch and shape else shape
+        fault = spec.fault(seen, None if any_batch else _dtype_of(value))
         if fault:
             raise ValueError(
                 f'Input {i} of layer "{layer.name}" is incompatible with the layer: expected {fault}. '

@@ -45,7 +45,7 @@ from .batches import (
 from .inspection import Inspection
 from .own_calls import OwnCalls
 from .storage import Storage
-from .topology import checked_count, infer_shapes, map_graph
+from .topology import checked_count, infer_shapes, map_graph, with_own_inputs
 
 IMAGE_SHAPES_KEPT = 8
 _LOCK = fork_safe_lock()
@@ -94,6 +94,7 @@ class Model(Inspection, Storage, OwnCalls, Layer):
                     f"`{word}` must be symbolic tensors, from Input(...) and calls of layers. "
                     f"Received: {word}={arguments.shown(structure)}."
                 )
+        inputs, outputs = with_own_inputs(inputs, outputs)
         nodes, operations = map_graph(flatten(inputs), flatten(outputs))
         self._call_count = checked_count(self.name, nodes)
         self._input_structure, self._output_structure = inputs, outputs
@@ -313,7 +314,9 @@ class Model(Inspection, Storage, OwnCalls, Layer):
         """The outputs for one batch. The next batch of its shape is one native call, where a plain array is taken."""
         program = self._program(arrays)
         made = program.run([arguments.array("x", array) for array in arrays])
-        if len(arrays) == 1 and len(arrays[0]) and not isinstance(self._form[0][0], dict):
+        # What a float32 array may skip, the check of its dtype too, was done for one.
+        plain = len(arrays) == 1 and arrays[0].dtype == arguments.FLOAT32
+        if plain and len(arrays[0]) and not isinstance(self._form[0][0], dict):
             run = executable = program.executable(len(arrays[0]), is_exact())
             if not isinstance(self._answer, KerasTensor):
                 run = lambda x: self._packed(executable.run([x]))  # noqa: E731

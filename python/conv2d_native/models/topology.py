@@ -11,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from ..layers.configuration import unique_name
+from ..layers.input_layer import Input, InputLayer
 from ..layers.symbolic import KerasTensor, Node, has_values, inbound_nodes, with_values
-from ..structure import flatten
+from ..structure import flatten, map_structure
 
 MOST_CALLS = 50_000
 Calls = defaultdict[int, list[Node]]  # by the id of the layer
@@ -44,6 +46,40 @@ def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> 
     order = sorted(layers, key=lambda key: (-layer_depths[key], positions[key]))
     _check_names([layers[key].name for key in order])
     return nodes, [layers[key] for key in order]
+
+
+def with_own_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """`inputs` and `outputs` where all inputs come from Input(...).
+
+    Where layers make some, new ones stand in their places, as in Keras, and the calls from there are recorded anew.
+    Raises ValueError where that is not enough for the outputs.
+    """
+    given = flatten(inputs)
+    if all(tensor.node is None or isinstance(tensor.node.layer, InputLayer) for tensor in given):
+        return inputs, outputs
+    nodes, _ = map_graph(given, flatten(outputs))
+    values = {id(tensor): _own_input(tensor) for tensor in given}
+    for node in nodes:
+        if not has_values(node, values) and all(id(tensor) in values for tensor in node.inputs):
+            args, kwargs = with_values((node.args, node.kwargs), values)
+            made = Node(node.layer, args, kwargs, map_structure(_copied, node.output_structure))
+            values = {**dict(zip(map(id, node.outputs), made.outputs, strict=True)), **values}
+    for tensor in flatten(outputs):
+        if id(tensor) not in values:
+            raise ValueError(f"The model's inputs are not all that its output {tensor!r} needs.")
+    return with_values(inputs, values), with_values(outputs, values)
+
+
+def _own_input(tensor: KerasTensor) -> KerasTensor:
+    assert tensor.node is not None
+    if isinstance(tensor.node.layer, InputLayer):
+        return tensor
+    name = unique_name(f"{tensor.name}CLONE")
+    return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+
+
+def _copied(tensor: KerasTensor) -> KerasTensor:
+    return KerasTensor(tensor.shape, tensor.name, tensor.dtype)
 
 
 def calls_by_layer(nodes: Sequence[Node]) -> Calls:

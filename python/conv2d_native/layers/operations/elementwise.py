@@ -16,8 +16,6 @@ from ... import activations, arguments
 from ..activation import Softmax
 from .operands import axis_numbers, broadcast, constant, constants, host, is_tensor, mixing
 
-_DTYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
-           "uint32", "uint64")  # fmt: skip
 _NARROW = {"bool": (0, 1), "float16": (-65504, 65504)}  # least and most of those that are no integers
 
 _ERF_ABOVE = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
@@ -155,21 +153,16 @@ def identity(f: Any, x: Any, **unused: Any) -> Any:
     return x
 
 
-def _dtype_name(dtype: Any) -> str:
-    named = dtype if isinstance(dtype, str) or dtype is None else getattr(dtype, "name", dtype)
-    return arguments.choice("dtype", named, _DTYPES)
-
-
 def cast(f: Any, x: Any, dtype: Any) -> Any:
     """The values that `dtype` has for those of `x`, in float32 like every tensor."""
-    name = _dtype_name(dtype)
+    name = arguments.element_type(dtype)
     if name == "bool":
         return unary(lambda a: a != 0)(f, x)
     return x if "float" in name else unary(np.trunc)(f, x)
 
 
 def saturate_cast(f: Any, x: Any, dtype: Any) -> Any:
-    name = _dtype_name(dtype)
+    name = arguments.element_type(dtype)
     if "int" in name or name in _NARROW:
         least, most = _NARROW.get(name) or (np.iinfo(name).min, np.iinfo(name).max)
         x = clip(f, x, float(least), float(most))
