@@ -274,3 +274,87 @@ def test_normalization_refuses_data():
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="was given `mean`"):
         L.Normalization(mean=1.0, variance=2.0).adapt(X)
+
+
+class Written(L.Layer):
+    """Weights with all words that Keras's add_weight takes."""
+
+    def build(self, input_shape):
+        self.first = self.add_weight(shape=input_shape[-1:])
+        self.second = self.add_weight((3,), "zeros", "float32")
+        self.third = self.add_weight(
+            name="gain", initializer="ones", autocast=False, aggregation="mean", overwrite_with_gradient=True
+        )
+
+    def call(self, x):
+        return x * self.first * self.third
+
+
+def test_words_of_add_weight():
+    cn.backend.clear_session()
+    layer = Written()
+    assert layer.supports_masking is False
+    layer(np.ones((1, 2)))
+    assert [(v.name, v.path, v.shape) for v in layer.weights] == [
+        ("variable", "written/variable", (2,)),
+        ("variable_1", "written/variable_1", (3,)),
+        ("gain", "written/gain", ()),
+    ]
+    for shape in ("gain", 2):
+        with pytest.raises(TypeError, match=r"`shape` must be a tuple of positive integers.*Received: shape="):
+            layer.add_weight(shape)
+    layer.third.assign_add(2)
+    layer.third.assign_sub(np.float32(0.5))
+    assert float(layer.third) == 2.5
+    with pytest.raises(ValueError, match="must have shape"):
+        layer.third.assign_add([1.0, 2.0])
+
+
+def test_words_of_save(tmp_path):
+    model = cn.Sequential([L.Dense(2, input_shape=(3,))])
+    assert model.compiled is False
+    model.save(tmp_path / "a.keras", zipped=True, include_optimizer=False, save_format="keras")
+    cn.models.save_model(model, tmp_path / "b.keras", zipped=None, include_optimizer=True)
+    model.save_weights(tmp_path / "c.weights.h5", max_shard_size=None)
+    for name in ("a.keras", "b.keras", "c.weights.h5"):
+        model.load_weights(tmp_path / name)
+    for words in ({"zipped": False}, {"save_format": "tf"}):
+        with pytest.raises(ValueError, match=f"`{next(iter(words))}` must be"):
+            model.save(tmp_path / "d.keras", **words)
+    with pytest.raises(ValueError, match="`max_shard_size` must be None"):
+        model.save_weights(tmp_path / "d.weights.h5", max_shard_size=1)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_progress_bar_where_it_is_wanted(monkeypatch):
+    from conv2d_native.models import batches
+
+    monkeypatch.setattr(batches, "_BAR_AFTER_SECONDS", -1)
+    monkeypatch.setattr(batches.sys.stderr, "isatty", lambda: True, raising=False)
+
+    def shows(verbose):
+        progress = batches.Progress(2, verbose)
+        progress.advance(1)
+        progress.close()
+        return progress._bar is not None
+
+    assert shows("auto") and shows(1) and not shows(0)
+    try:
+        cn.utils.disable_interactive_logging()
+        assert not cn.config.is_interactive_logging_enabled() and not shows("auto") and shows(1)
+    finally:
+        cn.config.enable_interactive_logging()
+    assert shows("auto")
+
+
+def test_dtypes_and_the_backend_have_names():
+    names = [
+        cn.backend.standardize_dtype(dtype) for dtype in (None, np.int8, np.dtype("uint8"), float, "bool")
+    ]
+    assert names == ["float32", "int8", "uint8", "float32", "bool"] and cn.config.backend() == "numpy"
+    assert cn.ops.cast(np.float32([1.5]), np.int32).tolist() == [1]
+    with pytest.raises(ValueError, match="`dtype` must be one of"):
+        cn.utils.standardize_dtype("flot32")
+    for words, error in (({"dtype": "flot32"}, ValueError), ({"dtype": 3}, ValueError)):
+        with pytest.raises(error, match="`dtype` must be one of"):
+            cn.Input((3,), **words)

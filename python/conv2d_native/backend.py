@@ -7,17 +7,72 @@ from typing import Any
 from . import arguments
 from .layers.configuration import restart_names
 from .layers.symbolic import KerasTensor
+from .models.batches import is_interactive, set_interactive
 
 __all__ = [
+    "backend",
     "clear_session",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_interactive_logging_enabled",
     "is_keras_tensor",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "standardize_dtype",
 ]
+
+
+def backend() -> str:
+    """Return what arrays are made with, by Keras's names.
+
+    >>> backend()
+    'numpy'
+    """
+    return "numpy"
+
+
+def disable_interactive_logging() -> None:
+    """Let predict(x, verbose="auto") show no progress bar, on no terminal.
+
+    >>> disable_interactive_logging()
+    >>> is_interactive_logging_enabled()
+    False
+    """
+    set_interactive(False)
+
+
+def enable_interactive_logging() -> None:
+    """Let predict(x, verbose="auto") show its progress bar again, as in the beginning.
+
+    >>> enable_interactive_logging()
+    >>> is_interactive_logging_enabled()
+    True
+    """
+    set_interactive(True)
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Return whether predict(x, verbose="auto") may show a progress bar on a terminal.
+
+    >>> is_interactive_logging_enabled()
+    True
+    """
+    return is_interactive()
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """Return the name of a dtype: of NumPy's dtypes and classes, and of Python's numbers; None is floatx().
+
+    Raises ValueError for what is none.
+
+        >>> standardize_dtype(np.float32), standardize_dtype(None)
+        ('float32', 'float32')
+    """
+    return floatx() if dtype is None else arguments.element_type(dtype)
 
 
 def clear_session() -> None:

@@ -11,21 +11,35 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from . import arguments
-from .backend import clear_session, is_keras_tensor
+from .backend import (
+    clear_session,
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+    is_keras_tensor,
+    standardize_dtype,
+)
 from .models import Model
 from .models.picture import save_picture
 from .picture_files import array_to_img, img_to_array, load_img, save_img
 from .saving import (
     CustomObjectScope,
     custom_object_scope,
+    deserialize_keras_object,
     get_custom_objects,
+    get_registered_name,
+    get_registered_object,
     register_keras_serializable,
+    serialize_keras_object,
 )
 
 __all__ = [
     "CustomObjectScope", "PyDataset", "Sequence", "array_to_img", "clear_session", "custom_object_scope",
-    "get_custom_objects", "get_file", "get_source_inputs", "img_to_array", "load_img", "normalize", "plot_model",
-    "register_keras_serializable", "save_img", "set_random_seed", "to_categorical",
+    "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging", "get_custom_objects",
+    "get_file", "get_registered_name", "get_registered_object", "get_source_inputs", "img_to_array",
+    "is_interactive_logging_enabled", "is_keras_tensor", "load_img", "normalize", "plot_model",
+    "register_keras_serializable", "save_img", "serialize_keras_object", "set_random_seed", "standardize_dtype",
+    "to_categorical",
 ]  # fmt: skip
 
 

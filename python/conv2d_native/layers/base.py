@@ -86,6 +86,7 @@ class Layer(WeightOwner):
 
     input_rank: int | None = None  # number of axes of the input, where it is fixed
     built: bool = False
+    supports_masking: bool = False  # Keras's word; there are no masks here
     input_shape_argument: tuple[int | None, ...] | None
     dtype_policy: str
     activity_regularizer: Any

@@ -163,8 +163,9 @@ def _unsupported(class_name: str, name: str) -> str:
     given = f"load_model(..., custom_objects={{{class_name[:100]!r}: ...}})"
     if class_name == "Lambda":
         return (
-            f"Layer '{name[:100]}' is a Lambda: it holds Python code, which is never run from a file. Give the "
-            f"function yourself: {given} or {{{name[:100]!r}: function}}, a NumPy function of the batch."
+            f"Layer '{name[:100]}' is a Lambda: it holds Python code, which is never run from a file, whatever "
+            f"safe_mode says. Give the function yourself: {given} or {{{name[:100]!r}: function}}, a NumPy function of "
+            "the batch."
         )
     return (
         f"Layer '{name[:100]}' of class {class_name[:100]!r} is not computed here. Give a layer class or a NumPy "

@@ -103,6 +103,14 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         """
         assign_all([self], [value], arguments.flag("copy", copy))
 
+    def assign_add(self, value: Any) -> None:
+        """Replace the values by their sum with `value`. Raises as assign does."""
+        self.assign(self.value + arguments.array("value", value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Replace the values by what is left of them without `value`. Raises as assign does."""
+        self.assign(self.value - arguments.array("value", value))
+
     def _plain(self, made: np.ndarray, copy: bool) -> np.ndarray:
         if made.shape != self.shape:
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
-from .configuration import settled_path
+from .configuration import settled_path, unique_name
 from .variable import Variable, assign_all, held_together
 
 
@@ -41,27 +41,37 @@ class WeightOwner:
 
     def add_weight(
         self,
-        shape: Sequence[int] = (),
+        shape: Sequence[int] | None = (),
         initializer: Any = "glorot_uniform",
         dtype: Any = None,
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        name: str = "variable",
+        name: str | None = None,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
     ) -> Variable:
         """Add and return a Variable: trainable ones stand before the others, as in Keras.
 
-        The initializer runs when the values are first asked for.
+        The initializer runs when the values are first asked for. name: default "variable" with a number. dtype,
+        autocast, aggregation, overwrite_with_gradient: Keras's words, without effect on float32 inference.
+        Raises TypeError or ValueError for a shape that is none, and for what the tables of initializers do not hold.
         """
+        if isinstance(shape, str) or not hasattr(shape or (), "__iter__"):
+            raise TypeError(
+                "`shape` must be a tuple of positive integers, and `name` is given by its name. "
+                f"Received: shape={arguments.shown(shape)}."
+            )
         made = Variable(
-            name,
-            tuple(arguments.integer("shape", size) for size in shape),
+            unique_name("variable") if name is None else name,
+            tuple(arguments.integer("shape", size) for size in shape or ()),
             initializers.get(initializer) or initializers.Zeros(),
             regularizers.get(regularizer),
             constraints.get(constraint),
             arguments.flag("trainable", trainable),
         )
-        made.path = f"{settled_path(self)}/{name}"
+        made.path = f"{settled_path(self)}/{made.name}"
         trainable_ones = sum(v.trainable for v in self._variables)
         self._variables.insert(trainable_ones if trainable else len(self._variables), made)
         return made

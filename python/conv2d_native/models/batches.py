@@ -117,14 +117,32 @@ def concatenated(parts: list[list[np.ndarray]]) -> list[np.ndarray]:
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
+_interactive = True
+
+
+def is_interactive() -> bool:
+    """Whether predict may show on a terminal how far it is, where its caller leaves that open."""
+    return _interactive
+
+
+def set_interactive(value: bool) -> None:
+    """Say so for the whole process."""
+    global _interactive
+    _interactive = value
+
+
 class Progress:
     """A bar on standard error that appears once the work has lasted a second.
 
-    `verbose`: "auto" shows it on a terminal, 1 always, 0 never. `total` may be unknown (None). `unit`: what is counted.
+    `verbose`: "auto" shows it on a terminal where is_interactive(), 1 always, 0 never. `total` may be unknown (None).
+    `unit`: what is counted.
     """
 
     def __init__(self, total: int | None, verbose: Any, unit: str = "image") -> None:
-        self._wanted = sys.stderr is not None and (sys.stderr.isatty() if verbose == "auto" else verbose == 1)
+        shown = verbose == 1 or (
+            verbose == "auto" and _interactive and bool(sys.stderr) and sys.stderr.isatty()
+        )
+        self._wanted = shown and sys.stderr is not None
         self._total, self._done, self._unit = total, 0, unit
         self._bar: Any = None
         self._start = time.monotonic()

@@ -26,6 +26,7 @@ class Inspection:
     _structure: Callable[[str], Any]
     inputs: list[Any]
     outputs: list[Any]
+    compiled: bool = False  # Keras's word: nothing is trained here
 
     @property
     def input_names(self) -> list[str]:

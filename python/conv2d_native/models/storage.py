@@ -102,10 +102,19 @@ class Storage:
         """
         return json.dumps(serialize(self), **kwargs)
 
-    def save(self, filepath: Any, overwrite: bool = True) -> None:
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
         """Write the model as a `.keras` file, which Keras 3 opens and load_model reads.
 
         filepath: a name that ends in .keras, or a binary file object. overwrite: False keeps a file that is there.
+        zipped, save_format: Keras's words for what this writes, a zip archive (True) of the format "keras"; others are
+        refused. include_optimizer: without effect, as there is none.
         Raises ValueError where the model is not built or holds functions and for other endings, OSError where the
         file cannot be written (FileExistsError with overwrite=False).
 
@@ -114,23 +123,32 @@ class Storage:
             >>> load_model("small.keras").input_shape
             (None, 3)
         """
+        for word, value, other in (("zipped", zipped, True), ("save_format", save_format, "keras")):
+            if value is not None and value != other:
+                raise ValueError(
+                    f"`{word}` must be {other!r} or None. Received: {word}={arguments.shown(value)}."
+                )
         _check_target(filepath, ".keras", overwrite)
         weights = self._stored_weights()
         if functions := _names_of_functions(self):
             raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
         write_keras(filepath, serialize(self), weights, overwrite)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: None = None) -> None:
         """Write the weights alone, for load_weights of a model with these layers, here or in Keras 3.
 
         filepath: a name that ends in .weights.h5, or a binary file object. overwrite: False keeps a file that is
-        there. Raises ValueError where the model is not built and for other endings, OSError where the file cannot
-        be written (FileExistsError with overwrite=False).
+        there. max_shard_size: must be None, as all weights are in one file. Raises ValueError where the model is not
+        built and for other endings, OSError where the file cannot be written (FileExistsError with overwrite=False).
 
             >>> model = Sequential([Dense(2, input_shape=(3,))])
             >>> model.save_weights("small.weights.h5")
             >>> model.load_weights("small.weights.h5")
         """
+        if max_shard_size is not None:
+            raise ValueError(
+                f"`max_shard_size` must be None. Received: max_shard_size={arguments.shown(max_shard_size)}."
+            )
         _check_target(filepath, ".weights.h5", overwrite)
         weights = self._stored_weights()
         write_weights(filepath, self._outline(), weights, overwrite)
@@ -237,9 +255,11 @@ def rebuilt(entry: Mapping[str, Any], weights: list[np.ndarray], custom: Mapping
     return model
 
 
-def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write `model` as a `.keras` file: model.save(filepath, overwrite).
+def save_model(
+    model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+) -> None:
+    """Write `model` as a `.keras` file: model.save(filepath, overwrite, zipped, **kwargs).
 
     >>> save_model(Sequential([Dense(2, input_shape=(3,))]), "small.keras")
     """
-    model.save(filepath, overwrite)
+    model.save(filepath, overwrite, zipped, **kwargs)
