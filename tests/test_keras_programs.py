@@ -301,7 +301,9 @@ def test_words_of_add_weight():
         ("gain", "written/gain", ()),
     ]
     for shape in ("gain", 2):
-        with pytest.raises(TypeError, match=r"`shape` must be a tuple of positive integers.*Received: shape="):
+        with pytest.raises(
+            TypeError, match=r"`shape` must be a tuple of positive integers.*Received: shape="
+        ):
             layer.add_weight(shape)
     layer.third.assign_add(2)
     layer.third.assign_sub(np.float32(0.5))
