@@ -95,6 +95,7 @@ def test_names_and_objects_are_keras_names():
                     keras.ops.image,
                     keras.ops.nn,
                     keras.saving,
+                    keras.config,
                     keras.preprocessing,
                 )
                 assert any(hasattr(where, name) for where in names) or name == "Sequence", (place, name)
