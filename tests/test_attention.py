@@ -16,7 +16,7 @@ def attention(layer, query, value, key=None, seen=True, zero=False):
     """In float64: the result and the weights. `zero`: a place that sees none has no weights rather than equal ones."""
     groups = {}
     for v in layer.weights:
-        groups.setdefault(v.path.split("/")[0], []).append(v.value.astype(np.float64))
+        groups.setdefault(v.path.split("/")[-2], []).append(v.value.astype(np.float64))
 
     def project(x, name, axes=1):
         kernel, *bias = groups[name]
@@ -116,7 +116,8 @@ def test_names_of_weights_and_of_later_layers():
     model = cn.Model(x, L.Dropout(0.1)(attended))
     assert [layer.name for layer in model.layers][1:] == ["multi_head_attention", "dropout_1"]
     assert [v.path for v in model.weights][::2] == [
-        f"{name}/kernel" for name in ("query", "key", "gate", "value", "attention_output")
+        f"multi_head_attention/{name}/kernel"
+        for name in ("query", "key", "gate", "value", "attention_output")
     ]
 
 

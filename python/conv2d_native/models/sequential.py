@@ -190,10 +190,8 @@ class Sequential(Model):
                 raise ModelFormatError(
                     f"A Sequential model has a list of 'layers'. Found: {arguments.shown(entries)}."
                 )
-            words["layers"] = [deserialize(entry, custom_objects) for entry in entries]
-            for layer in words[
-                "layers"
-            ]:  # Keras builds them for the shapes in the file, each outside the model
+            layers = words["layers"] = [deserialize(entry, custom_objects) for entry in entries]
+            for layer in layers:  # Keras builds them for the shapes in the file, each outside the model
                 if type(layer).build is not Layer.build:
                     settled_path(layer)
         model: Sequential = constructed(cls, words)
