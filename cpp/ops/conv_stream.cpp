@@ -112,24 +112,15 @@ void StreamPlan::run_band(const ConvIo& io, int64_t n, int64_t index, float* con
   for (size_t i = 0; i < band.size(); ++i) {
     const ConvProblem& p = stages_[i].problem;
     ConvIo stage;
-    if (i == 0) {
-      stage.x = io.x + (n * first.h + band[0].input.begin) * first.w * io.x_stride;
-      stage.x_stride = io.x_stride;
-      stage.pre = io.pre;
-    } else {
-      stage.x = between[i % 2];
-      stage.x_stride = p.c;
-    }
-    stage.y = between[(i + 1) % 2];
-    stage.y_stride = p.oc;
+    stage.x = i > 0 ? between[i % 2] : io.x + (n * first.h + band[0].input.begin) * first.w * io.x_stride;
+    stage.x_stride = i > 0 ? p.c : io.x_stride;
+    if (i == 0) stage.pre = io.pre;
+    stage.y = between[(i + 1) % 2], stage.y_stride = p.oc;
     if (i + 1 == band.size()) {
       const int64_t pixel = (n * last.oh + index * rows_) * last.ow;
-      stage.y = io.y + pixel * io.y_stride;
-      stage.y_stride = io.y_stride;
-      if (io.residual != nullptr) {
-        stage.residual = io.residual + pixel * io.residual_stride;
-        stage.residual_stride = io.residual_stride;
-      }
+      stage.y = io.y + pixel * io.y_stride, stage.y_stride = io.y_stride;
+      if (io.residual != nullptr) stage.residual = io.residual + pixel * io.residual_stride;
+      stage.residual_stride = io.residual_stride;
     }
     band[i].plan->run(stage, inner, Worker(0, 1));
   }

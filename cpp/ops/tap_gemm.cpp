@@ -121,7 +121,10 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   const int64_t least_pixels = large ? kLeastPixelsOfLargeKernel : kLeastPixels;
   const int64_t least_columns = b.in_place && !by_rows ? kLeastColumns : kLeastColumnsOfCopies;
   const int64_t wanted = worker.count > 1 ? kUnitsPerWorker * worker.count : 1;
-  int64_t parts = shares_of_columns(worker.count);
+  // Rows that are copied for one group are no other's.
+  const bool apart = by_rows && p_.groups >= wanted && p_.groups % worker.count == 0;
+  const int64_t step = apart ? panels_ : 1;
+  int64_t parts = apart ? wanted : shares_of_columns(worker.count);
   int64_t blocks =
       std::max({ceil_div(grains, block_pixels_ / grain), std::min(ceil_div(worker.count, parts), grains),
                 std::min(ceil_div(wanted, parts), grains / std::max<int64_t>(1, least_pixels / grain))});
@@ -133,7 +136,8 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   worker.each_unit(parts * blocks, [&](int64_t i) {
     const Range covered = part({0, grains}, i % blocks, blocks);
     b.pixels = {start(covered.begin), start(covered.end)};
-    block(io, &b, part({0, units}, i / blocks, parts));
+    const Range taken = part({0, units / step}, i / blocks, parts);
+    block(io, &b, {taken.begin * step, taken.end * step});
   });
 }
 
