@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,17 +34,9 @@ class Row:
     """One name: a formula for the docs, parameters with defaults, and the core's text or a NumPy function."""
 
     formula: str
-    defaults: Parameters
+    defaults: Parameters = field(default_factory=dict)
     text: Callable[..., str] | None = None
     numpy: Callable[..., np.ndarray] | None = None
-
-
-def _core_row(formula: str, text: Callable[..., str] | None, **defaults: Any) -> Row:
-    return Row(formula, defaults, text=text)
-
-
-def _numpy_row(formula: str, function: Callable[..., np.ndarray], **defaults: Any) -> Row:
-    return Row(formula, defaults, numpy=function)
 
 
 def _relu_text(negative_slope: float, max_value: float | None, threshold: float) -> str:
@@ -71,70 +63,67 @@ def _glu(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 TABLE: dict[str, Row] = {
-    "relu": _core_row(
+    "relu": Row(
         "min(x, max_value) if x >= threshold else negative_slope * (x - threshold)",
+        {"negative_slope": 0.0, "max_value": None, "threshold": 0.0},
         _relu_text,
-        negative_slope=0.0,
-        max_value=None,
-        threshold=0.0,
     ),
-    "leaky_relu": _core_row(
+    "leaky_relu": Row(
         "x if x >= 0 else negative_slope * x",
+        {"negative_slope": 0.2},
         lambda negative_slope: f"leaky_relu({negative_slope:.9g},inf,0)",
-        negative_slope=0.2,
     ),
-    "elu": _core_row(
-        "x if x > 0 else alpha * (exp(x) - 1)", lambda alpha: f"elu({alpha:.9g},inf,0)", alpha=1.0
+    "elu": Row(
+        "x if x > 0 else alpha * (exp(x) - 1)", {"alpha": 1.0}, lambda alpha: f"elu({alpha:.9g},inf,0)"
     ),
-    "gelu": _core_row(
+    "gelu": Row(
         "x * P(X <= x), X normal; with approximate=True the tanh formula",
+        {"approximate": False},
         lambda approximate: "gelu_tanh" if approximate else "gelu",
-        approximate=False,
     ),
-    "softmax": _core_row("exp(x) / sum of exp(x) along axis", None, axis=-1),
-    "log_softmax": _core_row("x - log(sum of exp(x) along axis)", None, axis=-1),
-    "celu": _numpy_row(
+    "softmax": Row("exp(x) / sum of exp(x) along axis", {"axis": -1}),
+    "log_softmax": Row("x - log(sum of exp(x) along axis)", {"axis": -1}),
+    "celu": Row(
         "max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1)",
-        lambda x, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / np.float32(alpha)),
-        alpha=1.0,
+        {"alpha": 1.0},
+        numpy=lambda x, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / np.float32(alpha)),
     ),
-    "glu": _numpy_row("a * sigmoid(b), a and b the halves of x along axis", _glu, axis=-1),
-    "hard_shrink": _numpy_row(
+    "glu": Row("a * sigmoid(b), a and b the halves of x along axis", {"axis": -1}, numpy=_glu),
+    "hard_shrink": Row(
         "x if |x| > threshold else 0",
-        lambda x, threshold: np.where(np.abs(x) > threshold, x, 0),
-        threshold=0.5,
+        {"threshold": 0.5},
+        numpy=lambda x, threshold: np.where(np.abs(x) > threshold, x, 0),
     ),
-    "hard_tanh": _numpy_row("min(max(x, -1), 1)", lambda x: np.clip(x, -1, 1)),
-    "hard_sigmoid_keras2": _numpy_row(
-        "min(max(0.2 * x + 0.5, 0), 1)", lambda x: np.clip(0.2 * x + 0.5, 0, 1)
-    ),
-    "log_sigmoid": _numpy_row("-softplus(-x)", lambda x: -np.logaddexp(0, -x)),
-    "soft_shrink": _numpy_row(
+    "hard_tanh": Row("min(max(x, -1), 1)", numpy=lambda x: np.clip(x, -1, 1)),
+    "hard_sigmoid_keras2": Row("min(max(0.2 * x + 0.5, 0), 1)", numpy=lambda x: np.clip(0.2 * x + 0.5, 0, 1)),
+    "log_sigmoid": Row("-softplus(-x)", numpy=lambda x: -np.logaddexp(0, -x)),
+    "soft_shrink": Row(
         "sign(x) * max(|x| - threshold, 0)",
-        lambda x, threshold: np.sign(x) * np.maximum(np.abs(x) - threshold, 0),
-        threshold=0.5,
+        {"threshold": 0.5},
+        numpy=lambda x, threshold: np.sign(x) * np.maximum(np.abs(x) - threshold, 0),
     ),
-    "sparse_plus": _numpy_row(
+    "sparse_plus": Row(
         "0 if x <= -1, x if x >= 1, (x + 1)^2 / 4 between",
-        lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, np.square(x + 1) / 4)),
+        numpy=lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, np.square(x + 1) / 4)),
     ),
-    "sparse_sigmoid": _numpy_row("min(max((x + 1) / 2, 0), 1)", lambda x: np.clip((x + 1) / 2, 0, 1)),
-    "sparsemax": _numpy_row("max(x - tau, 0) with tau as in Keras", _sparsemax, axis=-1),
-    "squareplus": _numpy_row(
-        "(x + sqrt(x^2 + b)) / 2", lambda x, b: (x + np.sqrt(np.square(x) + np.float32(b))) / 2, b=4
+    "sparse_sigmoid": Row("min(max((x + 1) / 2, 0), 1)", numpy=lambda x: np.clip((x + 1) / 2, 0, 1)),
+    "sparsemax": Row("max(x - tau, 0) with tau as in Keras", {"axis": -1}, numpy=_sparsemax),
+    "squareplus": Row(
+        "(x + sqrt(x^2 + b)) / 2",
+        {"b": 4},
+        numpy=lambda x, b: (x + np.sqrt(np.square(x) + np.float32(b))) / 2,
     ),
-    "tanh_shrink": _numpy_row("x - tanh(x)", lambda x: x - np.tanh(x)),
-    "threshold": _numpy_row(
+    "tanh_shrink": Row("x - tanh(x)", numpy=lambda x: x - np.tanh(x)),
+    "threshold": Row(
         "x if x > threshold else default_value",
-        lambda x, threshold, default_value: np.where(x > threshold, x, np.float32(default_value)),
-        threshold=0.0,
-        default_value=0.0,
+        {"threshold": 0.0, "default_value": 0.0},
+        numpy=lambda x, threshold, default_value: np.where(x > threshold, x, np.float32(default_value)),
     ),
 }
 ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 _VARIANTS = {"gelu_tanh"}  # the core's names of what a parameter chooses here
 TABLE |= {
-    name: _core_row(formula, lambda name=name: name)
+    name: Row(formula, text=lambda name=name: name)
     for name, formula in _core.activations().items()
     if name not in {*TABLE, *ALIASES, *_VARIANTS}
 }
@@ -233,9 +222,8 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
         return get(inner.get("activation"))
     if class_name in _LAYERS and isinstance(inner, Mapping):
         name, defaults = _LAYERS[class_name]
-        given = (
-            {"negative_slope": inner["alpha"], **inner} if "alpha" in inner else inner
-        )  # Keras 2's LeakyReLU
+        # Keras 2's LeakyReLU has its slope under `alpha`.
+        given = {"negative_slope": inner["alpha"], **inner} if "alpha" in inner else inner
         return make(name, **{key: given.get(key, default) for key, default in defaults.items()})
     raise ValueError(
         f"`activation` must be a known function or one of {', '.join(_LAYERS)}. "

@@ -64,9 +64,8 @@ class Constant(Initializer):
     """All `value` (default 0), a scalar or an array that broadcasts to the shape."""
 
     def __init__(self, value: Any = 0.0) -> None:
-        if isinstance(
-            value, Mapping
-        ):  # Keras's form of an array: {"class_name": "__numpy__", "config": {...}}
+        # Keras's form of an array is {"class_name": "__numpy__", "config": {...}}.
+        if isinstance(value, Mapping):
             value = value.get("config", {}).get("value")
         self.value = value
         if not np.issubdtype(np.asarray(value).dtype, np.number):

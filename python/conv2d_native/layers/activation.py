@@ -13,9 +13,15 @@ from .weighted import Weighted
 
 
 class ActivationLayer(Layer):
-    """A layer that applies `activation`, with the parameters it has now; as another layer's it is fused there."""
+    """Applies `activation`: that which `computes` names, with the constructor's arguments, as they are now."""
 
-    activation: Any
+    computes: str
+
+    @property
+    def activation(self) -> Any:
+        """What another layer fuses that is given this one."""
+        words = activations.TABLE[self.computes].defaults
+        return activations.make(self.computes, **{word: getattr(self, word) for word in words})
 
     def call(self, f: Any, x: Any) -> Any:
         """One activation."""
@@ -26,11 +32,13 @@ class ActivationLayer(Layer):
 class Activation(ActivationLayer):
     """Applies an activation by name ("relu", "softmax", ...), function or layer to an input of any shape.
 
-    Raises ValueError with the list of names for an unknown one, TypeError for functions that are not Keras's.
+    Raises ValueError with the list of names for an unknown one, TypeError for what is none of these.
 
         >>> Activation("relu")(np.array([[-1.0, 2.0]])).tolist()
         [[0.0, 2.0]]
     """
+
+    activation: Any = None
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -47,6 +55,8 @@ class ReLU(ActivationLayer):
         [[0.0, 6.0]]
     """
 
+    computes = "relu"
+
     def __init__(
         self,
         max_value: float | None = None,
@@ -59,12 +69,6 @@ class ReLU(ActivationLayer):
         self.negative_slope = _plain_number("negative_slope", negative_slope)
         self.threshold = _plain_number("threshold", threshold)
 
-    @property
-    def activation(self) -> activations.Activation:
-        return activations.make(
-            "relu", negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
-        )
-
 
 @register_layer
 class LeakyReLU(ActivationLayer):
@@ -74,14 +78,12 @@ class LeakyReLU(ActivationLayer):
     [[-0.5, 2.0]]
     """
 
+    computes = "leaky_relu"
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
         self.negative_slope = _plain_number("negative_slope", negative_slope)
-
-    @property
-    def activation(self) -> activations.Activation:
-        return activations.make("leaky_relu", negative_slope=self.negative_slope)
 
 
 @register_layer
@@ -92,13 +94,11 @@ class ELU(ActivationLayer):
     [[0.0, 2.0]]
     """
 
+    computes = "elu"
+
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = arguments.number("alpha", alpha)
-
-    @property
-    def activation(self) -> activations.Activation:
-        return activations.make("elu", alpha=self.alpha)
 
 
 @register_layer
@@ -114,7 +114,7 @@ class ThresholdedReLU(ActivationLayer):
         self.theta = _plain_number("theta", theta)
 
     @property
-    def activation(self) -> activations.Activation:
+    def activation(self) -> Any:
         return activations.make("threshold", threshold=self.theta)
 
 
@@ -126,6 +126,8 @@ class Softmax(ActivationLayer):
     [[0.25, 0.25, 0.25, 0.25]]
     """
 
+    computes = "softmax"
+
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         axes = arguments.integer_list("axis", axis)
@@ -134,12 +136,12 @@ class Softmax(ActivationLayer):
         self.axis: Any = axes if len(axes) > 1 else axes[0]
 
     @property
-    def activation(self) -> activations.Activation:
+    def activation(self) -> Any:
         if not isinstance(self.axis, int):
             raise ValueError(
                 f"`activation` must be a softmax along one axis. Received: Softmax(axis={self.axis})."
             )
-        return activations.make("softmax", axis=self.axis)
+        return super().activation
 
     def call(self, f: Any, x: Any) -> Any:
         """One softmax; over several axes, that of a reshaped input."""
