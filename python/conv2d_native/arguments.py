@@ -202,15 +202,14 @@ def sizes(name: str, value: Any, low: int = 1) -> tuple[int | None, ...]:
         ) from None
 
 
-def sample_sizes(name: str, value: Any) -> list[int]:
-    """The sizes of a shape that starts with -1 or None, for the batch, without that; they may hold -1."""
-    listed = value.tolist() if isinstance(value, np.ndarray) else value
+def sample_sizes(shape: Any) -> list[int]:
+    """The sizes of a `shape` that starts with -1 or None, for the batch, without that; they may hold -1."""
+    listed = shape.tolist() if isinstance(shape, np.ndarray) else shape
     if not isinstance(listed, (tuple, list)) or not listed or listed[0] not in (-1, None):
-        words = f"`{name}` must be a tuple that starts with -1 and goes on with sizes"
         raise (ValueError if isinstance(listed, (tuple, list)) else TypeError)(
-            f"{words}. Received: {name}={shown(value)}."
+            f"`shape` must be a tuple that starts with -1 and goes on with sizes. Received: shape={shown(shape)}."
         )
-    return [integer(name, size, 1 if size != -1 else None) for size in listed[1:]]
+    return [integer("shape", size, 1 if size != -1 else None) for size in listed[1:]]
 
 
 def result_shape(shape: tuple[Any, ...], name: str = "tensor") -> tuple[Any, ...]:
@@ -356,7 +355,7 @@ def no_empty_axes(name: str, shape: Sequence[int]) -> None:
         )
 
 
-def no_empty_weight(name: str, shape: Sequence[int]) -> None:
-    """Refuse weights without entries."""
+def no_empty_kernel(shape: Sequence[int]) -> None:
+    """Refuse kernels without entries."""
     if 0 in shape:
-        raise ValueError(f"`{name}` must not have axes of size 0. Received: {name} of shape {tuple(shape)}.")
+        raise ValueError(f"`kernel` must not have axes of size 0. Received: kernel of shape {tuple(shape)}.")

@@ -17,17 +17,12 @@ _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 
 
-def is_image(path: Path) -> bool:
-    """Whether the name of `path` is that of an image file."""
-    return path.suffix.lower() in _ENDINGS
-
-
 def find_images(paths: Sequence[str]) -> list[Path]:
     """The image files among `paths`, and those in the folders among them, by name. Raises ValueError for none."""
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found += sorted(inner for inner in path.iterdir() if is_image(inner))
+            found += sorted(inner for inner in path.iterdir() if inner.suffix.lower() in _ENDINGS)
         elif not path.exists():
             raise FileNotFoundError(f"There is no file {str(path)!r}.")
         else:

@@ -125,8 +125,8 @@ class NamedWeights:
             found = stored.entries  # Keras calls the weight of some layers `variable`
         else:
             found = [self._pick(path, name, stored, owner) for name in names]
-        leaves = [leaf for leaf in map(_leaf, stored.entries) if not leaf.startswith("seed_")]
-        if alone and len([leaf for leaf in leaves if leaf not in _COUNTERS]) > len(found):
+        weights = [entry for entry in _kept(stored.entries) if _leaf(entry) not in _COUNTERS]
+        if alone and len(weights) > len(found):
             raise _wrong(
                 self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
             )

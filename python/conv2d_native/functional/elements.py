@@ -162,7 +162,7 @@ def reshape(x: Any, shape: Sequence[int | None]) -> np.ndarray:
     >>> reshape(np.ones((2, 6)), (-1, 2, 3)).shape
     (2, 2, 3)
     """
-    x, rest = arguments.array("x", x), arguments.sample_sizes("shape", shape)
+    x, rest = arguments.array("x", x), arguments.sample_sizes(shape)
     return x.reshape(len(x) if -1 in rest else -1, *rest)
 
 

@@ -37,7 +37,7 @@ class ElementOperations:
 
     def dense(self, x: Any, kernel: Any, bias: Any = None, activation: Any = None) -> Any:
         kernel = arguments.array("kernel", kernel, 2)
-        arguments.no_empty_weight("kernel", kernel.shape)
+        arguments.no_empty_kernel(kernel.shape)
         if x.rank < 2 or x.shape[-1] != kernel.shape[0]:
             raise ValueError(
                 f"`kernel` must have shape ({x.shape[-1]}, units) and `x` at least 2 dimensions. "
@@ -178,7 +178,7 @@ class ElementOperations:
 
     def reshape(self, x: Any, shape: Sequence[int | None]) -> Any:
         """`shape` starts with -1 or None, which takes what the other sizes leave over."""
-        rest = arguments.sample_sizes("shape", shape)
+        rest = arguments.sample_sizes(shape)
         sample = self.core.shape(x.id)
         total, known = shapes.count(sample), shapes.count([s for s in rest if s != -1])
         assert total is not None and known

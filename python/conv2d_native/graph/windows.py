@@ -63,7 +63,7 @@ class WindowOperations(ElementOperations):
                 f"`kernel` must have shape (kh, kw, {x.shape[3]}, multiplier). "
                 f"Received: kernel of shape {kernel.shape}, x of shape {x.shape}."
             )
-        arguments.no_empty_weight("kernel", kernel.shape)
+        arguments.no_empty_kernel(kernel.shape)
         kernel = kernel.reshape(kh, kw, 1, c * multiplier)
         return self._conv(x, kernel, bias, strides, padding, data_format, dilation_rate, c, activation)
 
@@ -101,7 +101,7 @@ class WindowOperations(ElementOperations):
         extra: tuple[int | None, ...] = (None, None)
         if output_padding is not None:
             extra = arguments.integers("output_padding", output_padding, 2, 0)
-        arguments.no_empty_weight("kernel", kernel.shape)
+        arguments.no_empty_kernel(kernel.shape)
         if kernel.shape[3] != x.shape[3]:
             raise ValueError(
                 f"`kernel` must have shape (kh, kw, filters, {x.shape[3]}). "
@@ -218,7 +218,7 @@ class WindowOperations(ElementOperations):
         activation: Any,
     ) -> Any:
         """A convolution of a channels-last `x`, its result in the caller's order of axes."""
-        arguments.no_empty_weight("kernel", kernel.shape)
+        arguments.no_empty_kernel(kernel.shape)
         strides, dilation = self._steps(strides, dilation)
         geometry = self._geometry(x, kernel.shape[:2], strides, dilation, padding, kernel.shape)
         bias = self._vector("bias", bias, kernel.shape[3])

@@ -51,10 +51,6 @@ class InputLayer(Layer):
         self.optional, self.built = arguments.flag("optional", optional), True
         Node(self, (), {}, KerasTensor(self.batch_shape, self.name, self.input_dtype))
 
-    def call(self, f: Any, x: Any) -> Any:
-        """Return `x`."""
-        return x
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         """An input has the shape that it was given."""
         return self.batch_shape

@@ -9,6 +9,7 @@ import inspect
 from typing import Any
 
 from .. import arguments
+from ..named_objects import plain
 from .base import Layer
 from .registry import register_layer
 
@@ -40,10 +41,7 @@ class TrainingOnly(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration."""
-        values = {word.name: getattr(self, word.name) for word in self.words}
-        config = super().get_config() | {
-            name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
-        }
+        config = super().get_config() | {word.name: plain(getattr(self, word.name)) for word in self.words}
         if not self.takes_trainable:
             del config["trainable"]
         return config
