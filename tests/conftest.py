@@ -5,6 +5,14 @@ import pytest
 from conv2d_native import _core, functional
 
 
+@pytest.fixture(autouse=True)
+def threads_restored():
+    """Whatever number of threads a test sets is its own."""
+    before = _core.get_num_threads()
+    yield
+    _core.set_num_threads(before)
+
+
 @pytest.fixture(params=_core.isa_names())
 def isa(request):
     """Runs the test on every instruction set that this CPU has."""

@@ -1,24 +1,29 @@
 """Rows that could kill the process run in one of their own: a signal, an exit code, a hang or a word on stderr fails.
 
 run_case takes the text of a program. It starts with this module's header: NumPy, the package, a small network with its
-float64 answer, and `same`, which compares bits.
+float64 answer, `same`, which compares bits, and the functions of threads.py.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import threads
+
 _found = importlib.util.find_spec("conv2d_native")
 assert _found is not None and _found.submodule_search_locations
 PACKAGE_FOLDER = Path(next(iter(_found.submodule_search_locations))).resolve().parent
 
-HEADER = '''
-import os, sys, threading, time
+HEADER = (
+    inspect.getsource(threads)
+    + '''
+import os, sys, time
 import numpy as np
 from conv2d_native import _core
 
@@ -46,6 +51,7 @@ def same(a, b):
     assert len(a) == len(b) and all(np.array_equal(p, q) for p, q in zip(a, b)), "the numbers differ"
 
 '''
+)
 
 
 def run_case(

@@ -116,13 +116,11 @@ def test_predict_several_inputs(two_inputs, tmp_path):
 
 
 def test_bench_and_profile(classifier, tmp_path, capsys):
-    threads = cn.get_num_threads()
     assert main(["bench", classifier[1], "--seconds", "0.05", "--batch", "2", "--threads", "1"]) == 0
     assert "images/s" in capsys.readouterr().out
     assert main(["profile", classifier[1], "--trace", str(tmp_path / "trace.json")]) == 0
     assert "GFLOP/s" in capsys.readouterr().out
     assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    cn.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("command", ["bench", "profile"])

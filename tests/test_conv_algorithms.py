@@ -71,11 +71,8 @@ def run(text: str, algorithm: str, x, kernel, bias, **arguments):
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    before = _core.get_num_threads()
+def one_thread(threads_restored):
     _core.set_num_threads(1)
-    yield
-    _core.set_num_threads(before)
 
 
 @cache

@@ -24,10 +24,8 @@ ASSUMED = "\n".join(
 
 def run_examples(found):
     runner, said = doctest.DocTestRunner(optionflags=FLAGS), []
-    threads = cn.get_num_threads()
     for test in found:
         runner.run(test, out=said.append)
-    cn.set_num_threads(threads)
     assert not runner.summarize(verbose=False).failed, "".join(said)
 
 

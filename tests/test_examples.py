@@ -41,14 +41,12 @@ def test_the_readme_s_program_runs(capsys):
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     (program,) = (block for block in blocks if "np.random" in block)
     names, shapes = {}, {}
-    threads = cn.get_num_threads()
     for statement in ast.parse(program).body:
         line = program.splitlines()[statement.end_lineno - 1]
         exec(ast.unparse(statement), names)
         if promised := re.search(r"# (\([\d, ]+\))$", line):
             shapes[line] = promised[1]
             assert str(names["y"].shape) == promised[1], line
-    cn.set_num_threads(threads)
     assert len(shapes) == 2 and names["probabilities"].shape == (8, 10)
     assert "Total params" in capsys.readouterr().out
 

@@ -276,19 +276,15 @@ def test_b22_b23_input_written_or_dropped_during_the_call():
         """
 import conv2d_native as cn
 from conv2d_native import _core
-x, stop = np.ones((8, 64, 64, 8), np.float32), False
+x = np.ones((8, 64, 64, 8), np.float32)
 layer = cn.layers.Conv2D(16, 3, padding="same")
 def write():
-    while not stop:
-        x[...] = np.nan
-        x[...] = 1
-thread = threading.Thread(target=write)
-thread.start()
-for _ in range(20):
-    assert layer(x).shape == (8, 64, 64, 16)
-    layer(np.ones((8, 64, 64, 8), np.float32))
-stop = True
-thread.join()
+    x[...] = np.nan
+    x[...] = 1
+with meanwhile(1, write):
+    for _ in range(20):
+        assert layer(x).shape == (8, 64, 64, 16)
+        layer(np.ones((8, 64, 64, 8), np.float32))
 assert np.array_equal(layer(np.ones_like(x)), layer(np.ones_like(x)))
 """
     )

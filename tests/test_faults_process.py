@@ -40,24 +40,19 @@ def test_e2_fork_while_others_compute():
         READY
         + """
 import signal
-stop = False
 def work():
-    while not stop:
-        same(e.run([x]), want)
-        compiled(3, seed=7)
-workers = [threading.Thread(target=work) for _ in range(3)]
-for t in workers: t.start()
-for i in range(200):
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)
-        same(e.run([x]), want)
-        same(compiled().run([x]), want)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    assert status == 0, (i, status)
-stop = True
-for t in workers: t.join()
+    same(e.run([x]), want)
+    compiled(3, seed=7)
+with meanwhile(3, work):
+    for i in range(200):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            same(e.run([x]), want)
+            same(compiled().run([x]), want)
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        assert status == 0, (i, status)
 """,
         seconds=110,
     )
@@ -123,11 +118,9 @@ def test_e4_threads_of_a_forked_child():
         + """
 child = os.fork()
 if child == 0:
-    def work():
+    def work(_):
         for _ in range(20): same(e.run([x]), want)
-    workers = [threading.Thread(target=work) for _ in range(8)]
-    for t in workers: t.start()
-    for t in workers: t.join()
+    in_threads(8, work)
     same(e.run([x]), want)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
@@ -139,15 +132,9 @@ def test_e5_many_threads_on_one_executable():
     run_case(
         READY
         + """
-errors = []
-def work():
-    try:
-        for _ in range(300): same(e.run([x]), want)
-    except BaseException as error: errors.append(error)
-workers = [threading.Thread(target=work) for _ in range(16)]
-for t in workers: t.start()
-for t in workers: t.join()
-assert not errors, errors[0]
+def work(_):
+    for _ in range(300): same(e.run([x]), want)
+in_threads(16, work)
 """,
         seconds=110,
     )
@@ -157,17 +144,12 @@ def test_e6_built_in_one_thread_called_in_another():
     run_case(
         READY
         + """
-made, errors = [None] * 16, []
+made, wanted = [None] * 16, [compiled(seed=i).run([x]) for i in range(16)]
 def build(i): made[i] = compiled(seed=i)
 def call(i):
-    try:
-        for _ in range(20): same(made[i].run([x]), made[(i + 1) % 16] and made[i].run([x]))
-    except BaseException as error: errors.append(error)
-for step in (build, call):
-    workers = [threading.Thread(target=step, args=(i,)) for i in range(16)]
-    for t in workers: t.start()
-    for t in workers: t.join()
-assert not errors, errors[0]
+    for _ in range(40): same(made[i - 1].run([x]), wanted[i - 1])
+in_threads(16, build)
+in_threads(16, call)
 same(made[0].run([x]), want)
 """
     )
@@ -177,17 +159,8 @@ def test_e7_set_num_threads_while_others_compute():
     run_case(
         READY
         + """
-stop, errors = False, []
-def work():
-    try:
-        while not stop: same(e.run([x]), want)
-    except BaseException as error: errors.append(error)
-workers = [threading.Thread(target=work) for _ in range(4)]
-for t in workers: t.start()
-for i in range(300): _core.set_num_threads(1 + i % 5, True); time.sleep(0.002)
-stop = True
-for t in workers: t.join()
-assert not errors, errors[0]
+with meanwhile(4, lambda: same(e.run([x]), want)):
+    for i in range(300): _core.set_num_threads(1 + i % 5, True); time.sleep(0.002)
 """
     )
 
@@ -249,12 +222,10 @@ _core.set_num_threads(1)
 g, outputs = network(128, 64)
 e, x = g.compile(outputs, 32), data(32, 128)
 e.run([x])
-ticks, stop = [], False
-def tick():
-    while not stop: ticks.append(time.perf_counter()); time.sleep(0.001)
-counter = threading.Thread(target=tick); counter.start()
-start = time.perf_counter(); e.run([x]); spent = time.perf_counter() - start
-stop = True; counter.join()
+ticks = []
+def tick(): ticks.append(time.perf_counter()); time.sleep(0.001)
+with meanwhile(1, tick):
+    start = time.perf_counter(); e.run([x]); spent = time.perf_counter() - start
 inside = [t for t in ticks if start < t < start + spent]
 assert len(inside) > spent * 1000 / 20, (len(inside), spent)
 """)
@@ -337,13 +308,7 @@ def test_e19_small_stacks():
         "threading.stack_size(64 << 10)\n"
         + READY
         + """
-errors = []
-def work():
-    try: same(compiled().run([x]), want)
-    except BaseException as error: errors.append(error)
-for _ in range(5):
-    t = threading.Thread(target=work); t.start(); t.join()
-assert not errors, errors[0]
+for _ in range(5): in_threads(1, lambda _: same(compiled().run([x]), want))
 """,
         env={"OMP_STACKSIZE": "64k"},
     )

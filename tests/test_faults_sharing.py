@@ -10,6 +10,7 @@ import pytest
 
 import conv2d_native as cn
 from subprocess_case import run_case
+from threads import meanwhile
 
 MODEL = """
 import conv2d_native as cn
@@ -62,25 +63,17 @@ def test_e2_fork_while_models_are_built_and_called():
         + """
 import signal
 want = model.predict(x, verbose=0)
-stop, errors = False, []
-def work():
-    try:
-        while not stop: assert np.array_equal(make().predict(x, verbose=0), want)
-    except BaseException as error: errors.append(error)
-workers = [threading.Thread(target=work) for _ in range(3)]
-for t in workers: t.start()
-for i in range(60):
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)
-        assert np.array_equal(make().predict(x, verbose=0), want)
-        assert np.array_equal(model.predict(x[:2], verbose=0), want[:2])
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    assert status == 0, (i, status)
-stop = True
-for t in workers: t.join()
-assert not errors, errors[0]
+def work(): assert np.array_equal(make().predict(x, verbose=0), want)
+with meanwhile(3, work):
+    for i in range(60):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            assert np.array_equal(make().predict(x, verbose=0), want)
+            assert np.array_equal(model.predict(x[:2], verbose=0), want[:2])
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        assert status == 0, (i, status)
 """,
         seconds=110,
     )
@@ -91,24 +84,15 @@ def test_e8_set_weights_while_others_predict():
     model, other = make(0), make(1)
     old, new = model.get_weights(), other.get_weights()
     allowed = [model.predict(X, verbose=0), other.predict(X, verbose=0)]
-    stop, wrong = threading.Event(), []
 
     def work():
-        while not stop.is_set():
-            got = model(X)
-            if not any(np.array_equal(got, answer) for answer in allowed):
-                wrong.append(got)
+        got = model(X)
+        assert any(np.array_equal(got, answer) for answer in allowed)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for i in range(40):
-        model.set_weights(old if i % 2 else new)
-        model(X)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with meanwhile(4, work):
+        for i in range(40):
+            model.set_weights(old if i % 2 else new)
+            model(X)
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["model", "layer"])
@@ -143,23 +127,16 @@ def test_e8_readers_never_see_a_mix():
     model = cn.Sequential([cn.Input((2,)), *(cn.layers.Dense(2) for _ in range(100))])
     sets = [[np.full(w.shape, value, np.float32) for w in model.get_weights()] for value in (1, 2)]
     model.set_weights(sets[0])
-    stop = threading.Event()
 
     def work():
-        while not stop.is_set():
-            for values in sets:
-                model.set_weights(values)
+        for values in sets:
+            model.set_weights(values)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with meanwhile(1, work):
         for _ in range(30):
             stored = [array for arrays in model._stored_weights().values() for array in arrays]
             for arrays in (model.get_weights(), stored):
                 assert len({float(value) for array in arrays for value in array.flat}) == 1
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_e8_threads_that_read_a_new_weight_see_the_same_values():
@@ -221,17 +198,15 @@ def test_e10_other_threads_run_while_weights_are_packed():
 g = _core.Graph()
 kernel = np.ones((3, 3, 512, 512), np.float32)
 y = g.conv2d(g.input((1, 8, 8, 512)), kernel, padding=((1, 1), (1, 1)))
-ticks, stop = 0, threading.Event()
+ticks = 0
 def tick():
     global ticks
-    while not stop.wait(0.0005): ticks += 1
-counter = threading.Thread(target=tick)
-counter.start()
-before = ticks
-g.compile([y], 1)
-during = ticks - before
-stop.set()
-counter.join()
+    time.sleep(0.0005)
+    ticks += 1
+with meanwhile(1, tick):
+    before = ticks
+    g.compile([y], 1)
+    during = ticks - before
 assert during >= 5, during
 """)
 
@@ -243,12 +218,10 @@ model = cn.Sequential([cn.layers.Conv2D(256, 3, padding="same", input_shape=(8, 
 x = np.zeros((1, 8, 8, 256), np.float32)
 program = model._program([x])
 made, start = [], threading.Barrier(8)
-def want():
+def want(_):
     start.wait()
     made.append(program.executable(1))
-threads = [threading.Thread(target=want) for _ in range(8)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
+in_threads(8, want)
 assert len(made) == 8 and len(set(map(id, made))) == 1
 """)
 

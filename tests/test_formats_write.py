@@ -6,7 +6,6 @@ import io
 import json
 import os
 import stat
-import threading
 import zipfile
 
 import numpy as np
@@ -18,6 +17,7 @@ from conv2d_native.formats.extent import Budget, from_buffer
 from conv2d_native.formats.hdf5 import Hdf5
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, write_hdf5
 from hostile_files import BIAS, CONFIG, KERNEL, read
+from threads import in_threads
 
 
 def all_weights(spec):
@@ -165,11 +165,7 @@ def test_of_many_saves_that_keep_files_one_succeeds(tmp_path):
         except FileExistsError:
             pass
 
-    workers = [threading.Thread(target=save, args=(number,)) for number in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    in_threads(8, save)
     assert len(made) == 1 and os.listdir(tmp_path) == ["m.keras"]
     np.testing.assert_array_equal(read(path)[0], KERNEL + made[0])
 

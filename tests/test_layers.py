@@ -4,7 +4,6 @@ import copy
 import gc
 import inspect
 import pickle
-import threading
 import weakref
 
 import numpy as np
@@ -15,6 +14,7 @@ from answers import LAYER_ANSWERS, pattern_weights, relative_error
 from conv2d_native import functional, layers
 from conv2d_native.layers import registry
 from layer_cases import CASES, case_id, inputs_of, make_layer
+from threads import in_threads
 
 FIRST_CASES = list({case[0]: case for case in reversed(CASES)}.values())
 MODEL_CLASSES = {"Model", "Sequential", "Functional", "InputLayer"}
@@ -302,22 +302,16 @@ def test_many_image_sizes_in_a_bounded_cache():
 
 
 def test_threads_share_a_layer():
-    layer, wrong = layers.Conv2D(8, 3, activation="relu"), []
+    layer = layers.Conv2D(8, 3, activation="relu")
     images = [np.full((1, 8 + n, 8, 4), n, np.float32) for n in range(4)]
     layer.build(images[0].shape)
     expected = [functional.conv2d(x, layer.kernel, layer.bias, activation="relu") for x in images]
 
     def work(n):
         for _ in range(50):
-            if not np.array_equal(layer(images[n]), expected[n]):
-                wrong.append(n)
+            np.testing.assert_array_equal(layer(images[n % 4]), expected[n % 4])
 
-    threads = [threading.Thread(target=work, args=(n % 4,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(8, work)
 
 
 def test_other_layers_weights_do_not_compile_this_one_again():

@@ -4,7 +4,6 @@ import copy
 import io
 import pickle
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import layers as L
 from conv2d_native.models import batches
+from threads import in_threads
 
 RNG = np.random.default_rng(3)
 
@@ -249,20 +249,14 @@ def test_deep_models_do_not_exhaust_the_stack():
 
 def test_a_model_may_be_called_from_many_threads():
     model, x = small(), images(9)
-    expected, wrong = model(x), []
+    expected = model(x)
 
     def work(i):
         for _ in range(20):
             got = model.predict(x[: 1 + i % 9], batch_size=1 + i % 4, verbose=0)
-            if not np.array_equal(got, expected[: 1 + i % 9]):
-                wrong.append(i)
+            np.testing.assert_array_equal(got, expected[: 1 + i % 9])
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(12, work)
 
 
 class Half(cn.layers.Layer):

@@ -3,7 +3,6 @@
 import copy
 import io
 import pickle
-import threading
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from conv2d_native import layers as L
 from conv2d_native import ops
 from conv2d_native.structure import flatten
 from layer_cases import inputs_of
+from threads import in_threads
 
 MADE = own_models.make_classes(cn)
 NETWORKS = own_models.make_networks(cn, MADE)
@@ -257,11 +257,7 @@ def test_mistakes_are_named():
 
 def test_one_model_in_many_threads():
     net, made = Net(), []
-    workers = [threading.Thread(target=lambda: made.append(net(X))) for _ in range(6)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    in_threads(6, lambda _: made.append(net(X)))
     assert len(made) == 6 and all(np.array_equal(y, made[0]) for y in made) and len(net.weights) == 10
 
 
