@@ -11,9 +11,10 @@ import math
 import numpy as np
 
 UNIT = 2.0**-24
+SMALLEST = 2.0**-149  # the least subnormal float32
 
 
-def error_ratio(got, ref, scale, floor=2.0**-149):
+def error_ratio(got, ref, scale):
     """Largest |got - ref| / (u * S): 0 is exact, infinity a NaN or infinity that is not at its place."""
     got, ref = np.asarray(got, np.float64), np.asarray(ref, np.float64)
     if got.shape != ref.shape:
@@ -21,7 +22,7 @@ def error_ratio(got, ref, scale, floor=2.0**-149):
     special = ~np.isfinite(ref)
     if not np.array_equal(got[special], ref[special], equal_nan=True) or not np.isfinite(got[~special]).all():
         return math.inf
-    unit = np.maximum(UNIT * np.broadcast_to(scale, ref.shape)[~special], floor)
+    unit = np.maximum(UNIT * np.broadcast_to(scale, ref.shape)[~special], SMALLEST)
     return float(np.max(np.abs(got[~special] - ref[~special]) / unit, initial=0.0))
 
 

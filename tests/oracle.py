@@ -342,15 +342,6 @@ def activate(x, activation):
     return ACTIVATIONS[name](_float64(x), **parameters)
 
 
-def zero_padding2d(x, padding):
-    return np.pad(_float64(x), ((0, 0), *padding, (0, 0)))
-
-
-def cropping2d(x, cropping):
-    (top, bottom), (left, right) = cropping
-    return _float64(x)[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
-
-
 @_channels_last
 def resize2d(x, size=None, scale=None, interpolation="nearest"):
     h, w = pair(size) if size is not None else (x.shape[1] * pair(scale)[0], x.shape[2] * pair(scale)[1])

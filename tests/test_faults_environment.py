@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -284,8 +285,7 @@ def test_d17_reload_and_second_import(usual):
 
 
 def test_d17_subinterpreter():
-    interpreters = pytest.importorskip("_xxsubinterpreters")
-    assert interpreters is not None
+    pytest.importorskip("_xxsubinterpreters")
     run_case("""
 import _xxsubinterpreters as sub
 other = sub.create()
@@ -317,8 +317,6 @@ def test_d18_import_has_no_side_effect():
     assert np.finfo(np.float32).smallest_subnormal > 0
     print(strange)
     """.replace("FOLDER", repr(str(PACKAGE_FOLDER)))
-    import textwrap
-
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
         capture_output=True,
@@ -333,9 +331,6 @@ def test_d18_import_has_no_side_effect():
 @on_x86
 def test_d18_import_keeps_mxcsr():
     run_case(MXCSR + "import conv2d_native\nassert mxcsr() == 0x1F80")
-
-
-assert Path(PACKAGE_FOLDER).is_dir()
 
 
 def test_d8_d9_core_missing_or_unloadable(tmp_path):
@@ -369,5 +364,5 @@ def test_d11_reader_absent():
 
 def test_the_core_is_loaded_with_quiet_threads():
     """The variable that lets idle threads sleep is there during the load only, and never over the user's wish."""
-    run_case("assert 'GOMP_SPINCOUNT' not in os.environ and os.getenv('GOMP_SPINCOUNT') is None")
+    run_case("assert 'GOMP_SPINCOUNT' not in os.environ")
     run_case("assert os.environ['GOMP_SPINCOUNT'] == '77'", env={"GOMP_SPINCOUNT": "77"})

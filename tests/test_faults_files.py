@@ -31,7 +31,6 @@ from hostile_files import (
     load,
     parts,
     read,
-    weights_h5,
     zip_bytes,
 )
 from subprocess_case import PACKAGE_FOLDER
@@ -145,7 +144,7 @@ def test_c4_missing_and_extra_members():
             load(zip_bytes(m for m in parts() if m.name != missing.encode()))
     with pytest.raises(ModelFormatError, match=r"config\.json"):
         load(zip_bytes([Member("a", b"a")]))
-    extra = [*parts(), Member("assets/", b""), Member("assets/layer/../x".replace("../", ""), b"x")]
+    extra = [*parts(), Member("assets/", b""), Member("assets/layer/x", b"x")]
     np.testing.assert_array_equal(read(zip_bytes(extra))[1], BIAS)
 
 
@@ -307,19 +306,18 @@ def test_c17_a_key_given_twice():
 
 
 def test_c39_a_file_that_changes_while_it_is_read(tmp_path):
-    path = tmp_path / "m.keras"
-    for change in ("cut", "replaced"):
-        path.write_bytes(SOUND)
-        spec = read_model(path)
-        if change == "cut":
-            os.truncate(path, 100)
-            with pytest.raises(ModelFormatError, match="shorter"):
-                spec.weights.get(("d",), ["kernel", "bias"], [(4, 3), (3,)])
-        else:
-            os.replace(tmp_path / "other" if (tmp_path / "other").write_bytes(b"x") else path, path)
-            np.testing.assert_array_equal(
-                spec.weights.get(("d",), ["kernel", "bias"], [(4, 3), (3,)])[0], KERNEL
-            )
+    path, other = tmp_path / "m.keras", tmp_path / "other"
+    wanted = ("d",), ["kernel", "bias"], [(4, 3), (3,)]
+    path.write_bytes(SOUND)
+    weights = read_model(path).weights
+    other.write_bytes(b"x")
+    os.replace(other, path)
+    np.testing.assert_array_equal(weights.get(*wanted)[0], KERNEL)
+    path.write_bytes(SOUND)
+    weights = read_model(path).weights
+    os.truncate(path, 100)
+    with pytest.raises(ModelFormatError, match="shorter"):
+        weights.get(*wanted)
 
 
 class Executed:
@@ -383,7 +381,7 @@ write_keras({str(path)!r}, CONFIG, {{("d",): [KERNEL, BIAS]}})
     assert path.read_bytes() == SOUND
 
 
-def test_c7_the_whole_hostile_set_stays_within_time(tmp_path):
+def test_c7_the_whole_hostile_set_stays_within_time():
     start = time.perf_counter()
     for data in HDF5.values():
         for made in (data, keras(CONFIG, data)):
@@ -392,4 +390,3 @@ def test_c7_the_whole_hostile_set_stays_within_time(tmp_path):
             except ModelFormatError:
                 continue
     assert time.perf_counter() - start < 2 * len(HDF5)
-    assert weights_h5() != b""

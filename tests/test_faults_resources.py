@@ -47,19 +47,13 @@ got = None
 try:
     got = model.predict(np.ones((600, 24, 24, 8), np.float32), verbose=0, batch_size=600)
     big = compiled(64, 64, 64).run([data(64, 64)])
-except MemoryError as error:
-    assert str(error) or True
+except MemoryError:
+    pass
 resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 assert got is None or got.shape == (600, 10)
 assert np.array_equal(model.predict(x, verbose=0), want)
 """
     )
-
-
-LIMIT_THREADS = """
-import resource
-resource.setrlimit(resource.RLIMIT_NPROC, ({0}, {0}))
-"""
 
 
 @pytest.mark.parametrize("spare", [0, 1, 2, 3, 5])

@@ -172,7 +172,6 @@ def test_hdf5_in_its_corners():
     write_hdf5(target, {"a": KERNEL})
     data = target.getvalue()
     layout = struct.pack("<HHB3xBB", 8, 24, 0, 3, 1)
-    filters = struct.pack("<HHB3x", 11, 24, 0)
     with pytest.raises(ModelFormatError, match="filters on data without chunks"):
         hdf5(patched(data, (struct.pack("<HHB3x", 5, 8, 0), 0, struct.pack("<HHB3x", 11, 8, 0)))).dataset(
             ("a",)
@@ -191,7 +190,7 @@ def test_hdf5_in_its_corners():
         hdf5(data).dataset(())
     with pytest.raises(ValueError, match="another version"):
         _parse_link(b"\2\0")
-    assert filters and hdf5(data).dataset(("b",)) is None and hdf5(data).strings(("b",), "x") is None
+    assert hdf5(data).dataset(("b",)) is None and hdf5(data).strings(("b",), "x") is None
 
 
 def test_headers_that_never_end():
@@ -208,7 +207,7 @@ def test_headers_that_never_end():
 
 def test_json_in_its_corners():
     for text, words in (
-        ("{" + '"a":' * 0 + f'"x": "{"y" * (1 << 20)}"' + "}", "bytes of JSON"),
+        (f'{{"x": "{"y" * (1 << 20)}"}}', "bytes of JSON"),
         ('{"x": [' + "{}," * 300_000 + "{}]}", "more than 300000 objects"),
         ('{"x": ' + "[" * 420 + "]" * 420 + "}", "more than 400 deep"),
         ('{"x": 1' + "0" * 30 + "}", "too long"),

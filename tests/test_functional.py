@@ -30,9 +30,9 @@ CONVOLUTIONS = [
 ]
 
 
-def agree(got, expected, gate=1e-6):
+def agree(got, expected):
     assert got.dtype == np.float32 and got.shape == expected.shape and got.flags.c_contiguous
-    assert relative_l2(got, expected) <= gate
+    assert relative_l2(got, expected) <= 1e-6
 
 
 @pytest.mark.parametrize("words", CONVOLUTIONS, ids=str)
