@@ -68,13 +68,9 @@ def sweep(isa: str, seed: int) -> int:
     count = 0
     for name in problems(rng):
         problem = _core.ConvProblem.parse(name)
-        draws = (
-            problem.x_shape,
-            problem.kernel_shape,
-            (problem.y_shape[3],),
-            problem.y_shape,
-            problem.y_shape,
-        )
+        shapes = problem.x_shape, problem.kernel_shape, problem.y_shape[3:], problem.y_shape, problem.y_shape
+        fresh = np.random.default_rng(1)
+        arrays = [fresh.standard_normal(shape).astype(np.float32) for shape in shapes]
         for row in _core.explain(problem):
             if row["reason"] is not None:
                 continue
@@ -83,8 +79,6 @@ def sweep(isa: str, seed: int) -> int:
             _core.set_num_threads(1 + count % 2, True)
             results = []
             for at_end in (True, False):
-                fresh = np.random.default_rng(1)
-                arrays = [fresh.standard_normal(shape).astype(np.float32) for shape in draws]
                 x, kernel, bias, residual, y = (
                     space.place(array, at_end) for space, array in zip(spaces, arrays, strict=True)
                 )

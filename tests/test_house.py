@@ -146,18 +146,39 @@ def test_no_flag_changes_the_process_or_the_cpu():
         assert not forbidden.search(path.read_text()), path
 
 
-@pytest.mark.parametrize("isa", KERNEL_SETS)
-def test_an_instruction_set_exports_its_table_only(isa, tmp_path):
+@pytest.fixture(scope="module")
+def compiled_sets(tmp_path_factory):
+    """The object of every instruction set, by its name; all are compiled at once."""
     compiler = shutil.which("c++")
     assert compiler, "the package is built from source: a C++ compiler is expected"
-    table = f"kKernels{isa.capitalize()}"
-    made = tmp_path / f"{isa}.o"
-    flags = ["-std=c++17", "-O1", "-w", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-math-errno"]
-    names = [f'-DCONV2D_SIMD="kernels/simd_{isa}.h"', f"-DCONV2D_TABLE={table}", f"-I{CPP}"]
-    source = str(CPP / "kernels" / "kernels_isa.cpp")
-    subprocess.run([compiler, *flags, *names, *KERNEL_SETS[isa], "-c", source, "-o", str(made)], check=True)
-    lines = subprocess.run(["nm", "-C", str(made)], capture_output=True, text=True, check=True).stdout
+    folder = tmp_path_factory.mktemp("kernels")
+    flags = [
+        "-std=c++17",
+        "-O1",
+        "-w",
+        "-fPIC",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-fno-math-errno",
+        f"-I{CPP}",
+    ]
+    objects, runs = {}, []
+    for isa, own in KERNEL_SETS.items():
+        objects[isa] = folder / f"{isa}.o"
+        names = [f'-DCONV2D_SIMD="kernels/simd_{isa}.h"', f"-DCONV2D_TABLE=kKernels{isa.capitalize()}"]
+        files = ["-c", str(CPP / "kernels" / "kernels_isa.cpp"), "-o", str(objects[isa])]
+        runs.append(subprocess.Popen([compiler, *flags, *own, *names, *files]))
+    assert [run.wait() for run in runs] == [0] * len(runs)
+    return objects
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("isa", KERNEL_SETS)
+def test_an_instruction_set_exports_its_table_only(isa, compiled_sets):
+    made = str(compiled_sets[isa])
+    lines = subprocess.run(["nm", "-C", made], capture_output=True, text=True, check=True).stdout
     shown = [match.groups() for match in re.finditer(r"^[0-9a-f ]*(\w) (.*)$", lines, re.MULTILINE)]
+    table = f"kKernels{isa.capitalize()}"
     assert {name for kind, name in shown if kind.isupper() and kind not in "UWV"} == {f"conv2d::{table}"}
     assert not {name for kind, name in shown if kind in "WwVvu"}
     allowed = {"memcpy", "memset", "memmove", "ldexpf", "rintf", "_GLOBAL_OFFSET_TABLE_"}
