@@ -391,10 +391,10 @@ def test_descriptions_of_layers():
     class Own(L.Layer):
         pass
 
-    assert saving.get_registered_name(Own) == "Own" and saving.get_registered_object("mine>Own") is None
-    with saving.custom_object_scope({}):
+    assert saving.get_registered_object("mine>Own") is None
+    with saving.custom_object_scope({"Other": Own}):
+        assert saving.get_registered_name(Own) == "Own"  # names of a scope are not registered, as in Keras
         saving.register_keras_serializable("mine")(Own)
-        assert (
-            saving.get_registered_name(Own) == "mine>Own" and saving.get_registered_object("mine>Own") is Own
-        )
+        assert saving.get_registered_name(Own) == "mine>Own"
+        assert saving.get_registered_object("mine>Own") is Own
     assert saving.get_registered_object("Own", {"Own": Own}) is Own

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from . import arguments
+from .applications import keras_home
 from .backend import (
     clear_session,
     disable_interactive_logging,
@@ -110,8 +111,7 @@ def get_file(
     name = os.fspath(fname or os.path.basename(urlsplit(origin or "").path))
     if not name or os.path.basename(name) != name:
         raise ValueError(f"`fname` must be a name without folders. Received: fname={arguments.shown(name)}.")
-    home = cache_dir or os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
-    path = os.path.join(os.path.expanduser(home), cache_subdir, name)
+    path = os.path.join(os.path.expanduser(cache_dir or keras_home()), cache_subdir, name)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"Nothing is downloaded here: put {origin or name} at {path}.")
     wanted = file_hash or md5_hash

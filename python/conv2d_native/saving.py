@@ -11,7 +11,7 @@ from typing import Any
 
 from .arguments import shown
 from .layers.deserialization import deserialize
-from .layers.registry import CUSTOM_OBJECTS, is_layer, serialize
+from .layers.registry import CUSTOM_OBJECTS, is_layer, registered_name, serialize
 from .models import load_model, save_model
 
 __all__ = [
@@ -70,13 +70,12 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def get_registered_name(obj: Any) -> str:
-    """Return the name, "package>name" if it has one, under which a class or function is entered, else its own.
+    """Return the name "package>name" under which a class or function is registered, else its own.
 
     >>> get_registered_name(Conv2D)
     'Conv2D'
     """
-    entered = [name for name, value in CUSTOM_OBJECTS.items() if value is obj]
-    return next((name for name in entered if ">" in name), entered[0] if entered else obj.__name__)
+    return registered_name(obj)
 
 
 def get_registered_object(

@@ -64,6 +64,11 @@ def preprocess(x: Any, mode: str, data_format: Any = None) -> Any:
     return turned - channels(_BGR_MEAN)
 
 
+def keras_home() -> str:
+    """The folder of the files that Keras keeps: KERAS_HOME, or ~/.keras."""
+    return os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+
+
 def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
     """Return for every image the `top` best of ImageNet's classes: (its code, its name, the score), best first.
 
@@ -77,8 +82,7 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, fl
     scores = np.asarray(preds)
     if scores.ndim != 2 or scores.shape[1] != 1000:
         raise ValueError(f"`preds` must have shape (n, 1000). Received: preds of shape {scores.shape}.")
-    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    path = os.path.join(home, "models", "imagenet_class_index.json")
+    path = os.path.join(keras_home(), "models", "imagenet_class_index.json")
     if not os.path.exists(path):
         raise FileNotFoundError(
             f"There is no {path}: names of ImageNet's classes are not downloaded here. Copy the file from a machine "

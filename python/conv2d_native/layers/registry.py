@@ -102,7 +102,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     if isinstance(layer, Operation):
         module, registered = f"keras.src.ops.{layer.module}", name
     elif layer_class(name) is None:
-        module, registered = None, _registered_name(layer)
+        module, registered = None, layer.registered_name or registered_name(type(layer))
     else:
         module = _MODULES.get(name, "keras.layers")
         registered = name if module.startswith("keras.src") else None
@@ -111,8 +111,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     return {**made, "build_config": build_config} if build_config else made
 
 
-def _registered_name(layer: Any) -> str:
-    """Under which name Keras looks for the class of a layer that is none of its own."""
-    cls = type(layer)
-    entered = [key for key, value in CUSTOM_OBJECTS.items() if value is cls and ">" in key]
-    return layer.registered_name or next(iter(entered), cls.__name__)
+def registered_name(value: Any) -> str:
+    """The name "package>name" under which a class or function is entered in CUSTOM_OBJECTS, else its own."""
+    entered = (name for name, known in CUSTOM_OBJECTS.items() if known is value and ">" in name)
+    return next(entered, value.__name__)
