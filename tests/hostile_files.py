@@ -152,20 +152,9 @@ class Watch:
     """Audit events while a model is loaded: a context manager; `events` holds what happened inside."""
 
     PREFIXES = (
-        *(
-            "open",
-            "import",
-            "exec",
-            "compile",
-            "os.",
-            "socket.",
-            "subprocess.",
-            "pickle.",
-            "marshal.",
-            "ctypes.",
-        ),
-        *("shutil.", "tempfile.", "urllib.", "http.", "glob.", "pty.", "webbrowser.", "code.", "pathlib."),
-    )
+        "open", "import", "exec", "compile", "os.", "socket.", "subprocess.", "pickle.", "marshal.", "ctypes.",
+        "shutil.", "tempfile.", "urllib.", "http.", "glob.", "pty.", "webbrowser.", "code.", "pathlib.",
+    )  # fmt: skip
     active: Watch | None = None
 
     def __init__(self) -> None:

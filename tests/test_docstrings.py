@@ -45,26 +45,11 @@ def test_examples_run(name, tmp_path, monkeypatch):
 
 
 FOR_LAYERS_OF_ONES_OWN = {
-    "add_weight",
-    "build",
-    "call",
-    "check_shape",
-    "compute_output_shape",
-    "named_sublayers",
-}
-
-
+    "add_weight", "build", "call", "check_shape", "compute_output_shape", "named_sublayers",
+}  # fmt: skip
 PLACES = (
-    cn,
-    cn.layers,
-    cn.functional,
-    cn.models,
-    cn.saving,
-    cn.utils,
-    cn.backend,
-    cn.random,
-    cn.applications,
-)
+    cn, cn.layers, cn.functional, cn.models, cn.saving, cn.utils, cn.backend, cn.random, cn.applications,
+)  # fmt: skip
 
 
 def public_names():

@@ -22,57 +22,16 @@ TARGETS = ("keras", "h5")
 NUMBERS = [0, 1, 2, 3, 8, 16, 24, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF]
 NUMBERS += [2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 8, 2**64 - 1]
 VALUES: list[Any] = [
-    *(
-        None,
-        True,
-        False,
-        0,
-        -1,
-        1,
-        2,
-        3,
-        4,
-        10**9,
-        2**63,
-        10**19,
-        0.5,
-        -0.0,
-        1e308,
-        "",
-        "x",
-        "d",
-        "same",
-        "valid",
-    ),
-    *(
-        "relu",
-        "softmax",
-        "hard_sigmoid",
-        "channels_first",
-        "causal",
-        "float16",
-        "../x",
-        [],
-        {},
-        [None, 4],
-        [0, 0],
-    ),
-    *(
-        [[]],
-        ["d", 0, 0],
-        ["x", 0, 0],
-        [["x", 0, 0, {}]],
-        {"class_name": "__lambda__", "config": {"code": "4wEA"}},
-    ),
+    None, True, False, 0, -1, 1, 2, 3, 4, 10**9, 2**63, 10**19, 0.5, -0.0, 1e308, "", "x", "d", "same", "valid", "relu",
+    "softmax", "hard_sigmoid", "channels_first", "causal", "float16", "../x", [], {}, [None, 4], [0, 0], [[]],
+    ["d", 0, 0], ["x", 0, 0], [["x", 0, 0, {}]],
+    {"class_name": "__lambda__", "config": {"code": "4wEA"}},
     {"class_name": "__tuple__", "items": [1, 2]},
     {"class_name": "__numpy__", "config": {"value": [1], "dtype": "f"}},
     {"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}},
     {"args": [], "kwargs": {}},
-    *(
-        {"class_name": name, "config": {"name": "n"}}
-        for name in ("Lambda", "Dense", "Sequential", "TFOpLambda", "ReLU")
-    ),
-]
+    *({"class_name": c, "config": {"name": "n"}} for c in ("Lambda", "Dense", "Sequential", "TFOpLambda", "ReLU")),
+]  # fmt: skip
 KEYS = """
     class_name config name layers inbound_nodes input_layers output_layers module args kwargs
     keras_history items batch_input_shape batch_shape dtype function layer activation axis groups

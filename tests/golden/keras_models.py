@@ -212,21 +212,7 @@ def channels_first():
 MODELS = {
     make.__name__: make
     for make in (
-        sequential,
-        sequential_without_input,
-        residual,
-        inception,
-        gates,
-        unet,
-        nested,
-        shared,
-        named,
-        mobilenet_v2,
-        mobilenet_v3,
-        nasnet,
-        convnext,
-        densenet,
-        operations,
-        channels_first,
+        sequential, sequential_without_input, residual, inception, gates, unet, nested, shared, named, mobilenet_v2,
+        mobilenet_v3, nasnet, convnext, densenet, operations, channels_first,
     )
-}
+}  # fmt: skip
