@@ -80,6 +80,19 @@ def test_c32_other_filters(name):
         assert watch.events == []
 
 
+def test_c32_filters_of_version_2():
+    """As libhdf5 1.8 writes them: without names, not padded."""
+    for data in (HDF5["gzip.keras3"], HDF5["gzip.legacy"]):
+        named = (2, b"shuffle"), (1, b"deflate")
+        old = b"".join(struct.pack("<4H8sII", number, 8, 1, 1, name, 4, 0) for number, name in named)
+        old = struct.pack("<BB6x", 1, 2) + old
+        assert data.count(old) == 1
+        new = struct.pack("<BB", 2, 2) + struct.pack("<HHHI", 2, 1, 1, 4) + struct.pack("<HHHI", 1, 1, 1, 4)
+        made = data.replace(old, new.ljust(len(old), b"\0"))
+        kernel, _ = read(made if b"model_config" in data else keras(CONFIG, made))
+        np.testing.assert_array_equal(kernel, KERNEL)
+
+
 def test_c32_a_filter_that_asks_for_a_plugin():
     for data in (HDF5["gzip.keras3"], HDF5["gzip.legacy"]):
         deflate = struct.pack("<HHHH", 1, 8, 1, 1)  # number, length of the name, flags, values

@@ -101,6 +101,20 @@ CASES = [
     ("SaturateCast", {"dtype": "bool"}, [], lambda x: x > 0),
     ("Softmax", {"axis": [1, -1]}, [], lambda x: L.Softmax((1, 3))(x)),
     ("Moveaxis", {"source": [1, -1], "destination": [-2, 1]}, [], lambda x: np.moveaxis(x, (1, -1), (-2, 1))),
+    ("Swapaxes", {"axis1": 1, "axis2": -1}, [], lambda x: x.swapaxes(1, -1)),
+    ("Flip", {"axis": [1, 2]}, [], lambda x: x[:, ::-1, ::-1]),
+    ("Fliplr", {}, [], lambda x: x[:, ::-1]),
+    ("DepthToSpace", {"block_size": 2}, [],
+     lambda x: x.reshape(3, 6, 5, 2, 2).transpose(0, 1, 3, 2, 4).reshape(3, 12, 10, 1)),
+    ("Negative", {}, [], np.negative),
+    ("Absolute", {}, [], np.abs),
+    ("Nanmean", {"axis": 1}, [], lambda x: np.nanmean(x, 1)),
+    ("Nanvar", {"axis": [1, 2], "keepdims": True}, [], lambda x: np.nanvar(x, (1, 2), keepdims=True)),
+    ("Nanstd", {"axis": -1}, [], lambda x: np.nanstd(x, -1)),
+    ("Nanmax", {"axis": 2}, [], lambda x: np.nanmax(x, 2)),
+    ("Nanmin", {"axis": [1, 3]}, [], lambda x: np.nanmin(x, (1, 3))),
+    ("LayerNorm", {"axis": [2, 3], "epsilon": 0.1, "rms_scaling": True}, [TABLE[..., 0]],
+     lambda x: x / np.sqrt(x.var((2, 3), keepdims=True) + 0.1) * TABLE[..., 0]),
     ("DivideNoNan", {}, [[0, 1, 2, 4]], lambda x: x * np.array([0, 1, 0.5, 0.25])),
     ("Erf", {}, [], np.vectorize(math.erf)),
     ("Erfc", {}, [], np.vectorize(math.erfc)),
@@ -126,9 +140,26 @@ def test_operation(case):
     x = X
     if class_name in ("LogicalNot", "Any", "All", "Isnan"):
         x = np.where(X > 1, X, np.float32(np.nan if class_name == "Isnan" else 0))
+    if class_name.startswith("Nan") and class_name != "NanToNum":
+        x = np.where(X > 1, np.float32(np.nan), X)
     got, wanted = answer(class_name, config, arguments, x), np.asarray(expected(x))
     assert got.shape == wanted.shape and got.dtype == np.float32
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
+
+
+def test_symbols_for_one_tensor():
+    source = cn.Input(X.shape[1:])
+    np.testing.assert_array_equal(cn.Model(source, abs(-source))(X), np.abs(X))
+
+
+def test_stacks_and_constants_side_by_side():
+    source, mean = cn.Input(X.shape[1:]), X[:1]
+    stacked = cn.Model(source, cn.ops.stack([source, 2 * source], axis=-1))(X)
+    np.testing.assert_array_equal(stacked, np.stack([X, 2 * X], -1))
+    joined = cn.Model(source, cn.ops.concatenate([mean, source], axis=2))(X)
+    np.testing.assert_array_equal(joined, np.concatenate([np.repeat(mean, 3, 0), X], 2))
+    with pytest.raises(ValueError, match="`xs` must agree in all sizes but that of axis 2"):
+        cn.ops.concatenate([X, source], axis=2)
 
 
 def test_the_symbol_for_matrix_products_takes_arrays_first():

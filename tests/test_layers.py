@@ -97,14 +97,8 @@ def test_every_class_is_in_the_battery():
     without_case = {"Masking", "ThresholdedReLU", "CustomScaleLayer", "LayerScale", "StochasticDepth"}
     without_case |= {"Attention", "Embedding", "MultiHeadAttention"}  # test_attention.py
     adaptive = {"AdaptiveAveragePooling1D", "AdaptiveMaxPooling1D", "SpatialDropout1D"}
-    augmentations = {name for name in own if name.startswith("Random")} | {
-        "MixUp",
-        "CutMix",
-        "RandAugment",
-        "AugMix",
-        "Solarization",
-        "Equalization",
-    }
+    augmentations = {"MixUp", "CutMix", "RandAugment", "AugMix", "Solarization", "Equalization"}
+    augmentations |= {name for name in own if name.startswith("Random")}
     assert own - MODEL_CLASSES - {case[0] for case in CASES} <= without_case | adaptive | augmentations
 
 
@@ -132,27 +126,9 @@ def test_aliases(alias, name):
 
 def test_the_article_s_signature():
     layer = layers.Conv2D(
-        4,
-        (3, 3),
-        (1, 1),
-        "same",
-        "channels_last",
-        (1, 1),
-        2,
-        "relu",
-        True,
-        "he_normal",
-        "ones",
-        "l2",
-        "l1",
-        None,
-        "max_norm",
-        "non_neg",
-        input_shape=(8, 8, 6),
-        name="article",
-        dtype="float32",
-        trainable=False,
-    )
+        4, (3, 3), (1, 1), "same", "channels_last", (1, 1), 2, "relu", True, "he_normal", "ones", "l2", "l1", None,
+        "max_norm", "non_neg", input_shape=(8, 8, 6), name="article", dtype="float32", trainable=False,
+    )  # fmt: skip
     assert layer(np.zeros((1, 8, 8, 6))).tolist() == np.ones((1, 8, 8, 4)).tolist()
     assert layer.input_shape_argument == (8, 8, 6) and layer.name == "article" and not layer.trainable
     again = layers.Conv2D.from_config(layer.get_config())
@@ -253,6 +229,8 @@ def test_seeded_initializers_repeat():
         return layer.get_weights()[0].tolist()
 
     assert made(1) == made(1) != made(2)
+    first = cn.initializers.GlorotUniform(3)
+    np.testing.assert_array_equal(first.clone()((4, 4)), first((4, 4)))
 
 
 def test_a_layer_of_one_s_own():
@@ -346,6 +324,26 @@ def test_functions_that_merge():
     assert layers.concatenate([a, b], axis=1).shape == (1, 4) and layers.dot([a, b], axes=1).tolist() == [
         [6.0]
     ]
+
+
+def test_rms_scaling_of_older_files():
+    """Keras before 3.9: over the deviation from the mean, which is not taken off; no beta."""
+    x = np.random.default_rng(6).standard_normal((3, 4, 5)).astype(np.float32)
+    layer = layers.LayerNormalization([1, 2], epsilon=0.1, rms_scaling=True)
+    layer.build(x.shape)
+    gamma = np.random.default_rng(7).random((4, 5), np.float32)
+    layer.set_weights([gamma])
+    expected = x / np.sqrt(x.var((1, 2), keepdims=True) + 0.1) * gamma
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
+    plain = layers.LayerNormalization(epsilon=0.1, rms_scaling=True, scale=False)
+    np.testing.assert_allclose(plain(x), x / np.sqrt(x.var(-1, keepdims=True) + 0.1), rtol=1e-5)
+
+
+def test_activations_of_transposed_images_move_before_the_transposition():
+    words = {"data_format": "channels_first", "use_bias": False}
+    stack = [layers.Conv2D(4, 1, **words), layers.ReLU(), layers.Conv2D(2, 1, **words)]
+    model = cn.Sequential([cn.Input((3, 5, 6)), *stack])
+    assert [row["op"] for row in model.explain(optimize=False)].count("transpose") == 2
 
 
 def test_explain():

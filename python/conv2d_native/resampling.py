@@ -30,20 +30,14 @@ def _kernel(interpolation: str, t: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def matrix(size: int, out: int, interpolation: str, antialias: bool = False) -> np.ndarray:
-    """(out, size) float32: row i holds the weights of the cells that make output i."""
-    centres = (np.arange(out) + 0.5) * (size / out)
-    if interpolation == "nearest":
-        weights = np.zeros((out, size))
-        weights[np.arange(out), np.minimum(centres.astype(int), size - 1)] = 1
-    else:
-        position = centres - 0.5
-        stretch = max(size / out, 1.0) if antialias else 1.0
-        if interpolation == "bicubic" and not antialias:
-            whole = np.floor(position)
-            position = whole + np.rint((position - whole) * _CUBIC_STEPS) / _CUBIC_STEPS
-        weights = _kernel(interpolation, (np.arange(size) - position[:, None]) / stretch)
-        weights /= weights.sum(axis=1, keepdims=True)
-    made = weights.astype(np.float32)
+    """(out, size) float32: row i holds the weights of the cells that make output i; "nearest" is the core's alone."""
+    position = (np.arange(out) + 0.5) * (size / out) - 0.5
+    stretch = max(size / out, 1.0) if antialias else 1.0
+    if interpolation == "bicubic" and not antialias:
+        whole = np.floor(position)
+        position = whole + np.rint((position - whole) * _CUBIC_STEPS) / _CUBIC_STEPS
+    weights = _kernel(interpolation, (np.arange(size) - position[:, None]) / stretch)
+    made = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     made.flags.writeable = False
     return made
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...errors import UnsupportedLayerError
 from ...graph import GraphBuilder
 from ...named_objects import to_snake_case
@@ -137,10 +135,6 @@ class Operation:
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: the name and the operation's settings."""
         return {"name": self.name, **self.config}
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Operations have no weights."""
-        return []
 
     def __repr__(self) -> str:
         return f"<Operation {self.class_name} name={self.name}>"
