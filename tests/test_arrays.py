@@ -190,11 +190,11 @@ def test_out_that_cannot_take_results():
 
 def test_empty_axes():
     arguments.no_empty_axes("x", (0, 2, 3))
-    arguments.no_empty_weight("kernel", (1, 2))
+    arguments.no_empty_kernel((1, 2))
     for shape in ((1, 0), (0, 0), (2, 3, 0)):
         text = f"`x` must not have axes of size 0 besides the batch. Received: x of shape {shape}."
         with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
             arguments.no_empty_axes("x", list(shape))
     text = "`kernel` must not have axes of size 0. Received: kernel of shape (0, 2)."
     with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
-        arguments.no_empty_weight("kernel", [0, 2])
+        arguments.no_empty_kernel([0, 2])
