@@ -269,19 +269,21 @@ ANY = {
     "Dropout": lambda draw, shape: {"rate": 0.3},
     "GaussianNoise": lambda draw, shape: {"stddev": 0.3},
 }
-IMAGE = {
-    "Conv2D": convolution,
-    "DepthwiseConv2D": depthwise,
-    "SeparableConv2D": separable,
-    "Conv2DTranspose": transposed,
-    "MaxPooling2D": pooling,
-    "AveragePooling2D": pooling,
-    "GlobalMaxPooling2D": lambda draw, shape: {"keepdims": draw.maybe()},
-    "GlobalAveragePooling2D": lambda draw, shape: {"keepdims": draw.maybe()},
-    "AdaptiveMaxPooling2D": _adaptive,
-    "AdaptiveAveragePooling2D": _adaptive,
-    "ZeroPadding2D": _padding,
-    "Cropping2D": _cropping,
+OF_BOTH = {  # in one and in two dimensions
+    "Conv{}": convolution,
+    "DepthwiseConv{}": depthwise,
+    "SeparableConv{}": separable,
+    "Conv{}Transpose": transposed,
+    "MaxPooling{}": pooling,
+    "AveragePooling{}": pooling,
+    "GlobalMaxPooling{}": lambda draw, shape: {"keepdims": draw.maybe()},
+    "GlobalAveragePooling{}": lambda draw, shape: {"keepdims": draw.maybe()},
+    "AdaptiveMaxPooling{}": _adaptive,
+    "AdaptiveAveragePooling{}": _adaptive,
+    "ZeroPadding{}": _padding,
+    "Cropping{}": _cropping,
+}
+IMAGE = {name.format("2D"): arguments for name, arguments in OF_BOTH.items()} | {
     "UpSampling2D": _upsampling,
     "Resizing": _resizing,
     "CenterCrop": lambda draw, shape: {"height": draw.whole(1, 24), "width": draw.whole(1, 24)},
@@ -290,19 +292,7 @@ IMAGE = {
     "RandomCrop": lambda draw, shape: {"height": shape[0], "width": shape[1], "seed": 1},
     "AutoContrast": _auto_contrast,
 }
-LINE = {
-    "Conv1D": convolution,
-    "DepthwiseConv1D": depthwise,
-    "SeparableConv1D": separable,
-    "Conv1DTranspose": transposed,
-    "MaxPooling1D": pooling,
-    "AveragePooling1D": pooling,
-    "GlobalMaxPooling1D": lambda draw, shape: {"keepdims": draw.maybe()},
-    "GlobalAveragePooling1D": lambda draw, shape: {"keepdims": draw.maybe()},
-    "AdaptiveMaxPooling1D": _adaptive,
-    "AdaptiveAveragePooling1D": _adaptive,
-    "ZeroPadding1D": _padding,
-    "Cropping1D": _cropping,
+LINE = {name.format("1D"): arguments for name, arguments in OF_BOTH.items()} | {
     "UpSampling1D": lambda draw, shape: {"size": draw.whole(1, 4)},
 }
 VECTOR = {"RepeatVector": lambda draw, shape: {"n": draw.whole(1, 5)}}
