@@ -8,16 +8,15 @@ from typing import Any
 from .. import arguments
 from ..functional import Explanation
 from ..graph import is_exact
+from ..layers.base import Layer
 from .picture import save_picture, to_dot
 from .profiling import Profile
 from .summary import readable_bytes, summarize
 
 
-class Inspection:
+class Inspection(Layer):
     """The part of Model that looks inside it."""
 
-    name: str
-    built: bool
     _places: Any
     _arrays: Callable[[Any], list[Any]]
     _program: Callable[[Any], Any]

@@ -52,7 +52,7 @@ _LOCK = fork_safe_lock()
 
 
 @register_layer("Functional")
-class Model(Inspection, Storage, OwnCalls, Layer):
+class Model(Inspection, Storage, OwnCalls):
     """A network from `inputs` to `outputs`, which layers called on `Input(...)` have made.
 
     `inputs` and `outputs` are symbolic tensors, or lists or dicts of them; predict takes and returns arrays in the

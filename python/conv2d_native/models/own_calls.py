@@ -6,13 +6,14 @@ may change with every call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import arguments
 from ..errors import ModelFormatError
+from ..layers.base import Layer
 from ..layers.building import undone_where_it_fails
 from ..layers.call_arguments import NOT_GIVEN, Slot, arranged, call_words, filled, shape_of, taken_apart
 from ..layers.configuration import is_own
@@ -24,20 +25,11 @@ from ..structure import flatten, map_structure
 from .batches import as_array, batch_count
 
 
-class OwnCalls:
+class OwnCalls(Layer):
     """The part of Model for classes with a `call` of their own."""
 
-    name: str
-    built: bool
     layers: Any
     _input_structure: Any
-    input_spec: Any
-    build: Callable[..., None]
-    _build_for: Callable[..., None]
-    _own_call: Any
-    _build_shape: Any
-    _graph_class: str | None
-    _sublayers_in_config: Any
     _programs: Any
     _form: Any = None  # of a call, from taken_apart
     _answer: Any = None  # the structure of what a call returns

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import arguments
 from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
+from ..layers.base import Layer
 from ..layers.configuration import (
     argument_as_json,
     checked_config,
@@ -47,18 +48,11 @@ def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
-class Storage:
+class Storage(Layer):
     """The part of Model that turns it into data and back."""
 
-    name: str
-    built: bool
     layers: Any
-    weights: Any
-    get_weights: Callable[[], list[np.ndarray]]
     _choices: dict[str, str]
-    _graph_class: str | None
-    _own_call: Any
-    _constructor_arguments: Any
     _further_layers: Callable[[], list[tuple[str, Any]]]
     _build_further_layers: Callable[[], None]
 
@@ -80,7 +74,7 @@ class Storage:
         """
         if self._graph_class == "Functional" and takes_graph(type(self)):
             return graph_config(self) | self._further_arguments()
-        made: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        made: dict[str, Any] = super().get_config()
         unused = _STRUCTURES if self._graph_class is None else ()
         return {word: value for word, value in made.items() if word not in unused}
 
@@ -173,7 +167,7 @@ class Storage:
             return {path: [v.value for v in layer._variables] for path, layer in layers_with_weights(self)}
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]
+        state: dict[str, Any] = super().__getstate__()
         for word in ("_nodes", "_programs", "_compiled_for"):
             state.pop(word, None)
         return state
