@@ -121,6 +121,55 @@ def test_layers_of_the_users(tmp_path):
             np.testing.assert_allclose(np.asarray(made[key]), value, rtol=1e-4, atol=1e-5)
 
 
+def masked_layer(module):
+    """A layer whose call masks a kernel, as PixelCNN of keras.io does."""
+
+    class Masked(module.layers.Layer):
+        def __init__(self, filters, **kwargs):
+            super().__init__(**kwargs)
+            self.filters = filters
+            self.conv = module.layers.Conv2D(filters, 3, padding="same")
+
+        def build(self, input_shape):
+            self.conv.build(input_shape)
+            self.mask = np.zeros(module.ops.shape(self.conv.kernel))
+            self.mask[0], self.mask[1, :2] = 1.0, 1.0
+
+        def call(self, inputs):
+            self.conv.kernel.assign(self.conv.kernel * self.mask)
+            return self.conv(inputs)
+
+    return Masked
+
+
+def test_layers_that_assign_in_their_call(tmp_path):
+    """The same answers and the same weights after every call, on arrays and in a model, and in files."""
+    theirs_class, our_class = masked_layer(keras), masked_layer(cn)
+    inputs = keras.Input((6, 5, 3))
+    theirs = keras.Model(inputs, theirs_class(2)(theirs_class(4)(inputs)))
+    theirs.save(tmp_path / "m.keras")
+    ours = cn.load_model(tmp_path / "m.keras", custom_objects={"Masked": our_class})
+    rng, x = np.random.default_rng(2), np.repeat(X, 20, 0)
+
+    def compare(made=None):
+        if made is not None:
+            np.testing.assert_allclose(made(ours), np.asarray(made(theirs)), rtol=1e-4, atol=1e-5)
+        for got, expected in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+    compare()
+    compare(lambda model: model.predict(x, verbose=0))
+    for call in (lambda model: model(X), lambda model: model.predict(X, verbose=0)):
+        weights = [rng.standard_normal(w.shape) for w in theirs.get_weights()]
+        theirs.set_weights(weights)
+        ours.set_weights(weights)
+        for made in (None, call, call):
+            compare(made)
+    ours.save(tmp_path / "n.keras")
+    opened = keras.models.load_model(tmp_path / "n.keras", custom_objects={"Masked": theirs_class})
+    np.testing.assert_allclose(ours(X), np.asarray(opened(X)), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "name", sorted({*own_models.make_networks(cn, own_models.make_classes(cn))} - {"pair"})
 )

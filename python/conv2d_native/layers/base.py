@@ -42,7 +42,7 @@ from .configuration import (
 from .input_spec import check_specs, checked_specs
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
-from .variable import count_change, held_together, is_reading_held, weights_epoch
+from .variable import computed_with, count_change, is_reading_held, weights_epoch
 from .weights import WeightOwner
 
 __all__ = ["Layer", "unique_name", "weights_epoch"]
@@ -275,8 +275,9 @@ class Layer(WeightOwner):
         found = traces.get(key)
         if found is None:
             share = next(iter(list(traces.values())), None)
-            with held_together(self.weights):
-                found = traces[key] = Traced(partial(self._call_in_form, form), arrays, sizes, share)
+            call = partial(self._call_in_form, form)
+            found = computed_with(self.weights, lambda: Traced(call, arrays, sizes, share))
+            traces[key] = found
         return found
 
     def _call_in_form(self, form: Any, f: Any, values: list[Any]) -> Any:

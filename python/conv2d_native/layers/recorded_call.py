@@ -16,6 +16,7 @@ from typing import Any
 from ..named_objects import to_snake_case
 from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
+from .assigned_in_call import recorded_assignments
 from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
 from .configuration import operations_counted_apart, path_of
@@ -129,7 +130,7 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     places = map_structure(_place, (args, kwargs))
     try:
         # Settings that `own` assigns are not new ones; Keras names no operation in a layer's call.
-        with held_together(()), operations_counted_apart(), path_of(layer), call_given(places):
+        with held_together(()), recorded_assignments(), operations_counted_apart(), path_of(layer), call_given(places):
             made = map_structure(for_every_image, _run(layer, own, *places))
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):
@@ -160,6 +161,7 @@ class InheritedCall:
 
     def __init__(self, layer: Any, parent_call: Callable[..., Any]) -> None:
         self.layer, self.parent_call, self.name = layer, parent_call, layer.name
+        self.weights = self._variables = layer.weights
 
     def call(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute with the operations of `f`."""

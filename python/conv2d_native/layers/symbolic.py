@@ -16,6 +16,7 @@ from ..activations import Activation
 from ..arguments import result_shape, shown
 from ..graph import GraphBuilder, Tensor
 from ..structure import flatten, map_structure
+from .assigned_in_call import call_in_progress
 from .input_spec import check_specs
 
 Shape = tuple[int | None, ...]
@@ -155,6 +156,9 @@ class Node:
         for index, tensor in enumerate(self.outputs):
             tensor.node, tensor.index = self, index
         inbound_nodes(layer).append(self)
+        call = call_in_progress()
+        if call is not None:
+            call.note_node(self)
 
 
 def inbound_nodes(layer: Any) -> list[Node]:
@@ -185,6 +189,9 @@ def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
     """What `layer` computes with the operations of `f`. Raises TypeError where its call returns anything else."""
     if getattr(layer, "input_spec", None) is not None:
         check_specs(layer, args[0], any_batch=True)
+    call = call_in_progress()
+    if call is not None:
+        call.note_computed(layer)
     made = layer.call(f, *args, **kwargs)
     kind = Tensor if isinstance(f, GraphBuilder) else np.ndarray
     leaves = flatten(made)

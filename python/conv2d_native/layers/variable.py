@@ -1,28 +1,33 @@
 """Variable: one weight of a layer. Its values are made when they are first asked for, and are read-only.
 
 Several get new values together, all or none (assign_all), and are read together (held_together): what is compiled,
-copied or saved while another thread assigns holds old or new weights, never a mix.
+copied or saved while another thread assigns holds old or new weights, never a mix. What a recorded call assigns the
+weights get when it is computed (computed_with).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .. import arguments
+from ..errors import UnsupportedLayerError
 from ..locks import fork_safe_lock
-from .any_batch import call_given
+from .any_batch import call_given, is_recording
+from .assigned_in_call import assigned_in_call, call_in_progress
+from .symbolic import KerasTensor
 
 _LOCK = fork_safe_lock()  # no other lock is taken, and no code of the user's is run, while it is held
 _epoch = 0
 _HELD: ContextVar[dict[Variable, np.ndarray]] = ContextVar("conv2d_native_held_weights")
 _NONE: dict[Variable, np.ndarray] = {}
+_Made = TypeVar("_Made")
 
 
 def weights_epoch() -> int:
@@ -82,6 +87,11 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
     def value(self) -> np.ndarray:
         """The array, from the initializer where nothing was assigned."""
         held = _HELD.get(_NONE).get(self)
+        call = call_in_progress()
+        if call is not None:
+            if is_recording():
+                call.note_read(self)
+            held = call.values.get(self, held)
         if held is not None:
             return held
         self._was_read = True
@@ -99,7 +109,9 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
     def assign(self, value: Any, copy: bool = True) -> None:
         """Replace the values. Without `copy` a plain array is kept itself: the caller must not write to it.
 
-        Raises ValueError for another shape, TypeError for what is no real array.
+        In the call(self, x) of a layer the values hold from there on, and stay when the call is computed. Raises
+        ValueError for another shape, TypeError for what is no real array, UnsupportedLayerError for a
+        symbolic tensor, and in a call that has computed with the variable or would give it other values each time.
         """
         assign_all([self], [value], arguments.flag("copy", copy))
 
@@ -158,9 +170,25 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
 
 def assign_all(variables: Sequence[Variable], arrays: Sequence[Any], copy: bool = True) -> None:
     """Give every variable its array: all of them, or none where one does not fit or Ctrl-C is pressed."""
-    global _epoch
-    pairs = zip(variables, arrays, strict=True)
+    pairs = list(zip(variables, arrays, strict=True))
+    for v, array in pairs:
+        if isinstance(array, KerasTensor):
+            raise UnsupportedLayerError(
+                f"Weight `{v.path}` cannot be assigned what a call makes of its arguments. Received: {array!r}."
+            )
     kept = [v._plain(arguments.array(v.name, array), copy) for v, array in pairs]
+    call = call_in_progress()
+    if call is None or not is_recording():
+        _replace_all(variables, kept)
+        return
+    with call_given(()):  # these reads are not the call's
+        before = [v.value for v in variables]
+    if call.assign(variables, before, kept):
+        count_change()  # layers that the call computes on arrays meanwhile look at their weights
+
+
+def _replace_all(variables: Sequence[Variable], kept: Sequence[np.ndarray]) -> None:
+    global _epoch
     with _LOCK:
         read = True
         try:
@@ -188,3 +216,42 @@ def held_together(variables: Sequence[Variable]) -> Iterator[tuple[int, list[np.
         yield epoch, values
     finally:
         _HELD.reset(token)
+
+
+def computed_with(variables: Sequence[Variable], make: Callable[[], _Made]) -> _Made:
+    """What `make` makes of the values that `variables` have together now, and of those that calls in it assign.
+
+    The variables get the latter, but for those that were given others meanwhile. `make` runs twice where they differ.
+    Raises UnsupportedLayerError, with nothing changed, where they would differ each time.
+    """
+    around = call_in_progress()
+    if around is not None and not around.values.keys().isdisjoint(variables):
+        raise UnsupportedLayerError(
+            "A call gives a weight other values and then computes with it on arrays, which is not computed here: "
+            "compute on what the call is given."
+        )
+    with held_together(variables):
+        with assigned_in_call({}) as first:
+            made = make()
+        if not first.changed:
+            return made
+        with assigned_in_call(first.values) as again:
+            made = make()
+        if unsteady := again.changed_and_computed():
+            raise UnsupportedLayerError(
+                f"A call gives weight `{unsteady[0].path}` other values each time, which is not computed "
+                "here: assign what another call leaves as it is, kernel * mask for instance."
+            )
+    _replace_where_unchanged(first.changed, first.values)
+    return made
+
+
+def _replace_where_unchanged(
+    before: Mapping[Variable, np.ndarray], values: Mapping[Variable, np.ndarray]
+) -> None:
+    """Give the variables that still have the arrays of `before` those of `values`, all at once."""
+    global _epoch
+    with _LOCK:
+        kept = [v for v, array in before.items() if v._value is array]
+        _epoch += 1  # first: Ctrl-C leaves nothing that is taken for up to date
+        deque(map(setattr, kept, repeat("_value"), [values[v] for v in kept]), maxlen=0)

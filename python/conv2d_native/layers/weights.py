@@ -153,8 +153,9 @@ class WeightOwner:
         >>> [w.shape for w in Dense(3, input_shape=(2,)).get_weights()]
         []
         """
-        with held_together(self.weights) as (_, values):
-            return [value.copy() for value in values]
+        variables = self.weights
+        with held_together(variables):
+            return [v.numpy() for v in variables]
 
     def set_weights(self, weights: Sequence[Any], copy: bool = True) -> None:
         """Replace all weights. Without `copy` plain arrays are kept themselves (read-only mapped files, say).

@@ -24,7 +24,7 @@ from ..layers.symbolic import (
     map_shapes,
     with_values,
 )
-from ..layers.variable import held_together
+from ..layers.variable import computed_with, held_together
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack
@@ -352,8 +352,8 @@ class Model(Inspection, Storage, OwnCalls):
         self, shapes: tuple[tuple[int, ...], ...], choices: dict[str, str], share: Any = None
     ) -> Traced:
         places = [KerasTensor((1, *shape)) for shape in shapes]
-        with held_together(self.weights):
-            return Traced(self._trace, places, [place.shape for place in places], share, choices)
+        sizes = [place.shape for place in places]
+        return computed_with(self.weights, lambda: Traced(self._trace, places, sizes, share, choices))
 
     def _drop_outdated(self) -> None:
         """Somewhere weights or settings changed: drop what was compiled if they are this model's."""
