@@ -267,8 +267,14 @@ class OfTheInput(Counting):
     ("cls", "text"),
     [
         (Counting, r"gives weight `counting\w*/seen` other values each time"),
-        (MaskedAfterwards, r"gives weight `conv2d\w*/kernel` other values after it was computed with"),
-        (ComputedBefore, r"gives weight `conv2d\w*/kernel` other values after it was computed with"),
+        (
+            MaskedAfterwards,
+            r"gives weight `masked_afterwards\w*/conv2d\w*/kernel` other values after it was computed with",
+        ),
+        (
+            ComputedBefore,
+            r"gives weight `computed_before\w*/conv2d\w*/kernel` other values after it was computed with",
+        ),
         (OnArrays, "gives a weight other values and then computes with it on arrays"),
     ],
 )

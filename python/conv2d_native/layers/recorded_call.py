@@ -130,7 +130,13 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     places = map_structure(_place, (args, kwargs))
     try:
         # Settings that `own` assigns are not new ones; Keras names no operation in a layer's call.
-        with held_together(()), recorded_assignments(), operations_counted_apart(), path_of(layer), call_given(places):
+        with (
+            held_together(()),
+            recorded_assignments(),
+            operations_counted_apart(),
+            path_of(layer),
+            call_given(places),
+        ):
             made = map_structure(for_every_image, _run(layer, own, *places))
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):
