@@ -19,7 +19,7 @@ from .call_arguments import call_words, shape_of
 from .configuration import unique_name
 from .operations.layouts import expand_dims
 from .operations.operands import check_broadcast, constant, host, is_tensor
-from .operations.products import attention_weights
+from .operations.products import attention_logits, attention_weights, weighted_values
 from .registry import register_layer
 from .symbolic import KerasTensor, is_shape
 from .weighted import Weighted
@@ -192,12 +192,11 @@ class MultiHeadAttention(Weighted):
 
         def weigh(q: np.ndarray, k: np.ndarray, *seen: np.ndarray) -> np.ndarray:
             visible = reduce(np.logical_and, (mask != 0 for mask in seen)) if seen else None
-            logits = np.matmul(q.swapaxes(1, 2), k.transpose(0, 2, 3, 1)) * np.float32(self.key_dim**-0.5)
-            weights = attention_weights(logits, visible)
+            weights = attention_weights(attention_logits(q, k, self.key_dim**-0.5), visible)
             return weights if in_one_step or visible is None else weights * visible
 
         def attend(v: np.ndarray, *others: np.ndarray) -> np.ndarray:
-            return np.matmul(weigh(*others), v.swapaxes(1, 2)).swapaxes(1, 2)
+            return weighted_values(weigh(*others), v)
 
         scores = host(f, weigh, [q, k, *masks], sizes) if wanted else None
         heads = host(f, attend, [v, q, k, *masks], (*q.shape[:-1], self.value_dim))

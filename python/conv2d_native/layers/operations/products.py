@@ -131,14 +131,23 @@ def dot_product_attention(
     def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
         given = dict(zip(added, rest, strict=True))
         k, v = (np.repeat(a, heads // groups, axis=2) for a in (k, v))
-        logits = np.matmul(q.swapaxes(1, 2), k.transpose(0, 2, 3, 1)) * np.float32(gain) + given.get(
-            "bias", 0
-        )
+        logits = attention_logits(q, k, gain) + given.get("bias", 0)
         seen = np.tri(entries, others, dtype=bool) if causal else np.bool_(True)
         weights = attention_weights(logits, seen & np.not_equal(given.get("mask", 1), 0))
-        return np.matmul(weights, v.swapaxes(1, 2)).swapaxes(1, 2)
+        return weighted_values(weights, v)
 
     return host(f, attend, [*operands, *added.values()], (None, entries, heads, value.shape[-1]))
+
+
+def attention_logits(query: np.ndarray, key: np.ndarray, gain: float) -> np.ndarray:
+    """query key^T gain, (batch, heads, entries, others), of query and key (batch, entries, heads, depth)."""
+    logits: np.ndarray = np.matmul(query.swapaxes(1, 2), key.transpose(0, 2, 3, 1)) * np.float32(gain)
+    return logits
+
+
+def weighted_values(weights: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """weights value, (batch, entries, heads, depth), of value (batch, others, heads, depth)."""
+    return np.matmul(weights, value.swapaxes(1, 2)).swapaxes(1, 2)
 
 
 def attention_weights(logits: np.ndarray, seen: Any) -> np.ndarray:
