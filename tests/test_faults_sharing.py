@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import conv2d_native as cn
+from conv2d_native import _core
 from subprocess_case import run_case
 from threads import meanwhile
 
@@ -242,6 +243,15 @@ def test_e11_pickle(protocol):
     np.testing.assert_array_equal(pickle.loads(text).predict(X, verbose=0), want)
     np.testing.assert_array_equal(copy.deepcopy(model).predict(X, verbose=0), want)
     assert b"conv2d_native._core" not in text and b"Executable" not in text
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_e11_native_objects_are_not_pickled(protocol):
+    problem = _core.ConvProblem.parse("n1h4w4c2_k3x3s1d1p1_oc3g1")
+    plan = _core.ConvPlan(problem, np.zeros(problem.kernel_shape, np.float32))
+    for made in (problem, plan, _core.Graph(), _core.Graph().compile([], 1)):
+        with pytest.raises(TypeError, match="cannot pickle native objects"):
+            pickle.dumps(made, protocol)
 
 
 def test_e11_cloudpickle():

@@ -284,19 +284,14 @@ void bind_graph(py::module_& m) {
           py::arg("x"))
       .def(
           "profile",
-          [](const Executable& e, const std::vector<py::array>& inputs, int repeats) {
-            std::vector<std::vector<double>> seconds(repeats, std::vector<double>(e.steps().size(), 0.0));
-            for (std::vector<double>& run : seconds) run_executable(e, inputs, std::nullopt, &run);
+          [](const Executable& e, const std::vector<py::array>& inputs) {
+            std::vector<double> seconds(e.steps().size(), 0.0);
+            run_executable(e, inputs, std::nullopt, &seconds);
             py::list rows = describe(e);
-            std::vector<double> times(repeats);
-            for (size_t i = 0; i < e.steps().size(); ++i) {
-              for (int r = 0; r < repeats; ++r) times[r] = seconds[r][i];
-              std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
-              rows[i]["ms"] = times[repeats / 2] * 1e3;
-            }
+            for (size_t i = 0; i < seconds.size(); ++i) rows[i]["ms"] = seconds[i] * 1e3;
             return rows;
           },
-          py::arg("inputs"), py::arg("repeats") = 1)
+          py::arg("inputs"))
       .def_property_readonly("nodes", &describe)
       .def_property_readonly("input_shapes", [](const Executable& e) { return e.input_shapes(); })
       .def_property_readonly("output_shapes", [](const Executable& e) { return e.output_shapes(); })

@@ -63,4 +63,10 @@ PYBIND11_MODULE(_core, m) {
   conv2d::bind_conv(m);
   conv2d::bind_graph(m);
   conv2d::bind_runtime(m);
+  // Python's old protocols would make an object of pybind11's base class, which ends the process.
+  const auto refuse = [](const pybind11::args&) {
+    throw pybind11::type_error("cannot pickle native objects");
+  };
+  for (const char* name : {"ConvProblem", "ConvPlan", "Graph", "Executable"})
+    m.attr(name).attr("__reduce__") = pybind11::cpp_function(refuse);
 }

@@ -296,6 +296,8 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
   const int64_t fit = std::max<int64_t>(2, panel_bytes / std::max<int64_t>(1, columns * depth * 4));
   const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
   const bool far = 4 * group_floats_ > kFarBytes;
+  const bool far_x = !far && taps() == 1 && p_.groups == 1 && p_.sw == 1 && b.source == Source::kInPlace &&
+                     4 * p_.n * p_.h * p_.w * p_.c > kFarBytes;
   t.b_step = columns * depth;
   const bool skips = b.source == Source::kTaps && packed_->floats()[p_.groups * group_floats_] > 0.0f;
   const int64_t runs = t.runs;
@@ -305,9 +307,8 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
     for (int64_t tile = 0, first = 0, height = 0; tile < tiles; ++tile, first += height) {
       // The first tile asks for what it is about to read, each of the others for its part of what comes next.
       const bool next_too = far && tile > 0;
-      const float* wanted = next_too ? next : packed + from * t.b_step + kAheadSteps * columns;
-      t.ahead_step = next_too ? share : 4 * columns;
-      const int64_t asked = next_too ? (tile - 1) * depth * t.ahead_step : 0;
+      const float* wanted =
+          next_too ? next + (tile - 1) * depth * share / 4 : packed + from * t.b_step + kAheadSteps * columns;
       height = count * (tile + 1) / tiles - first;
       t.a = b.a + first, t.c = b.c + first;
       t.residual = residual ? b.residual + first : nullptr;
@@ -316,10 +317,13 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
         t.column = g * p_.group_oc() + panel * columns;
         const int64_t left = p_.group_oc() - panel * columns;
         const bool flat = height <= kernels_.flat_rows && panel + 1 < to && left - columns > kernels_.lanes;
-        const int64_t taken = flat ? 2 : std::max<int64_t>(1, std::min(wide, to) - panel);
+        const bool next_x = far_x && panel == panels.begin && chunk.c0 == 0;  // of the next tile
+        const int64_t taken = flat ? 2 : next_x ? 1 : std::max<int64_t>(1, std::min(wide, to) - panel);
         t.columns = std::min(left <= kernels_.lanes ? kernels_.lanes : taken * columns, left);
         t.b = packed + panel * t.b_step;
-        t.ahead = reinterpret_cast<const char*>(wanted + (panel - from) * t.b_step) + asked;
+        t.ahead = reinterpret_cast<const char*>(next_x ? t.a[height - 1] + b.step
+                                                       : wanted + (panel - from) * t.b_step);
+        t.ahead_step = next_x ? 4 * height * b.step / depth : next_too ? share : 4 * columns;
         kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].at[height](t);
         panel += taken;
       }

@@ -10,7 +10,7 @@ from ..functional import Explanation
 from ..graph import is_exact
 from ..layers.base import Layer
 from .picture import save_picture, to_dot
-from .profiling import Profile
+from .profiling import Profile, timed_nodes
 from .summary import readable_bytes, summarize
 
 
@@ -96,8 +96,7 @@ class Inspection(Layer):
         """
         arrays = [arguments.array("x", array) for array in self._arrays(x)]
         executable = self._program(arrays).executable(len(arrays[0]), is_exact())
-        executable.profile(arrays, 1)
-        nodes = executable.profile(arrays, arguments.integer("repeats", repeats))
+        nodes = timed_nodes(executable, arrays, arguments.integer("repeats", repeats))
         return Profile(f"{self.name}, batch of {len(arrays[0])}, medians of {repeats} calls", nodes)
 
     def to_dot(self) -> str:

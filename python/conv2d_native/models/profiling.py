@@ -7,11 +7,20 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
+import numpy as np
+
 from .. import arguments
 from ..functional.text_table import TextTable, shortened, table_lines
 
 _TEXTS = ("name", "op", "problem", "algorithm")
 _HEADER = ("layer", "operation", "problem", "algorithm", "ms", "share", "GFLOP/s", "GB/s")
+
+
+def timed_nodes(executable: Any, arrays: Sequence[Any], repeats: int) -> list[dict[str, Any]]:
+    """The steps of one call, `ms` the median of `repeats` calls after one that is not counted."""
+    calls = [executable.profile(arrays) for _ in range(repeats + 1)][1:]
+    steps = zip(*calls, strict=True)
+    return [{**nodes[0], "ms": float(np.median([node["ms"] for node in nodes]))} for nodes in steps]
 
 
 class Profile(TextTable):

@@ -16,6 +16,7 @@ import numpy as np
 from .. import _core, arguments
 from ..functional import Explanation
 from .network import Model
+from .profiling import timed_nodes
 
 Times = dict[tuple[str, str], float]  # milliseconds of one node by (problem of one image, algorithm)
 _PASSES = 3
@@ -73,11 +74,10 @@ def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
 
 def _timed(executable: Any, arrays: list[np.ndarray], repeats: int) -> Times:
     """The fastest pass of each convolution; the mean over nodes of one problem."""
-    executable.profile(arrays, 1)
     best: Times = {}
     for _ in range(_PASSES):
         times = defaultdict(list)
-        for node in executable.profile(arrays, repeats):
+        for node in timed_nodes(executable, arrays, repeats):
             if node["op"] == "conv":
                 times[_of_one_image(node["problem"]), node["algorithm"]].append(node["ms"])
         for key, ms in times.items():
