@@ -200,8 +200,7 @@ def get(identifier: Any) -> Activation:
     if inspect.isroutine(identifier) or isinstance(identifier, (np.ufunc, functools.partial)):
         return Activation(getattr(identifier, "__name__", "<partial>"), (), identifier)
     raise TypeError(
-        "`activation` must be a name, None, a function or an activation layer. "
-        f"Received: activation={arguments.shown(identifier)}."
+        arguments.must("activation", "be a name, None, a function or an activation layer", identifier)
     )
 
 
@@ -226,8 +225,7 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
         given = {"negative_slope": inner["alpha"], **inner} if "alpha" in inner else inner
         return make(name, **{key: given.get(key, default) for key, default in defaults.items()})
     raise ValueError(
-        f"`activation` must be a known function or one of {', '.join(_LAYERS)}. "
-        f"Received: activation={arguments.shown(dict(config))}."
+        arguments.must("activation", f"be a known function or one of {', '.join(_LAYERS)}", dict(config))
     )
 
 

@@ -5,7 +5,7 @@ dtypes (integers, float16, float64, longdouble), strides, byte orders, unaligned
 buffers, DLPack objects and whatever else numpy.asarray takes are converted to that by one copy. bool, complex,
 object, text, dates, structures and masked entries are TypeError: they are mistakes more often than images.
 
-Messages: "`strides` must be 1 or 2 positive integers. Received: strides=(0, 1)."
+Messages, by must(): "`strides` must be 1 or 2 positive integers. Received: strides=(0, 1)."
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def shown(value: Any, limit: int = 200) -> str:
     return text if len(text) <= limit else text[:limit] + "..."
 
 
+def must(name: str, words: str, value: Any) -> str:
+    """The message of an error; `words` say what argument `name` must do: must("axis", "name other axes", [1, 1])."""
+    return f"`{name}` must {words}. Received: {name}={shown(value)}."
+
+
 def _text(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<array of dtype {value.dtype} and shape {value.shape}>"
@@ -71,32 +76,32 @@ def choice(name: str, value: Any, words: Iterable[str], lower: bool = False, als
         return found
     import difflib  # only a mistake needs it
 
-    message = f"`{name}` must be one of {', '.join(map(repr, words))}{also}. Received: {name}={shown(value)}."
+    message = must(name, f"be one of {', '.join(map(repr, words))}{also}", value)
     alike = difflib.get_close_matches(value[:100], words, 1) if isinstance(value, str) else []
     raise ValueError(f"{message} Did you mean {alike[0]!r}?" if alike else message)
 
 
 def integer(name: str, value: Any, low: int | None = 1, high: int = LARGEST_SIZE) -> int:
     """An int from `low` to `high`. Raises TypeError for bool, float and text, ValueError out of range."""
-    words = {0: "a non-negative integer", 1: "a positive integer"}.get(low, "an integer")  # type: ignore[arg-type]
+    kind = {0: "a non-negative integer", 1: "a positive integer"}.get(low, "an integer")  # type: ignore[arg-type]
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"`{name}` must be {words}. Received: {name}={shown(value)}.") from None
+        raise TypeError(must(name, f"be {kind}", value)) from None
     if low is not None and number < low:
-        raise ValueError(f"`{name}` must be {words}. Received: {name}={shown(number)}.")
+        raise ValueError(must(name, f"be {kind}", number))
     if number > high:
-        raise ValueError(f"`{name}` must be at most {high}. Received: {name}={shown(number)}.")
+        raise ValueError(must(name, f"be at most {high}", number))
     return number
 
 
 def integers(name: str, value: Any, length: int, low: int = 1, high: int = LARGEST_SIZE) -> tuple[int, ...]:
     """`length` ints out of one int or a sequence of them."""
     kind = "non-negative" if low == 0 else "positive"
-    words = f"1 or {length} {kind} integers" if length > 1 else f"a {kind} integer or a tuple of one"
-    message = f"`{name}` must be {words}. Received: {name}={shown(value)}."
+    words = f"be 1 or {length} {kind} integers" if length > 1 else f"be a {kind} integer or a tuple of one"
+    given = value
     if isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist() if value.dtype.kind in "iu" else list(value)
     single = not isinstance(value, (tuple, list))
@@ -108,11 +113,11 @@ def integers(name: str, value: Any, length: int, low: int = 1, high: int = LARGE
             raise TypeError
         numbers = tuple(operator.index(item) for item in items)
     except TypeError:
-        raise TypeError(message) from None
+        raise TypeError(must(name, words, given)) from None
     if len(numbers) != length or min(numbers) < low:
-        raise ValueError(message)
+        raise ValueError(must(name, words, given))
     if max(numbers) > high:
-        raise ValueError(f"`{name}` must be at most {high}. Received: {name}={shown(value)}.")
+        raise ValueError(must(name, f"be at most {high}", value))
     return numbers
 
 
@@ -134,16 +139,13 @@ def path(name: str, value: Any, also: str = "") -> str:
     try:
         made = os.fsdecode(value)
     except TypeError:
-        raise TypeError(f"`{name}` must be a path{also}. Received: {name}={shown(value)}.") from None
+        raise TypeError(must(name, f"be a path{also}", value)) from None
     try:
         encoded = os.fsencode(made)
     except UnicodeEncodeError:
         encoded = b"\0"
     if b"\0" in encoded:
-        raise ValueError(
-            f"`{name}` must be a path without NUL characters or lone surrogates. "
-            f"Received: {name}={shown(made)}."
-        )
+        raise ValueError(must(name, "be a path without NUL characters or lone surrogates", made))
     return made
 
 
@@ -162,11 +164,11 @@ def pairs(name: str, value: Any, length: int = 2) -> tuple[tuple[int, int], ...]
             return tuple((item[0], item[1]) for item in made)
         return tuple((item, item) for item in integers(name, value, length, 0))
     except (TypeError, ValueError) as error:
-        message = (
-            f"`{name}` must be a non-negative integer, a tuple of {length} of them, or a tuple of {length} "
-            f"pairs (before, after), each at most {LARGEST_SIZE}. Received: {name}={shown(value)}."
+        words = (
+            f"be a non-negative integer, a tuple of {length} of them, or a tuple of {length} pairs (before, after), "
+            f"each at most {LARGEST_SIZE}"
         )
-        raise type(error)(message) from None
+        raise type(error)(must(name, words, value)) from None
 
 
 def padding(value: Any, words: Sequence[str] = ("valid", "same"), length: int = 2) -> Any:
@@ -191,14 +193,13 @@ def data_format(value: Any) -> str:
 def sizes(name: str, value: Any, low: int = 1) -> tuple[int | None, ...]:
     """A shape: a tuple of ints from `low` on, and None for what varies."""
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"`{name}` must be a tuple of sizes. Received: {name}={shown(value)}.")
+        raise TypeError(must(name, "be a tuple of sizes", value))
     try:
         return tuple(None if size is None else integer(name, size, low) for size in value)
     except (TypeError, ValueError) as error:
         kind = "non-negative" if low == 0 else "positive"
         raise type(error)(
-            f"`{name}` must be a tuple of {kind} integers, and None for sizes that vary. "
-            f"Received: {name}={shown(value)}."
+            must(name, f"be a tuple of {kind} integers, and None for sizes that vary", value)
         ) from None
 
 
@@ -207,7 +208,7 @@ def sample_sizes(shape: Any) -> list[int]:
     listed = shape.tolist() if isinstance(shape, np.ndarray) else shape
     if not isinstance(listed, (tuple, list)) or not listed or listed[0] not in (-1, None):
         raise (ValueError if isinstance(listed, (tuple, list)) else TypeError)(
-            f"`shape` must be a tuple that starts with -1 and goes on with sizes. Received: shape={shown(shape)}."
+            must("shape", "be a tuple that starts with -1 and goes on with sizes", shape)
         )
     return [integer("shape", size, 1 if size != -1 else None) for size in listed[1:]]
 
@@ -226,28 +227,26 @@ def flag(name: str, value: Any) -> bool:
     """True or False, also as 1 or 0 and as NumPy's numbers. Raises TypeError for all else."""
     if isinstance(value, (bool, int, np.bool_, np.integer)) and value in (0, 1):
         return bool(value)
-    raise TypeError(f"`{name}` must be True or False. Received: {name}={shown(value)}.")
+    raise TypeError(must(name, "be True or False", value))
 
 
 def number(name: str, value: Any, low: float | None = None) -> float:
     """A real number; with `low`, one that is finite and at least that."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"`{name}` must be a number. Received: {name}={shown(value)}.")
+        raise TypeError(must(name, "be a number", value))
     if low is not None and not low <= value < float("inf"):
-        raise ValueError(f"`{name}` must be a finite number >= {low:g}. Received: {name}={shown(value)}.")
+        raise ValueError(must(name, f"be a finite number >= {low:g}", value))
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(
-            f"`{name}` must be within a float's range. Received: {name}={shown(value)}."
-        ) from None
+        raise ValueError(must(name, "be within a float's range", value)) from None
 
 
 def positive_number(name: str, value: Any) -> float:
     """A finite number above 0."""
     made = number(name, value)
     if not 0 < made < float("inf"):
-        raise ValueError(f"`{name}` must be a finite number > 0. Received: {name}={shown(value)}.")
+        raise ValueError(must(name, "be a finite number > 0", value))
     return made
 
 
@@ -296,10 +295,8 @@ def _converted(name: str, x: Any) -> np.ndarray:
             )
         made = made.data
     if made.dtype.kind not in "fiu":
-        raise TypeError(
-            f"`{name}` must be an array of real numbers (integers or floats; bool must be converted by you). "
-            f"Received: {name}={shown(x if made.ndim == 0 else np.asarray(made))}."
-        )
+        words = "be an array of real numbers (integers or floats; bool must be converted by you)"
+        raise TypeError(must(name, words, x if made.ndim == 0 else np.asarray(made)))
     made = np.require(np.asarray(made), FLOAT32, ["C", "A"])
     return np.ascontiguousarray(made) if made.ndim else made
 
@@ -336,7 +333,7 @@ def _from_dlpack(name: str, x: Any) -> np.ndarray:
 def out_array(out: Any, shape: Sequence[int]) -> np.ndarray:
     """`out` if results can be stored into it: writeable, plain, of `shape`. Raises TypeError or ValueError."""
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"`out` must be a numpy.ndarray. Received: out={shown(out)}.")
+        raise TypeError(must("out", "be a numpy.ndarray", out))
     if out.dtype != FLOAT32 or not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
         raise ValueError(
             "`out` must be a writeable, C-contiguous, aligned float32 array. "

@@ -147,4 +147,4 @@ def set_epsilon(value: float) -> None:
 
 def _keep(name: str, value: Any, kept: Any) -> None:
     if type(value) is not type(kept) or value != kept:
-        raise ValueError(f"`{name}` must be {kept!r}. Received: {name}={arguments.shown(value)}.")
+        raise ValueError(arguments.must(name, f"be {kept!r}", value))

@@ -55,7 +55,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """
     labels = np.asarray(x)
     if labels.size and not np.array_equal(labels, labels.astype(np.int64)):
-        raise TypeError(f"`x` must be whole numbers. Received: x={arguments.shown(x)}.")
+        raise TypeError(arguments.must("x", "be whole numbers", x))
     labels = labels.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
@@ -110,7 +110,7 @@ def get_file(
             raise ValueError(f"`{word}` must be False: files are neither downloaded nor unpacked here.")
     name = os.fspath(fname or os.path.basename(urlsplit(origin or "").path))
     if not name or os.path.basename(name) != name:
-        raise ValueError(f"`fname` must be a name without folders. Received: fname={arguments.shown(name)}.")
+        raise ValueError(arguments.must("fname", "be a name without folders", name))
     path = os.path.join(os.path.expanduser(cache_dir or keras_home()), cache_subdir, name)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"Nothing is downloaded here: put {origin or name} at {path}.")
@@ -134,7 +134,7 @@ def get_source_inputs(tensor: Any) -> list[Any]:
     True
     """
     if not is_keras_tensor(tensor):
-        raise TypeError(f"`tensor` must be a symbolic tensor. Received: tensor={arguments.shown(tensor)}.")
+        raise TypeError(arguments.must("tensor", "be a symbolic tensor", tensor))
     met, pending, found = set[int](), [tensor], []
     while pending:
         made = pending.pop()
@@ -170,7 +170,7 @@ def plot_model(
         >>> plot_model(Sequential([Dense(3, input_shape=(2,))]), "model.dot", show_shapes=True)
     """
     if not isinstance(model, Model):
-        raise TypeError(f"`model` must be a Model or Sequential. Received: model={arguments.shown(model)}.")
+        raise TypeError(arguments.must("model", "be a Model or Sequential", model))
     save_picture(model, to_file, shapes=arguments.flag("show_shapes", show_shapes))
 
 

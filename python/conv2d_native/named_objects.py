@@ -114,6 +114,5 @@ class Table:
         if callable(identifier) and not inspect.isclass(identifier):
             return identifier
         raise ValueError(
-            f"`{self.singular}` must be a name, a dict, a class or a function. "
-            f"Received: {self.singular}={arguments.shown(identifier)}."
+            arguments.must(self.singular, "be a name, a dict, a class or a function", identifier)
         )

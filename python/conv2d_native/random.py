@@ -130,8 +130,7 @@ def _drawn(
     if sizes[:1] == (1,):
         return for_batch(lambda n: draw(*sizes).repeat(n, axis=0), sizes)
     raise ValueError(
-        "`shape` must start with the batch, ops.shape(x)[0], or with 1 in a layer's call. "
-        f"Received: shape={arguments.shown(sizes)}."
+        arguments.must("shape", "start with the batch, ops.shape(x)[0], or with 1 in a layer's call", sizes)
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .arguments import shown
+from .arguments import must
 from .layers.deserialization import deserialize
 from .layers.registry import CUSTOM_OBJECTS, is_layer, registered_name, serialize
 from .models import load_model, save_model
@@ -99,7 +99,7 @@ def serialize_keras_object(obj: Any) -> dict[str, Any]:
     3
     """
     if not is_layer(obj):
-        raise TypeError(f"`obj` must be a layer or a model. Received: obj={shown(obj)}.")
+        raise TypeError(must("obj", "be a layer or a model", obj))
     return serialize(obj)
 
 

@@ -61,7 +61,4 @@ def explain(target: Any) -> Explanation:
         return Explanation(str(target), _core.explain(target, is_exact()))
     if hasattr(target, "explain"):
         return target.explain()
-    raise TypeError(
-        "`target` must be the text of a convolution, a layer or a model. "
-        f"Received: target={arguments.shown(target)}."
-    )
+    raise TypeError(arguments.must("target", "be the text of a convolution, a layer or a model", target))

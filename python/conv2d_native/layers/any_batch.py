@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import shown
+from ..arguments import must
 from .symbolic import KerasTensor, Node, symbolic_leaves
 
 _GIVEN: ContextVar[tuple[KerasTensor, ...]] = ContextVar("conv2d_native_given_tensors", default=())
@@ -40,9 +40,7 @@ def for_batch(make: Callable[[int], np.ndarray], shape: Sequence[int | None]) ->
     Raises ValueError where no call is recorded: nothing has a batch there.
     """
     if not is_recording():
-        raise ValueError(
-            f"`shape` must be known outside of a layer's call. Received: shape={shown(tuple(shape))}."
-        )
+        raise ValueError(must("shape", "be known outside of a layer's call", tuple(shape)))
     made = KerasTensor((None, *shape[1:]))
     Node(_ForBatch(make, made.shape), (_GIVEN.get()[0],), {}, made)
     return made

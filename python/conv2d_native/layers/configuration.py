@@ -89,11 +89,9 @@ def layer_name(name: Any, class_name: str) -> str:
     if name is None:
         return unique_name(_prefix_of_class(class_name))
     if not isinstance(name, str):
-        raise TypeError(f"`name` must be a string. Received: name={arguments.shown(name)}.")
+        raise TypeError(arguments.must("name", "be a string", name))
     if not name or len(name) > 1000 or not name.isprintable():
-        raise ValueError(
-            f"`name` must be 1 to 1000 printable characters. Received: name={arguments.shown(name)}."
-        )
+        raise ValueError(arguments.must("name", "be 1 to 1000 printable characters", name))
     return name
 
 
@@ -122,9 +120,7 @@ def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
 def checked_config(config: Any) -> Any:
     """`config` where it is a dict, as get_config returns it."""
     if not isinstance(config, Mapping):
-        raise TypeError(
-            f"`config` must be a dict, from get_config(). Received: config={arguments.shown(config)}."
-        )
+        raise TypeError(arguments.must("config", "be a dict, from get_config()", config))
     return config
 
 

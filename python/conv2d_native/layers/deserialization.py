@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import activations
 from ..activations import Activation
-from ..arguments import shown
+from ..arguments import must, shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from .base import Layer
 from .function_layer import FunctionLayer
@@ -41,8 +41,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     entry = config
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(
-            "`custom_objects` must be a dict of names and layer classes or functions. "
-            f"Received: custom_objects={shown(custom_objects)}."
+            must("custom_objects", "be a dict of names and layer classes or functions", custom_objects)
         )
     if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
         raise ModelFormatError(f"A layer is a dict with 'class_name' and 'config'. Found: {shown(entry)}.")

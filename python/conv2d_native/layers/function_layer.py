@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import shown
+from ..arguments import must
 from ..structure import flatten, map_structure, pack
 from .base import Layer, unique_name
 from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes
@@ -131,6 +131,6 @@ class Lambda(FunctionLayer):
         **kwargs: Any,
     ) -> None:
         if not callable(function):
-            raise TypeError(f"`function` must be a function. Received: function={shown(function)}.")
+            raise TypeError(must("function", "be a function", function))
         given = functools.partial(function, **arguments) if arguments else function
         super().__init__(given, "Lambda", kwargs.pop("name", None) or unique_name("lambda"), **kwargs)

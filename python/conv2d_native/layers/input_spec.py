@@ -49,9 +49,7 @@ class InputSpec(Configurable):
         self.allow_last_axis_squeeze = arguments.flag("allow_last_axis_squeeze", allow_last_axis_squeeze)
         self.name, self.optional = name, arguments.flag("optional", optional)
         if not isinstance(axes, (Mapping, type(None))):
-            raise TypeError(
-                f"`axes` must be a dict of axes and sizes. Received: axes={arguments.shown(axes)}."
-            )
+            raise TypeError(arguments.must("axes", "be a dict of axes and sizes", axes))
         self.axes = {
             arguments.integer("axes", axis, None): None if size is None else arguments.integer("axes", size)
             for axis, size in (axes or {}).items()

@@ -202,7 +202,7 @@ class Dot(Merge):
         super().__init__(**kwargs)
         if isinstance(axes, (list, tuple)):
             if len(axes) != 2:
-                raise ValueError(f"`axes` must be 1 or 2 integers. Received: axes={arguments.shown(axes)}.")
+                raise ValueError(arguments.must("axes", "be 1 or 2 integers", axes))
             self.axes: Any = [arguments.integer("axes", axis, low=None) for axis in axes]
         else:
             self.axes = arguments.integer("axes", axes, low=None)

@@ -275,10 +275,7 @@ class AutoContrast(Layer):
         given = value_range if isinstance(value_range, (list, tuple)) else ()
         low_and_high = [arguments.number("value_range", value) for value in given]
         if len(set(low_and_high)) != 2 or len(given) != 2:
-            raise ValueError(
-                "`value_range` must be two different numbers. "
-                f"Received: value_range={arguments.shown(value_range)}."
-            )
+            raise ValueError(arguments.must("value_range", "be two different numbers", value_range))
         self.value_range, self.bounding_box_format = sorted(given), bounding_box_format
         self.data_format = arguments.data_format(data_format)
 

@@ -68,10 +68,10 @@ def make_layer(entry: Any) -> Any:
     if not isinstance(entry, Mapping):
         if is_layer(entry):
             return entry
-        raise TypeError(f"`layer` must be a layer. Received: layer={arguments.shown(entry)}.")
+        raise TypeError(arguments.must("layer", "be a layer", entry))
     found, config = layer_class(entry.get("class_name")), entry.get("config")
     if found is None or not isinstance(config, Mapping):
-        raise ValueError(f"`layer` must be of a known class. Received: layer={arguments.shown(dict(entry))}.")
+        raise ValueError(arguments.must("layer", "be of a known class", dict(entry)))
     return found.from_config(dict(config))
 
 
@@ -95,7 +95,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     from .operations import Operation
 
     if not is_layer(layer):
-        raise TypeError(f"`layer` must be a layer or a model. Received: layer={arguments.shown(layer)}.")
+        raise TypeError(arguments.must("layer", "be a layer or a model", layer))
     name = class_name_of(layer)
     module: str | None
     registered: str | None

@@ -47,9 +47,7 @@ class Reshape(Layer):
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(target_shape, (tuple, list)):
-            raise TypeError(
-                f"`target_shape` must be a tuple of integers. Received: target_shape={arguments.shown(target_shape)}."
-            )
+            raise TypeError(arguments.must("target_shape", "be a tuple of integers", target_shape))
         self.target_shape = tuple(arguments.integer("target_shape", size, low=None) for size in target_shape)
         shapes.reshape_target((None, None), self.target_shape)
 

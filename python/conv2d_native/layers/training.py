@@ -34,9 +34,7 @@ class TrainingOnly(Layer):
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             if name in self.rates and not 0 <= arguments.number(name, value) <= 1:
-                raise ValueError(
-                    f"`{name}` must be a number from 0 to 1. Received: {name}={arguments.shown(value)}."
-                )
+                raise ValueError(arguments.must(name, "be a number from 0 to 1", value))
             setattr(self, name, arguments.data_format(value) if name == "data_format" else value)
 
     def get_config(self) -> dict[str, Any]:

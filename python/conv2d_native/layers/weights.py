@@ -59,10 +59,8 @@ class WeightOwner:
         Raises TypeError or ValueError for a shape that is none, and for what the tables of initializers do not hold.
         """
         if isinstance(shape, str) or not hasattr(shape or (), "__iter__"):
-            raise TypeError(
-                "`shape` must be a tuple of positive integers, and `name` is given by its name. "
-                f"Received: shape={arguments.shown(shape)}."
-            )
+            words = "be a tuple of positive integers, and `name` is given by its name"
+            raise TypeError(arguments.must("shape", words, shape))
         made = Variable(
             unique_name("variable") if name is None else name,
             tuple(arguments.integer("shape", size) for size in shape or ()),
@@ -174,9 +172,7 @@ class WeightOwner:
         if not self.built:
             raise ValueError(f"Layer '{self.name}' has no weights yet: call it or build(input_shape) first.")
         if not hasattr(weights, "__iter__"):
-            raise TypeError(
-                f"`weights` must be a list of arrays. Received: weights={arguments.shown(weights)}."
-            )
+            raise TypeError(arguments.must("weights", "be a list of arrays", weights))
         made = [arguments.array("weights", weight) for weight in weights]
         expected, got = [v.shape for v in variables], [w.shape for w in made]
         if expected != got:

@@ -79,7 +79,7 @@ class Pipeline(Layer):
     def __init__(self, layers: Any, name: str | None = None) -> None:
         super().__init__(name=name)
         if not isinstance(layers, (list, tuple)):
-            raise TypeError(f"`layers` must be a list of layers. Received: layers={arguments.shown(layers)}.")
+            raise TypeError(arguments.must("layers", "be a list of layers", layers))
         self.layers: list[Layer] = [make_layer(layer) for layer in layers]
 
     def named_sublayers(self) -> list[tuple[str, Any]]:

@@ -19,9 +19,7 @@ def check_predict_words(verbose: Any, callbacks: Any) -> None:
     if callbacks:
         raise ValueError("`callbacks` must be None: predict calls none. Received: callbacks.")
     if verbose not in ("auto", 0, 1, 2):
-        raise ValueError(
-            f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={arguments.shown(verbose)}."
-        )
+        raise ValueError(arguments.must("verbose", "be 'auto', 0, 1 or 2", verbose))
 
 
 def is_batches(x: Any) -> bool:
@@ -61,16 +59,12 @@ def arrange(x: Any, names: Sequence[str], by_key: bool, ranks: Sequence[int]) ->
             )
         return [x[name] for name in names]
     if by_key:
-        raise TypeError(
-            f"`x` must be a dict with the keys {', '.join(names)}. Received: x={arguments.shown(x)}."
-        )
+        raise TypeError(arguments.must("x", f"be a dict with the keys {', '.join(names)}", x))
     if len(names) == 1:
         wrapped = isinstance(x, (list, tuple)) and len(x) == 1 and getattr(x[0], "ndim", None) == ranks[0]
         return [x[0] if wrapped else x]
     if not isinstance(x, (list, tuple)) or len(x) != len(names):
-        raise ValueError(
-            f"`x` must be a list of {len(names)} arrays ({', '.join(names)}). Received: x={arguments.shown(x)}."
-        )
+        raise ValueError(arguments.must("x", f"be a list of {len(names)} arrays ({', '.join(names)})", x))
     return list(x)
 
 

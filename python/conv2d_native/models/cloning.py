@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..arguments import flag, shown
+from ..arguments import flag, must, shown
 from ..layers.base import Layer
 from ..layers.deserialization import built_from, custom_objects_of, serialize
 from ..layers.input_layer import Input
@@ -38,7 +38,7 @@ def clone_model(
         8
     """
     if not isinstance(model, Model):
-        raise TypeError(f"`model` must be a Model or Sequential. Received: model={shown(model)}.")
+        raise TypeError(must("model", "be a Model or Sequential", model))
     recursive = flag("recursive", recursive)
     plain = input_tensors is None and clone_function is None and call_function is None and not recursive
     if plain and type(model) is not Sequential:
@@ -50,7 +50,7 @@ def clone_model(
         )
     for word, function in (("clone_function", clone_function), ("call_function", call_function)):
         if function is not None and not callable(function):
-            raise TypeError(f"`{word}` must be a function of a layer. Received: {word}={shown(function)}.")
+            raise TypeError(must(word, "be a function of a layer", function))
     if call_function is not None and isinstance(model, Sequential):
         raise ValueError(
             "`call_function` is for models of Model(inputs, outputs): the layers of a Sequential are not called one "
@@ -120,10 +120,9 @@ def _inputs(model: Any, given: Any) -> Any:
         return map_structure(lambda t: Input(batch_shape=t.shape, dtype=t.dtype, name=t.name), model.input)
     tensors = flatten(given)
     if not tensors or not all(isinstance(tensor, KerasTensor) for tensor in tensors):
-        raise ValueError(f"`input_tensors` must be symbolic tensors. Received: input_tensors={shown(given)}.")
+        raise ValueError(must("input_tensors", "be symbolic tensors", given))
     if len(tensors) != (len(model.inputs) if model.built else 1):
         raise ValueError(
-            f"`input_tensors` must have the structure of `model.input`, {shown(model.input)}. "
-            f"Received: input_tensors={shown(given)}."
+            must("input_tensors", f"have the structure of `model.input`, {shown(model.input)}", given)
         )
     return given

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from ..arguments import LARGEST_STEP, integer, shown
+from ..arguments import LARGEST_STEP, integer, must, shown
 from ..errors import ModelFormatError
 from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
 from ..layers.configuration import is_own
@@ -87,10 +87,10 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
     if isinstance(text, Mapping):
         text = json.dumps(text)
     if not isinstance(text, (str, bytes)):
-        raise TypeError(f"`text` must be the text of a configuration. Received: text={shown(text)}.")
+        raise TypeError(must("text", "be the text of a configuration", text))
     data = text.encode() if isinstance(text, str) else text
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        raise ModelFormatError(f"`text` must be JSON, from `model.to_json()`. Received: text={shown(text)}.")
+        raise ModelFormatError(must("text", "be JSON, from `model.to_json()`", text))
     spec = read_model(data)
     return built_from(spec.config, custom_objects)
 

@@ -90,10 +90,8 @@ class Model(Inspection, Storage, OwnCalls):
         for word, structure in (("inputs", inputs), ("outputs", outputs)):
             leaves = flatten(structure)
             if not leaves or not all(isinstance(leaf, KerasTensor) for leaf in leaves):
-                raise ValueError(
-                    f"`{word}` must be symbolic tensors, from Input(...) and calls of layers. "
-                    f"Received: {word}={arguments.shown(structure)}."
-                )
+                words = "be symbolic tensors, from Input(...) and calls of layers"
+                raise ValueError(arguments.must(word, words, structure))
         inputs, outputs = with_own_inputs(inputs, outputs)
         nodes, operations = map_graph(flatten(inputs), flatten(outputs))
         self._call_count = checked_count(self.name, nodes)

@@ -50,9 +50,7 @@ def save_picture(model: Any, path: str | PathLike[str], shapes: bool = True) -> 
         target.write_text(text, encoding="utf-8")
         return
     if kind not in ("svg", "png", "pdf"):
-        raise ValueError(
-            f"`path` must end in .dot, .svg, .png or .pdf. Received: path={arguments.shown(path)}."
-        )
+        raise ValueError(arguments.must("path", "end in .dot, .svg, .png or .pdf", path))
     program = shutil.which("dot")
     if program is None:
         raise OSError("Graphviz's program `dot` is not installed: write a .dot file, or install graphviz.")

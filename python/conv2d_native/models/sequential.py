@@ -43,7 +43,7 @@ class Sequential(Model):
         self._stack: list[Any] = []
         self._names: set[str] = set()  # of all layers that ever stood in the stack
         if layers is not None and (isinstance(layers, Layer) or not hasattr(layers, "__iter__")):
-            raise TypeError(f"`layers` must be a list of layers. Received: layers={arguments.shown(layers)}.")
+            raise TypeError(arguments.must("layers", "be a list of layers", layers))
         for layer in layers or ():
             self._push(layer)
         self._build_if_known()
@@ -123,10 +123,7 @@ class Sequential(Model):
         if not self._stack:
             raise ValueError(f"Sequential '{self.name}' has no layers. Call add(layer).")
         if input_shape is None or not is_shape(input_shape):
-            raise ValueError(
-                "`input_shape` must be a tuple with None for the batch. "
-                f"Received: input_shape={arguments.shown(input_shape)}."
-            )
+            raise ValueError(arguments.must("input_shape", "be a tuple with None for the batch", input_shape))
         waits = len(self._stack) == 1 and isinstance(self._stack[0], Model)
         if not isinstance(self._stack[0], InputLayer):
             self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))

@@ -43,7 +43,7 @@ def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
         return
     name = arguments.path("filepath", filepath, " or a binary file object")
     if not name.endswith(ending):
-        raise ValueError(f"`filepath` must end in {ending}. Received: filepath={arguments.shown(name)}.")
+        raise ValueError(arguments.must("filepath", f"end in {ending}", name))
     if not overwrite and os.path.exists(name):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
@@ -119,9 +119,7 @@ class Storage(Layer):
         """
         for word, value, other in (("zipped", zipped, True), ("save_format", save_format, "keras")):
             if value is not None and value != other:
-                raise ValueError(
-                    f"`{word}` must be {other!r} or None. Received: {word}={arguments.shown(value)}."
-                )
+                raise ValueError(arguments.must(word, f"be {other!r} or None", value))
         _check_target(filepath, ".keras", overwrite)
         weights = self._stored_weights()
         if functions := _names_of_functions(self):
@@ -140,9 +138,7 @@ class Storage(Layer):
             >>> model.load_weights("small.weights.h5")
         """
         if max_shard_size is not None:
-            raise ValueError(
-                f"`max_shard_size` must be None. Received: max_shard_size={arguments.shown(max_shard_size)}."
-            )
+            raise ValueError(arguments.must("max_shard_size", "be None", max_shard_size))
         _check_target(filepath, ".weights.h5", overwrite)
         weights = self._stored_weights()
         write_weights(filepath, self._outline(), weights, overwrite)

@@ -75,12 +75,10 @@ def _between(layers: list[Any], ends: Any) -> list[Any]:
     if ends is None:
         return layers
     if not isinstance(ends, (list, tuple)) or len(ends) != 2 or not all(isinstance(end, str) for end in ends):
-        raise ValueError(f"`layer_range` must be two names. Received: layer_range={arguments.shown(ends)}.")
+        raise ValueError(arguments.must("layer_range", "be two names", ends))
     first, last = ([i for i, layer in enumerate(layers) if re.match(end, layer.name)] for end in ends)
     if not first or not last:
-        raise ValueError(
-            f"`layer_range` must match names of layers. Received: layer_range={arguments.shown(ends)}."
-        )
+        raise ValueError(arguments.must("layer_range", "match names of layers", ends))
     if first[0] > last[-1]:
         first, last = last, first
     return layers[first[0] : last[-1] + 1]

@@ -37,7 +37,7 @@ def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
         1
     """
     if not isinstance(model, Model):
-        raise TypeError(f"`model` must be a Model or Sequential. Received: model={arguments.shown(model)}.")
+        raise TypeError(arguments.must("model", "be a Model or Sequential", model))
     repeats = arguments.integer("repeats", repeats)
     arrays = [arguments.array("x", array) for array in model._arrays(x)]
     if not len(arrays[0]):

@@ -176,9 +176,7 @@ def where(f: Any, condition: Any, x1: Any, x2: Any) -> Any:
 
 def select(f: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if not (isinstance(condlist, (list, tuple)) and isinstance(choicelist, (list, tuple)) and condlist):
-        raise TypeError(
-            f"`condlist` must be a list, and `choicelist` another. Received: condlist={arguments.shown(condlist)}."
-        )
+        raise TypeError(arguments.must("condlist", "be a list, and `choicelist` another", condlist))
     if len(condlist) != len(choicelist):
         raise ValueError(
             f"`choicelist` must have an entry for each of `condlist`. Received: {len(choicelist)} for {len(condlist)}."

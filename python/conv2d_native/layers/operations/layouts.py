@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import arguments
-from ...arguments import shown
+from ...arguments import must, shown
 from ...errors import UnsupportedLayerError
 from .operands import (
     axis_list,
@@ -40,9 +40,7 @@ def reshape(f: Any, x: Any, newshape: Any) -> Any:
     target = [-1 if n is None else arguments.integer("newshape", n, low=None) for n in listed]
     batch_is_kept = listed[:1] == [None]
     if any(n < -1 or n == 0 for n in target) or target[batch_is_kept:].count(-1) > 1:
-        raise ValueError(
-            f"`newshape` must hold positive integers, of which one may be -1. Received: newshape={shown(newshape)}."
-        )
+        raise ValueError(must("newshape", "hold positive integers, of which one may be -1", newshape))
     entries, known = math.prod(x.shape[1:]), math.prod(n for n in target[1:] if n != -1)
     sizes = [entries // known if n == -1 else n for n in target[1:]]
     if not target or math.prod(sizes) != entries:
@@ -56,7 +54,7 @@ def transpose(f: Any, x: Any, axes: Any = None) -> Any:
     rank = len(x.shape)
     order = list(range(rank))[::-1] if axes is None else axis_list("axes", axes, rank)
     if sorted(order) != list(range(rank)):
-        raise ValueError(f"`axes` must be a permutation of the {rank} axes. Received: axes={shown(axes)}.")
+        raise ValueError(must("axes", f"be a permutation of the {rank} axes", axes))
     if order[0] != 0:
         raise UnsupportedLayerError(
             f"Transposing by {order} moves the batch axis: this is not computed here."
@@ -129,7 +127,7 @@ def append(f: Any, x1: Any, x2: Any, axis: Any = None) -> Any:
 
 def stack(f: Any, x: Any, axis: int = 0) -> Any:
     if not isinstance(x, (list, tuple)) or not x:
-        raise TypeError(f"`x` must be a list of tensors. Received: x={shown(x)}.")
+        raise TypeError(must("x", "be a list of tensors", x))
     axis = one_axis(axis, len(x[0].shape) + 1)
     return f.concatenate([expand_dims(f, item, axis) for item in x], axis=axis)
 
@@ -139,10 +137,8 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
     try:
         widths = np.broadcast_to(given, (len(x.shape), 2)).tolist()
     except ValueError:
-        raise ValueError(
-            f"`pad_width` must be {len(x.shape)} pairs (before, after), or what NumPy broadcasts to that. "
-            f"Received: pad_width={shown(pad_width)}."
-        ) from None
+        words = f"be {len(x.shape)} pairs (before, after), or what NumPy broadcasts to that"
+        raise ValueError(must("pad_width", words, pad_width)) from None
     widths = [arguments.integer_list("pad_width", pair, 0) for pair in widths]
     if widths[0] != [0, 0]:
         raise refused_for_batch("Padding")
@@ -150,9 +146,7 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
     if word == "constant":
         value = constant("constant_values", 0 if constant_values is None else constant_values)
         if is_tensor(value) or value.size != 1:
-            raise TypeError(
-                f"`constant_values` must be a number. Received: constant_values={shown(constant_values)}."
-            )
+            raise TypeError(must("constant_values", "be a number", constant_values))
         return f.pad(x, tuple(tuple(w) for w in widths), value=value.item())
     shape = [n if n is None else n + sum(w) for n, w in zip(x.shape, widths, strict=True)]
     return host(f, lambda a: np.pad(a, widths, mode=word), [x], shape)
@@ -165,9 +159,7 @@ def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     if 0 in axes:
         raise refused_for_batch("Rolling")
     if len(axes) != 1 and len(shifts) not in (1, len(axes)):
-        raise ValueError(
-            f"`shift` must be an integer or one for each of `axis`. Received: shift={shown(shift)}."
-        )
+        raise ValueError(must("shift", "be an integer or one for each of `axis`", shift))
     return host(f, lambda a: np.roll(a, shifts, axes), [x], x.shape)
 
 
@@ -189,9 +181,7 @@ def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
             f"Operation 'broadcast_to' keeps the {len(x.shape)} axes here. Received: shape={shown(shape)}."
         )
     if any(n not in (1, size) for n, size in zip(x.shape[1:], sizes, strict=True)):
-        raise ValueError(
-            f"`shape` must be one that {tuple(x.shape)} is broadcast to. Received: shape={shown(shape)}."
-        )
+        raise ValueError(must("shape", f"be one that {tuple(x.shape)} is broadcast to", shape))
     return host(f, lambda a: np.broadcast_to(a, (len(a), *sizes)), [x], (None, *sizes))
 
 
@@ -199,7 +189,7 @@ def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
     number = one_axis(axis, len(x.shape))
     counts, n = arguments.integer_list("repeats", repeats, 0), x.shape[number]
     if len(counts) not in (1, n):
-        raise ValueError(f"`repeats` must be 1 or {n} integers. Received: repeats={shown(repeats)}.")
+        raise ValueError(must("repeats", f"be 1 or {n} integers", repeats))
     size = n * counts[0] if len(counts) == 1 else sum(counts)
     return host(f, lambda a: np.repeat(a, counts, number), [x], replaced(x.shape, number, size))
 
@@ -213,7 +203,7 @@ def rot90(f: Any, array: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
     turns = arguments.integer("k", k, low=None) % 4
     pair = axis_list("axes", axes, len(array.shape))
     if len(set(pair)) != 2 or len(pair) != 2:
-        raise ValueError(f"`axes` must be two different axes. Received: axes={shown(axes)}.")
+        raise ValueError(must("axes", "be two different axes", axes))
     if 0 in pair:
         raise refused_for_batch("Rotating")
     shape = list(array.shape)

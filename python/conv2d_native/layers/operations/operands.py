@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ... import arguments, shapes
-from ...arguments import shown
+from ...arguments import must
 from ...errors import UnsupportedLayerError
 
 
@@ -43,7 +43,7 @@ def constant_array(name: str, value: Any, kinds: str, words: str) -> np.ndarray:
     except ValueError:
         made = None
     if made is None or made.dtype.kind not in kinds:
-        raise TypeError(f"`{name}` must {words}. Received: {name}={shown(value)}.")
+        raise TypeError(must(name, words, value))
     return made
 
 
@@ -56,7 +56,7 @@ def axis_numbers(axis: Any, rank: int) -> tuple[int, ...]:
     """Axes of an image as rising numbers from 1; None stands for all, the batch included."""
     made = tuple(range(rank) if axis is None else sorted(axis_list("axis", axis, rank)))
     if len(set(made)) != len(made):
-        raise ValueError(f"`axis` must name different axes. Received: axis={shown(axis)}.")
+        raise ValueError(must("axis", "name different axes", axis))
     if 0 in made:
         raise refused_for_batch("An operation over")
     return made

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ... import arguments
-from ...arguments import shown
+from ...arguments import must
 from ...errors import UnsupportedLayerError
 from .operands import constant, host, is_tensor, one_axis, replaced
 
@@ -67,5 +67,5 @@ def diff(f: Any, a: Any, n: Any = 1, axis: Any = -1) -> Any:
 def digitize(f: Any, x: Any, bins: Any) -> Any:
     edges = constant("bins", bins)
     if is_tensor(edges) or edges.ndim != 1 or not (edges[1:] >= edges[:-1]).all():
-        raise ValueError(f"`bins` must be rising numbers. Received: bins={shown(bins)}.")
+        raise ValueError(must("bins", "be rising numbers", bins))
     return host(f, lambda a: np.searchsorted(edges, a, side="right"), [x], x.shape)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ... import arguments, shapes
-from ...arguments import shown
+from ...arguments import must, shown
 from ...errors import UnsupportedLayerError
 from .operands import (
     axis_list,
@@ -99,7 +99,7 @@ def _summed_axes(axes: Any, rank: int, other: int) -> list[list[int]]:
         pairs = [axis_list("axes", each, n) for n, each in given]
         if len(pairs[0]) == len(pairs[1]) and all(len(set(pair)) == len(pair) for pair in pairs):
             return pairs
-    raise ValueError(f"`axes` must be an integer or two lists of as many axes. Received: axes={shown(axes)}.")
+    raise ValueError(must("axes", "be an integer or two lists of as many axes", axes))
 
 
 def dot_product_attention(

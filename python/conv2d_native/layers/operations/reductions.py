@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import arguments
-from ...arguments import shown
+from ...arguments import must, shown
 from ...errors import UnsupportedLayerError
 from .operands import (
     axis_list,
@@ -132,7 +132,7 @@ def quantile(function: Callable[..., Any], most: float) -> Callable[..., Any]:
         if is_tensor(part) or part.ndim:
             raise UnsupportedLayerError(f"Operation '{function.__name__}' takes one number here: `q`.")
         if not 0 <= part <= most:
-            raise ValueError(f"`q` must be from 0 to {most:g}. Received: q={shown(q)}.")
+            raise ValueError(must("q", f"be from 0 to {most:g}", q))
         word = arguments.choice("method", method, _QUANTILES)
         axes = axis_numbers(axis, len(x.shape))
         return _reduce_by(partial(function, q=float(q), axis=axes, method=word), f, x, axes, keepdims)

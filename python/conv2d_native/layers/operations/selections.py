@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ... import arguments, shapes
-from ...arguments import shown
+from ...arguments import must, shown
 from ...errors import UnsupportedLayerError
 from .operands import (
     constant,
@@ -94,9 +94,7 @@ def _parts(f: Any, x: Any, indices_or_sections: Any, axis: Any, uneven: bool) ->
         cuts = [size * i + min(i, longer) for i in range(1, sections)] if uneven or not longer else [-1]
     edges = [0, *cuts, n]
     if any(a > b for a, b in itertools.pairwise(edges)):
-        raise ValueError(
-            f"`{name}` must divide an axis of {n} entries. Received: {name}={shown(indices_or_sections)}."
-        )
+        raise ValueError(must(name, f"divide an axis of {n} entries", indices_or_sections))
     key = [slice(None)] * len(x.shape)
     return [get_item(f, x, [*key[:axis], slice(a, b)]) for a, b in itertools.pairwise(edges)]
 
@@ -122,9 +120,7 @@ def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
     )
     for name, given in (("start_indices", starts), ("shape", sizes)):
         if len(given) != len(inputs.shape):
-            raise ValueError(
-                f"`{name}` must have {len(inputs.shape)} entries. Received: {name}={shown(given)}."
-            )
+            raise ValueError(must(name, f"have {len(inputs.shape)} entries", given))
     if starts[0] != 0:
         raise refused_for_batch("Slicing")
     key = [slice(i, i + n) for i, n in zip(starts[1:], sizes[1:], strict=True)]
@@ -143,7 +139,7 @@ def _constant_places(indices: Any, n: int) -> np.ndarray:
     """Places on an axis of `n` entries."""
     places = constant_array("indices", indices, "iu", "be integers")
     if places.size and not (-n <= places.min() and places.max() < n):
-        raise ValueError(f"`indices` must be from {-n} to {n - 1}. Received: indices={shown(indices)}.")
+        raise ValueError(must("indices", f"be from {-n} to {n - 1}", indices))
     return places
 
 

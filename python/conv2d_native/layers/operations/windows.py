@@ -133,7 +133,7 @@ def gaussian_blur(
     channels = images.shape[image_axes("gaussian_blur", images, data_format)[2]]
     sizes = arguments.integers("kernel_size", kernel_size, 2, high=_LARGEST_BLUR)
     if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
-        raise ValueError(f"`sigma` must be two numbers. Received: sigma={arguments.shown(sigma)}.")
+        raise ValueError(arguments.must("sigma", "be two numbers", sigma))
     bells = []
     for n, width in zip(sizes, sigma, strict=True):
         places = np.arange(n) - (n - 1) / 2
