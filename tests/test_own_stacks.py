@@ -87,6 +87,22 @@ def test_layers_in_attributes_count():
     assert not model.early.trainable
 
 
+def test_operations_stand_among_what_is_connected():
+    class Doubling(cn.Model):
+        def __init__(self):
+            x = cn.Input((6, 5, 3))
+            super().__init__(x, L.Dense(2)(x) * 2.0)
+            self.top = L.Dense(3)
+
+        def call(self, x):
+            return self.top(super().call(x))
+
+    model = Doubling()
+    again = cn.load_model(saved(model), custom_objects={"Doubling": Doubling})
+    assert [layer.name for layer in model.sublayers] == [layer.name for layer in (*model.layers, model.top)]
+    np.testing.assert_array_equal(again(X), model.top(2 * model.layers[1](X)))
+
+
 def test_arguments_of_models_that_hand_them_on():
     class Net(cn.Model):
         def __init__(self, *widths):

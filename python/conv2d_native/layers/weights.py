@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,18 @@ def sorted_groups(named: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 def count_parameters(variables: Sequence[Any]) -> int:
     """The number of values in `variables`."""
     return sum(math.prod(variable.shape) for variable in variables)
+
+
+def with_inner_layers(layers: Iterable[Any]) -> dict[int, Any]:
+    """`layers` and all that are inside them, each once, by id. Operations have none inside."""
+    found: dict[int, Any] = {}
+    pending = list(layers)
+    while pending:
+        layer = pending.pop()
+        if id(layer) not in found:
+            found[id(layer)] = layer
+            pending += getattr(layer, "sublayers", ())
+    return found
 
 
 class WeightOwner:

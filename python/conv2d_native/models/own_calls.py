@@ -21,6 +21,7 @@ from ..layers.input_layer import InputLayer
 from ..layers.input_spec import check_specs
 from ..layers.recorded_call import attribute_layers, of_any_batch, record_call
 from ..layers.symbolic import KerasTensor, is_shape, map_shapes
+from ..layers.weights import with_inner_layers
 from ..structure import flatten, map_structure
 from .batches import as_array, batch_count
 
@@ -60,14 +61,8 @@ class OwnCalls(Layer):
         """Layers in attributes of the user's class beside those that are connected, after their groups in files."""
         if self._graph_class is None or not is_own(type(self)):
             return []
-        met, pending = set[int](), [*self.layers, *self.operations]
-        while pending:
-            layer = pending.pop()
-            if id(layer) not in met:
-                met.add(id(layer))
-                pending += layer.sublayers
-        held = attribute_layers(self)
-        return [(place, x) for place, x in held if id(x) not in met and not isinstance(x, InputLayer)]
+        connected, held = with_inner_layers([*self.layers, *self.operations]), attribute_layers(self)
+        return [(place, x) for place, x in held if id(x) not in connected and not isinstance(x, InputLayer)]
 
     def _build_further_layers(self) -> None:
         """Make their weights, as a first call does, where the shapes of the connected ones are known."""

@@ -14,6 +14,7 @@ from ..layers.deserialization import deserialize, serialize
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer
 from ..layers.symbolic import KerasTensor, call_layer, is_shape, label_steps
+from ..layers.weights import with_inner_layers
 from .network import Model
 from .storage import takes_stack
 
@@ -86,7 +87,7 @@ class Sequential(Model):
             raise TypeError(
                 f"Only layers can be added to a Sequential. Received: {arguments.shown(layer)}.{hint}"
             )
-        if _holds(layer, self):
+        if id(self) in with_inner_layers([layer]):
             raise ValueError(f"A Sequential cannot hold itself. Received: {arguments.shown(layer)}.")
         if layer.name in self._names and any(o is not layer and o.name == layer.name for o in self._stack):
             raise ValueError(f"Layers of a model need different names. Used twice: {layer.name}.")
@@ -209,14 +210,3 @@ class Sequential(Model):
                 )
             self.build((None, *array.shape[1:]))
         return super()._arrays(x, *others)
-
-
-def _holds(layer: Any, wanted: Any) -> bool:
-    """Whether `layer` is `wanted` or has it inside."""
-    met, pending = {id(layer)}, [layer]
-    while pending:
-        for inner in getattr(pending.pop(), "sublayers", ()):
-            if id(inner) not in met:
-                met.add(id(inner))
-                pending.append(inner)
-    return id(wanted) in met
