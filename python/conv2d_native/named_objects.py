@@ -41,6 +41,12 @@ def to_snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def numbered(counts: dict[str, int], word: str) -> str:
+    """Keras's names for several of one `word`, counted in `counts`: conv2d, conv2d_1, conv2d_2, ..."""
+    number = counts[word] = counts.get(word, -1) + 1
+    return f"{word}_{number}" if number else word
+
+
 def plain(value: Any) -> Any:
     """Turn NumPy scalars, arrays and tuples into JSON data."""
     if isinstance(value, (np.ndarray, np.generic)):

@@ -8,10 +8,9 @@ layers twice. Wrappers keep their layer under `layer`. Operation nodes are not l
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import Any
 
-from ..named_objects import to_snake_case
+from ..named_objects import numbered, to_snake_case
 from .hdf5 import Hdf5
 
 WRAPPED = ("layer", "forward_layer", "backward_layer")  # words under which wrappers keep their layers
@@ -58,14 +57,12 @@ def _grouped(entry: Tree) -> list[tuple[str, Tree]]:
     config = entry.get("config", {})
     if not is_model(entry):
         return [(word, config[word]) for word in WRAPPED if _is_layer(config.get(word))]
-    counts: Counter[str] = Counter()
-    made = []
-    for child in config["layers"]:
-        if not str(child.get("module", "")).startswith(("keras.src.ops", "keras.ops")):
-            base = to_snake_case(child["class_name"])
-            made.append((f"{base}_{counts[base]}" if counts[base] else base, child))
-            counts[base] += 1
-    return made
+    counts: dict[str, int] = {}
+    return [
+        (numbered(counts, to_snake_case(child["class_name"])), child)
+        for child in config["layers"]
+        if not str(child.get("module", "")).startswith(("keras.src.ops", "keras.ops"))
+    ]
 
 
 def _is_layer(value: Any) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
-from ..named_objects import Configurable, plain, to_snake_case
+from ..named_objects import Configurable, numbered, plain, to_snake_case
 from .registry import is_layer, serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -33,13 +33,13 @@ _DTYPES = (*_FLOATS, "mixed_float16", "mixed_bfloat16", "uint8", "int32", "bool"
 def unique_name(prefix: str) -> str:
     """Keras's automatic names: conv2d, conv2d_1, conv2d_2, ..."""
     with _LOCK:
-        return _counted(_counters, prefix)
+        return numbered(_counters, prefix)
 
 
 def operation_name(prefix: str) -> str:
     """The automatic name of an operation: counted with those of layers, or apart in a call that is recorded."""
     apart = _counted_apart.get()
-    return unique_name(prefix) if apart is None else _counted(apart, prefix)
+    return unique_name(prefix) if apart is None else numbered(apart, prefix)
 
 
 @contextmanager
@@ -50,11 +50,6 @@ def operations_counted_apart() -> Iterator[None]:
         yield
     finally:
         _counted_apart.reset(token)
-
-
-def _counted(counters: dict[str, int], prefix: str) -> str:
-    count = counters[prefix] = counters.get(prefix, -1) + 1
-    return f"{prefix}_{count}" if count else prefix
 
 
 def settled_path(layer: Any) -> str:

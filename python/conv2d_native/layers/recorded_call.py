@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..named_objects import to_snake_case
+from ..named_objects import numbered, to_snake_case
 from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
 from .assigned_in_call import recorded_assignments
@@ -244,7 +243,7 @@ def held_layers(place: str, value: Any, around: tuple[int, ...] = ()) -> list[tu
     if not isinstance(value, (list, tuple, dict)) or id(value) in around:
         return []
     found: list[tuple[str, Any]] = []
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     for item in value.values() if isinstance(value, dict) else value:
         if isinstance(item, WeightOwner):
             word = to_snake_case(class_name_of(item))
@@ -252,7 +251,5 @@ def held_layers(place: str, value: Any, around: tuple[int, ...] = ()) -> list[tu
             word = "container"
         else:
             continue
-        name = f"{word}_{counts[word]}" if counts[word] else word
-        counts[word] += 1
-        found += held_layers(f"{place}/{name}", item, (*around, id(value)))
+        found += held_layers(f"{place}/{numbered(counts, word)}", item, (*around, id(value)))
     return found
