@@ -37,15 +37,12 @@ from .configuration import (
     joined_path,
     layer_name,
     serialized,
-    unique_name,
 )
 from .input_spec import check_specs, checked_specs
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
 from .variable import computed_with, count_change, is_reading_held, weights_epoch
 from .weights import WeightOwner
-
-__all__ = ["Layer", "unique_name", "weights_epoch"]
 
 FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
 _ONE_ARRAY: Any = ((0,), {})  # the form of a call with one array alone

@@ -20,9 +20,7 @@ from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from .base import Layer
 from .function_layer import FunctionLayer
 from .operations import OPERATIONS, Operation, is_operation
-from .registry import CUSTOM_OBJECTS, class_name_of, layer_class, serialize
-
-__all__ = ["CUSTOM_OBJECTS", "MODEL_CLASSES", "class_name_of", "deserialize", "serialize"]
+from .registry import CUSTOM_OBJECTS, class_name_of, layer_class
 
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 _SLICE = {"start", "stop", "step"}

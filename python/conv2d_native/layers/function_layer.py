@@ -15,7 +15,8 @@ import numpy as np
 
 from ..arguments import must
 from ..structure import flatten, map_structure, pack
-from .base import Layer, unique_name
+from .base import Layer
+from .configuration import unique_name
 from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes
 
 

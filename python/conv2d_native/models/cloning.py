@@ -7,9 +7,10 @@ from typing import Any
 
 from ..arguments import flag, must, shown
 from ..layers.base import Layer
-from ..layers.deserialization import built_from, custom_objects_of, serialize
+from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.input_layer import Input
 from ..layers.operations import Operation
+from ..layers.registry import serialize
 from ..layers.symbolic import KerasTensor, has_values, with_values
 from ..structure import flatten, map_structure
 from .network import Model

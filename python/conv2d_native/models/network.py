@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import arguments
 from ..graph import Traced, is_exact
-from ..layers.base import Layer, unique_name, weights_epoch
+from ..layers.base import Layer
 from ..layers.call_arguments import filled, shape_of, taken_apart
+from ..layers.configuration import unique_name
 from ..layers.recorded_call import attribute_layers
 from ..layers.registry import register_layer
 from ..layers.symbolic import (
@@ -24,7 +25,7 @@ from ..layers.symbolic import (
     map_shapes,
     with_values,
 )
-from ..layers.variable import computed_with, held_together
+from ..layers.variable import computed_with, held_together, weights_epoch
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack

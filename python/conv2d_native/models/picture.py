@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import arguments
-from ..layers.deserialization import class_name_of
+from ..layers.registry import class_name_of
 from ..layers.weights import count_parameters
 from .topology import calls_by_layer
 

@@ -10,9 +10,9 @@ from ..errors import ModelFormatError
 from ..layers.base import Layer
 from ..layers.building import undone_where_it_fails
 from ..layers.configuration import checked_config, constructed, is_own, path_of, settled_path, unique_name
-from ..layers.deserialization import deserialize, serialize
+from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
-from ..layers.registry import register_layer
+from ..layers.registry import register_layer, serialize
 from ..layers.symbolic import KerasTensor, call_layer, is_shape, label_steps
 from ..layers.weights import with_inner_layers
 from .network import Model

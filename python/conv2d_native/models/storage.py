@@ -24,10 +24,10 @@ from ..layers.configuration import (
     is_own,
     is_unnamed,
 )
-from ..layers.deserialization import built_from, custom_objects_of, serialize
+from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.function_layer import FunctionLayer
 from ..layers.recorded_call import attribute_layers, held_layers
-from ..layers.registry import layer_class
+from ..layers.registry import layer_class, serialize
 from ..layers.variable import held_together
 from ..layers.weights import group_order, sorted_groups
 from .weights import assign_weights, layers_with_weights

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from .. import arguments
-from ..layers.deserialization import class_name_of
+from ..layers.registry import class_name_of
 from ..layers.symbolic import inbound_nodes
 from ..layers.weights import count_parameters
 from .topology import Calls, calls_by_layer

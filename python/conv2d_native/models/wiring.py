@@ -12,7 +12,8 @@ from typing import Any
 
 from ..arguments import shown
 from ..errors import ModelFormatError
-from ..layers.deserialization import class_name_of, deserialize, history, reference, revive, serialize
+from ..layers.deserialization import deserialize, history, reference, revive
+from ..layers.registry import class_name_of, serialize
 from ..layers.symbolic import KerasTensor, inbound_nodes
 from ..structure import map_structure
 from .topology import calls_by_layer
