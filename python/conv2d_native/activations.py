@@ -337,11 +337,8 @@ def _function(name: str) -> Callable[..., np.ndarray]:
     row, words = TABLE[name], signature(name, "x")
 
     def function(x: Any, *args: Any, out: Any = None, **kwargs: Any) -> np.ndarray:
-        try:
-            bound = words.bind(x, *args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{name}() {error}") from None
-        return run(make(name, **dict(list(bound.arguments.items())[1:])), x, out)
+        given = arguments.bound(name, words, (x, *args), kwargs).arguments
+        return run(make(name, **{key: given[key] for key in given if key != "x"}), x, out)
 
     function.__name__ = function.__qualname__ = name
     last = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None)

@@ -10,6 +10,7 @@ Messages, by must(): "`strides` must be 1 or 2 positive integers. Received: stri
 
 from __future__ import annotations
 
+import inspect
 import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -44,6 +45,16 @@ def shown(value: Any, limit: int = 200) -> str:
 def must(name: str, words: str, value: Any) -> str:
     """The message of an error; `words` say what argument `name` must do: must("axis", "name other axes", [1, 1])."""
     return f"`{name}` must {words}. Received: {name}={shown(value)}."
+
+
+def bound(
+    name: str, words: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """The arguments of a call of `name`, which takes `words`. Raises TypeError in Python's words for others."""
+    try:
+        return words.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{name}() {error}") from None
 
 
 def _text(value: Any) -> str:

@@ -214,10 +214,7 @@ def _operation(name: str) -> Callable[..., Any]:
     by_numpy = _ON_ARRAYS.get(name) or (getattr(np, name, None) if row.module == "numpy" else None)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        try:
-            bound = words.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"ops.{name}() {error}") from None
+        bound = arguments.bound(f"ops.{name}", words, args, kwargs)
         if is_symbolic(*args, **kwargs):
             return _node(class_name, words, bound.arguments)
         if by_numpy is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,18 +37,20 @@ class GainAndOffset(Weighted):
         return int(shape[number])
 
 
-def _axes_and_shape(axis: list[int], shape: Any) -> tuple[tuple[int, ...], list[int]]:
-    """The axes counted from 0, and the shape in which a gain along them multiplies arrays of `shape`."""
-    axes = tuple(arguments.axis("axis", number, len(shape)) for number in axis)
-    return axes, [size if i in axes else 1 for i, size in enumerate(shape)]
-
-
 def over_deviation(a: np.ndarray, axes: tuple[int, ...], epsilon: float) -> Any:
     return a / np.sqrt(a.var(axis=axes, keepdims=True) + np.float32(epsilon))
 
 
 def over_root_mean_square(a: np.ndarray, axes: tuple[int, ...], epsilon: float) -> Any:
     return a / np.sqrt(np.square(a).mean(axis=axes, keepdims=True) + np.float32(epsilon))
+
+
+def _step(over: Callable[..., Any], layer: Any, gain: Any, shape: Any) -> Callable[[np.ndarray], Any]:
+    """`over` of arrays of `shape` along the axes of `layer`, times the weight `gain`, if there is one."""
+    axes = tuple(arguments.axis("axis", number, len(shape)) for number in layer.axis)
+    factor = 1.0 if gain is None else gain.value.reshape([n if i in axes else 1 for i, n in enumerate(shape)])
+    epsilon = layer.epsilon
+    return lambda a: over(a, axes, epsilon) * factor
 
 
 @register_layer("SyncBatchNormalization")
@@ -155,12 +158,10 @@ class LayerNormalization(GainAndOffset):
 
     def call(self, f: Any, x: Any) -> Any:
         """One normalization."""
-        if not self.rms_scaling:
-            return f.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon)
-        axes, shape = _axes_and_shape(self.axis, x.shape)
-        gain = 1.0 if self.gamma is None else self.gamma.value.reshape(shape)
-        step = lambda a: over_deviation(a, axes, self.epsilon) * gain  # noqa: E731
-        return f.apply(step, [x], x.shape, "LayerNormalization")
+        if self.rms_scaling:
+            step = _step(over_deviation, self, self.gamma, x.shape)
+            return f.apply(step, [x], x.shape, "LayerNormalization")
+        return f.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon)
 
 
 @register_layer
@@ -270,7 +271,5 @@ class RMSNormalization(Layer):
 
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""
-        axes, shape = _axes_and_shape(self.axis, x.shape)
-        gain = self.scale.value.reshape(shape)
-        step = lambda a: over_root_mean_square(a, axes, self.epsilon) * gain  # noqa: E731
+        step = _step(over_root_mean_square, self, self.scale, x.shape)
         return f.apply(step, [x], x.shape, "RMSNormalization")

@@ -27,10 +27,7 @@ class TrainingOnly(Layer):
         own = {word.name for word in self.words}
         others = {name: kwargs.pop(name) for name in set(kwargs) - own}
         super().__init__(**others)
-        try:
-            bound = inspect.Signature(list(self.words)).bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{type(self).__name__}() {error}") from None
+        bound = arguments.bound(type(self).__name__, inspect.Signature(self.words), args, kwargs)
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             if name in self.rates and not 0 <= arguments.number(name, value) <= 1:
