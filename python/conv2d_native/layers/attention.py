@@ -243,12 +243,8 @@ class MultiHeadAttention(Weighted):
     def compute_output_spec(self, query: Any, value: Any, key: Any = None, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that a call with these makes; nothing is recorded."""
         shape = self.compute_output_shape(query.shape, value.shape, getattr(key, "shape", None))
-        y = KerasTensor(shape, name=self.name)
-        words = call_words(type(self)).bind(query, value, key, *args, **kwargs).arguments
-        if not words.get("return_attention_scores"):
-            return y
         between = (None, self.num_heads, *query.shape[1:-1], *value.shape[1:-1])
-        return y, KerasTensor(between, name=self.name)
+        return _with_weights(self, (query, value, key, *args), kwargs, shape, between)
 
 
 @register_layer
@@ -322,8 +318,12 @@ class Attention(Layer):
 
     def compute_output_spec(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that a call with these makes; nothing is recorded."""
-        y = KerasTensor(self.compute_output_shape([value.shape for value in x]), name=self.name)
-        words = call_words(type(self)).bind(x, *args, **kwargs).arguments
-        if not words.get("return_attention_scores"):
-            return y
-        return y, KerasTensor((*y.shape[:-1], x[-1].shape[-2]), name=self.name)
+        shape = self.compute_output_shape([value.shape for value in x])
+        return _with_weights(self, (x, *args), kwargs, shape, (*shape[:-1], x[-1].shape[-2]))
+
+
+def _with_weights(layer: Any, args: Any, kwargs: Any, shape: Any, between: Any) -> Any:
+    """The symbolic tensor of `shape` that a call with these makes, and that of its weights where it asks for them."""
+    y = KerasTensor(shape, name=layer.name)
+    words = call_words(type(layer)).bind(*args, **kwargs).arguments
+    return (y, KerasTensor(between, name=layer.name)) if words.get("return_attention_scores") else y

@@ -62,10 +62,6 @@ class BaseConv(WeightedWindow):
         """One convolution with bias and activation."""
         return self.slide(f, "conv2d", x, self.kernel, groups=self.groups)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """(batch, *outputs, filters)."""
-        return self.window_shape(input_shape, self.filters)
-
 
 @register_layer("Convolution2D")
 class Conv2D(BaseConv):

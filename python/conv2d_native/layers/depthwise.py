@@ -130,10 +130,6 @@ class BaseSeparableConv(WeightedWindow):
         """A depthwise convolution, then a pointwise one with bias and activation."""
         return self.slide(f, "separable_conv2d", x, self.depthwise_kernel, self.pointwise_kernel)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """(batch, *outputs, filters)."""
-        return self.window_shape(input_shape, self.filters)
-
 
 @register_layer("SeparableConvolution2D")
 class SeparableConv2D(BaseSeparableConv):

@@ -70,8 +70,9 @@ class SpatialLayer(Layer):
 
 
 class WeightedWindow(Weighted, SpatialLayer):
-    """A layer that slides kernels: their geometry."""
+    """A layer that slides kernels, to `filters` channels: their geometry."""
 
+    filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
     dilation_rate: tuple[int, ...]
@@ -119,6 +120,10 @@ class WeightedWindow(Weighted, SpatialLayer):
             **words,
         )
         return self.restored(f, y)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(batch, *outputs, filters)."""
+        return self.window_shape(input_shape, self.filters)
 
     def window_shape(self, input_shape: Any, filters: int) -> Any:
         """The output shape. Raises ValueError in Keras's words where the kernel does not fit."""
