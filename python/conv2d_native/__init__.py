@@ -44,62 +44,33 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 # isort: off
 if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this package
     from . import (
-        activations as activations,
-        applications as applications,
-        backend as backend,
-        constraints as constraints,
-        errors as errors,
-        formats as formats,
-        functional as functional,
-        initializers as initializers,
-        layers as layers,
-        models as models,
-        ops as ops,
-        preprocessing as preprocessing,
-        random as random,
-        regularizers as regularizers,
-        saving as saving,
-        utils as utils,
-    )
+        activations as activations, applications as applications, backend as backend, constraints as constraints,
+        errors as errors, formats as formats, functional as functional, initializers as initializers,
+        layers as layers, models as models, ops as ops, preprocessing as preprocessing, random as random,
+        regularizers as regularizers, saving as saving, utils as utils,
+    )  # fmt: skip
     from .errors import (
-        ModelFormatError as ModelFormatError,
-        UnsafeModelError as UnsafeModelError,
+        ModelFormatError as ModelFormatError, UnsafeModelError as UnsafeModelError,
         UnsupportedLayerError as UnsupportedLayerError,
-    )
+    )  # fmt: skip
     from .functional import (
-        average_pool2d as average_pool2d,
-        batch_normalization as batch_normalization,
-        conv2d as conv2d,
-        conv2d_transpose as conv2d_transpose,
-        dense as dense,
-        depthwise_conv2d as depthwise_conv2d,
-        explain as explain,
-        global_average_pool2d as global_average_pool2d,
-        global_max_pool2d as global_max_pool2d,
-        layer_normalization as layer_normalization,
-        max_pool2d as max_pool2d,
-        prelu as prelu,
-        resize as resize,
+        average_pool2d as average_pool2d, batch_normalization as batch_normalization, conv2d as conv2d,
+        conv2d_transpose as conv2d_transpose, dense as dense, depthwise_conv2d as depthwise_conv2d,
+        explain as explain, global_average_pool2d as global_average_pool2d, global_max_pool2d as global_max_pool2d,
+        layer_normalization as layer_normalization, max_pool2d as max_pool2d, prelu as prelu, resize as resize,
         separable_conv2d as separable_conv2d,
-    )
+    )  # fmt: skip
     from .graph import exact as exact
     from .layers import Input as Input, InputLayer as InputLayer, InputSpec as InputSpec, Layer as Layer
     from .layers.symbolic import KerasTensor as KerasTensor
     from .machine import (
-        get_num_threads as get_num_threads,
-        set_num_threads as set_num_threads,
-        show_config as show_config,
+        get_num_threads as get_num_threads, set_num_threads as set_num_threads, show_config as show_config,
         version as version,
-    )
+    )  # fmt: skip
     from .models import (
-        Model as Model,
-        Sequential as Sequential,
-        autotune as autotune,
-        check_model as check_model,
-        from_keras as from_keras,
-        load_model as load_model,
-        model_from_json as model_from_json,
-    )
+        Model as Model, Sequential as Sequential, autotune as autotune, check_model as check_model,
+        from_keras as from_keras, load_model as load_model, model_from_json as model_from_json,
+    )  # fmt: skip
 
     config = backend
 # isort: on
