@@ -11,15 +11,6 @@ from .storage import save_model
 from .tuning import autotune
 
 __all__ = [
-    "Model",
-    "Problem",
-    "Report",
-    "Sequential",
-    "autotune",
-    "check_model",
-    "clone_model",
-    "from_keras",
-    "load_model",
-    "model_from_json",
-    "save_model",
-]
+    "Model", "Problem", "Report", "Sequential", "autotune", "check_model", "clone_model", "from_keras",
+    "load_model", "model_from_json", "save_model",
+]  # fmt: skip
