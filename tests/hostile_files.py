@@ -5,7 +5,6 @@ does.
 from __future__ import annotations
 
 import copy
-import io
 import json
 import struct
 import sys
@@ -21,6 +20,7 @@ from conv2d_native.errors import ModelFormatError
 from conv2d_native.formats import layer_paths, read_model
 from conv2d_native.formats.hdf5_write import write_hdf5
 from conv2d_native.models import load_model as load  # noqa: F401 - for the tests
+from written import bytes_of
 
 HOSTILE = Path(__file__).resolve().parent / "hostile"
 CONFIG = json.loads((HOSTILE / "config.json").read_text())
@@ -32,9 +32,8 @@ with zipfile.ZipFile(HOSTILE / "hdf5.zip") as archive:
 def weights_h5(kernel: Any = KERNEL, bias: Any = BIAS, **extra: Any) -> bytes:
     """model.weights.h5 of the model of config.json; a None leaves an array out."""
     arrays = {"0": kernel, "1": bias} | extra
-    target = io.BytesIO()
-    write_hdf5(target, {"layers": {"dense": {"vars": {k: v for k, v in arrays.items() if v is not None}}}})
-    return target.getvalue()
+    variables = {k: v for k, v in arrays.items() if v is not None}
+    return bytes_of(write_hdf5, {"layers": {"dense": {"vars": variables}}})
 
 
 SOUND_WEIGHTS = weights_h5()

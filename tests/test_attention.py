@@ -1,13 +1,12 @@
 """MultiHeadAttention and Embedding against NumPy in float64, in models, files and classes of users."""
 
-import io
-
 import numpy as np
 import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
 from conv2d_native.errors import UnsupportedLayerError
+from written import bytes_of
 
 RNG = np.random.default_rng(31)
 
@@ -59,9 +58,8 @@ def test_attention_between_three_inputs(name):
     apart = np.abs(np.arange(5)[:, None] - np.arange(4))
     expected = attention(layer, **x, seen=apart < 2 if name == "window" else True)
     assert [y.shape[1:] for y in made] == [y.shape[1:] for y in expected]
-    kept = io.BytesIO()
-    model.save(kept)
-    for one in (model, cn.load_model(kept.getvalue())):
+    kept = bytes_of(model.save)
+    for one in (model, cn.load_model(kept)):
         for y, other in zip(one.predict(list(x.values())), expected, strict=True):
             np.testing.assert_allclose(y, other, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(layer(**x), expected[0], rtol=1e-4, atol=1e-4)
@@ -163,11 +161,8 @@ def test_attention_of_one_head(score_mode, use_scale):
         for y, other in zip(made, (weights @ v, weights), strict=True):
             np.testing.assert_allclose(y, other, rtol=1e-4, atol=1e-5)
         np.testing.assert_array_equal(layer(x, **words), made[0])
-    kept = io.BytesIO()
-    model.save(kept)
-    for y, other in zip(
-        cn.load_model(kept.getvalue())(x), layer(x, return_attention_scores=True), strict=True
-    ):
+    kept = bytes_of(model.save)
+    for y, other in zip(cn.load_model(kept)(x), layer(x, return_attention_scores=True), strict=True):
         np.testing.assert_array_equal(y, other)
     for wrong in (x[0], x[:1], [x[0], x[1]], [x[0], x[1], x[2][:, 1:]]):
         with pytest.raises((ValueError, TypeError), match="takes a list of query"):
@@ -206,9 +201,8 @@ def test_embedding():
     model = cn.Model(x, layer(x))
     randomized(layer)
     places = RNG.integers(0, 10, (6, 3))
-    kept = io.BytesIO()
-    model.save(kept)
-    for one in (model, cn.load_model(kept.getvalue())):
+    kept = bytes_of(model.save)
+    for one in (model, cn.load_model(kept)):
         np.testing.assert_array_equal(one.predict(places, batch_size=4), layer.embeddings.value[places])
     np.testing.assert_array_equal(layer(np.array([2.9])), layer.embeddings.value[[2]])
     for wrong in (10, -1, np.nan):

@@ -4,7 +4,6 @@ What Keras answers, and which weights it is left with, was seen with TensorFlow.
 """
 
 import copy
-import io
 import pickle
 import threading
 
@@ -14,6 +13,7 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import layers as L
 from conv2d_native import ops
+from written import bytes_of
 
 RNG = np.random.default_rng(27)
 X = RNG.random((2, 5, 6, 1), np.float32)
@@ -134,10 +134,9 @@ def test_files_and_copies(tmp_path, computed):
     expected = masked_answer(last, last_bias, masked_answer(kernel, bias, X))
     if computed:
         model(X)
-    held = io.BytesIO()
-    model.save(held)
+    held = bytes_of(model.save)
     model.save_weights(tmp_path / "m.weights.h5")
-    opened = cn.load_model(held.getvalue(), custom_objects={"Masked": Masked, "MaskedChild": MaskedChild})
+    opened = cn.load_model(held, custom_objects={"Masked": Masked, "MaskedChild": MaskedChild})
     stored = kernel * MASK.astype(np.float32) if computed else kernel
     np.testing.assert_array_equal(opened.get_weights()[0], stored)
     again = cn.Sequential([cn.Input((5, 6, 1)), Masked(4), MaskedChild(1, 3, padding="same")])

@@ -1,7 +1,6 @@
 """The command line on small models: what is printed, what is written, what goes wrong."""
 
 import csv
-import io
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ import conv2d_native as cn
 from conv2d_native import layers as L
 from conv2d_native.applications import preprocess
 from conv2d_native.cli import main
+from written import bytes_of
 
 RNG = np.random.default_rng(4)
 
@@ -168,9 +168,7 @@ def test_options_out_of_range_are_named(words, classifier, capsys):
 
 
 def npz(**arrays):
-    target = io.BytesIO()
-    np.savez_compressed(target, **arrays)
-    return target.getvalue()
+    return bytes_of(np.savez_compressed, **arrays)
 
 
 ARRAYS = npz(x=RNG.random((2, 16, 16, 3)))

@@ -34,6 +34,7 @@ from hostile_files import (
     zip_bytes,
 )
 from subprocess_case import PACKAGE_FOLDER
+from written import bytes_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SOUND = keras()
@@ -332,22 +333,21 @@ def test_c44_pickles_and_arrays_of_objects(tmp_path):
     torch = io.BytesIO()
     with zipfile.ZipFile(torch, "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
-    objects = io.BytesIO()
-    np.savez(objects, **{"layers/dense": np.array({"0": Executed()}, object)})
+    objects = bytes_of(np.savez, **{"layers/dense": np.array({"0": Executed()}, object)})
     with Watch() as watch:
         for data in (
             pickled,
             torch.getvalue(),
             b"\x80\x04" + pickled,
             b"\x93NUMPY" + pickled,
-            objects.getvalue(),
+            objects,
         ):
             with pytest.raises(ModelFormatError):
                 load(data)
         with pytest.raises(UnsafeModelError, match="pickle"):
-            read_weights(objects.getvalue()).get(("layers",), ["dense"], [(3,)])
+            read_weights(objects).get(("layers",), ["dense"], [(3,)])
         with pytest.raises(UnsafeModelError, match="pickled"):
-            load(zip_bytes([*parts()[:2], Member("model.weights.npz", objects.getvalue())]))
+            load(zip_bytes([*parts()[:2], Member("model.weights.npz", objects)]))
     assert watch.events == [] and not canary.exists()
 
 
@@ -374,6 +374,7 @@ import os, signal, sys
 sys.path[:0] = {[str(PACKAGE_FOLDER), str(ROOT / "tests")]!r}
 from conv2d_native.formats import write_keras
 from hostile_files import CONFIG, KERNEL, BIAS
+from written import bytes_of
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
 write_keras({str(path)!r}, CONFIG, {{("d",): [KERNEL, BIAS]}})
 """

@@ -17,6 +17,7 @@ from conv2d_native.formats import read_model, read_weights
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, write_hdf5
 from hostile_files import BIAS, CONFIG, HDF5, KERNEL, Watch, h5, keras, load, read, weights_h5
 from test_faults_files import in_a_process
+from written import bytes_of
 
 FORMATS = Path(__file__).resolve().parent.parent / "python" / "conv2d_native" / "formats"
 
@@ -140,9 +141,8 @@ def test_c35_what_may_and_may_not_be_absent():
     tree = {"d": {ATTRIBUTES: {"weight_names0": "d/kernel:0", "weight_names1": "d/bias:0"}}}
     tree["d"]["d"] = {"kernel:0": KERNEL, "bias:0": BIAS}
     for names in ({"layer_names": "d"}, {"layer_names0": "d"}):
-        target = io.BytesIO()
-        write_hdf5(target, tree | {ATTRIBUTES: names})
-        kernel, bias = read_weights(target.getvalue()).get(("d",), ["kernel", "bias"], [(4, 3), (3,)])
+        target = bytes_of(write_hdf5, tree | {ATTRIBUTES: names})
+        kernel, bias = read_weights(target).get(("d",), ["kernel", "bias"], [(4, 3), (3,)])
         np.testing.assert_array_equal(kernel, KERNEL)
         np.testing.assert_array_equal(bias, BIAS)
 
@@ -158,9 +158,8 @@ def test_c36_cycles_many_groups_and_deep_trees(tmp_path):
     deep: dict = {"x": KERNEL}
     for _ in range(400):
         deep = {"g": deep}
-    target = io.BytesIO()
-    write_hdf5(target, {"layers": {"dense": arrays}, "deep": deep})
-    np.testing.assert_array_equal(read(keras(CONFIG, target.getvalue()))[0], KERNEL)
+    target = bytes_of(write_hdf5, {"layers": {"dense": arrays}, "deep": deep})
+    np.testing.assert_array_equal(read(keras(CONFIG, target))[0], KERNEL)
 
 
 def test_c36_structures_that_refer_to_themselves():

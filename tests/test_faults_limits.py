@@ -14,6 +14,7 @@ import conv2d_native as cn
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, _attribute, _message, _Writer, write_hdf5
 from hostile_files import CONFIG, KERNEL, SOUND_WEIGHTS, Member, parts, zip_bytes
 from test_faults_files import in_a_process
+from written import bytes_of
 
 LIMIT = 1 << 20
 LAYERS = 9_000
@@ -169,12 +170,11 @@ def test_f14_long_names(tmp_path):
     config = CONFIG | {
         "config": CONFIG["config"] | {"layers": [{"class_name": "Sequential", "config": nested}]}
     }
-    target = io.BytesIO()
-    write_hdf5(
-        target,
+    target = bytes_of(
+        write_hdf5,
         {"layers": {"sequential": {"layers": {snake(i): {} for i in range(10)}}}, ATTRIBUTES: {"a": "b"}},
     )
-    in_a_process(CODE, packed(config, target.getvalue()), tmp_path)
+    in_a_process(CODE, packed(config, target), tmp_path)
 
 
 def tensor(*place) -> dict:

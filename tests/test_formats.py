@@ -13,6 +13,7 @@ from conv2d_native.errors import ModelFormatError, UnsafeModelError
 from conv2d_native.formats import layer_paths, read_model, read_weights
 from conv2d_native.formats.dialect import normalise
 from conv2d_native.named_objects import to_snake_case
+from written import bytes_of
 
 
 def stored(name: str) -> bytes:
@@ -139,9 +140,10 @@ def test_a_configuration_alone_takes_weights_from_a_second_file():
         spec = read_model(text.encode(), weights=weights)
         (kernel, _) = spec.weights.get(("conv2d",), ["kernel", "bias"], [(3, 3, 3, 4), (4,)])
         assert kernel.any()
-    made = io.BytesIO()
-    np.savez(made, **{"conv2d/kernel": kernel.astype(np.float64), "conv2d/bias": np.ones(4, np.float16)})
-    again, bias = read_weights(made.getvalue()).get(("conv2d",), ["kernel", "bias"], [(3, 3, 3, 4), (4,)])
+    arrays = {"conv2d/kernel": kernel.astype(np.float64), "conv2d/bias": np.ones(4, np.float16)}
+    again, bias = read_weights(bytes_of(np.savez, **arrays)).get(
+        ("conv2d",), ["kernel", "bias"], [(3, 3, 3, 4), (4,)]
+    )
     np.testing.assert_array_equal(again, kernel)
     assert bias.tolist() == [1, 1, 1, 1] and again.dtype == bias.dtype == np.float32
 

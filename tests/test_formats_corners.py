@@ -5,7 +5,6 @@ its values.
 from __future__ import annotations
 
 import copy
-import io
 import json
 import os
 import struct
@@ -24,6 +23,7 @@ from conv2d_native.formats.hdf5_write import ATTRIBUTES, _message, _Writer, writ
 from conv2d_native.formats.json_tree import parse_json
 from hostile_files import BIAS, CONFIG, HDF5, KERNEL, Member, h5, keras, parts, read, zip_bytes
 from test_faults_limits import linking, written
+from written import bytes_of
 
 
 def archive(*members: Member, **lies) -> Archive:
@@ -168,9 +168,7 @@ def test_hdf5_in_its_corners():
         hdf5(b"\x89HDF\r\n\x1a\t" + bytes(100))
     with pytest.raises(ModelFormatError, match="superblock version 7"):
         hdf5(b"\x89HDF\r\n\x1a\n\x07" + bytes(100))
-    target = io.BytesIO()
-    write_hdf5(target, {"a": KERNEL})
-    data = target.getvalue()
+    data = bytes_of(write_hdf5, {"a": KERNEL})
     layout = struct.pack("<HHB3xBB", 8, 24, 0, 3, 1)
     with pytest.raises(ModelFormatError, match="filters on data without chunks"):
         hdf5(patched(data, (struct.pack("<HHB3x", 5, 8, 0), 0, struct.pack("<HHB3x", 11, 8, 0)))).dataset(
@@ -298,9 +296,7 @@ def test_wrappers_and_nested_names_in_both_formats():
         "module": "keras.layers",
     }
     config = sequential(wrapped)
-    target = io.BytesIO()
-    write_keras(target, config, {("t", "d"): [KERNEL, BIAS]})
-    spec = read_model(target.getvalue())
+    spec = read_model(bytes_of(write_keras, config, {("t", "d"): [KERNEL, BIAS]}))
     np.testing.assert_array_equal(spec.weights.get(("t", "d"), ["kernel", "bias"], [(4, 3), (3,)])[0], KERNEL)
     with pytest.raises(ModelFormatError, match=r"'t/d'.*holds more"):
         spec.weights.get(("t", "d"), ["kernel"], [(4, 3)])
@@ -320,9 +316,7 @@ def test_legacy_weights_of_one_name_below_each_other():
 
 def test_arrays_in_their_corners():
     def npz(**arrays) -> bytes:
-        target = io.BytesIO()
-        np.savez(target, **arrays)
-        return target.getvalue()
+        return bytes_of(np.savez, **arrays)
 
     get = read_weights(npz(**{"d/kernel": np.asfortranarray(KERNEL), "d/bias": np.ones(3, np.int32)})).get
     np.testing.assert_array_equal(
@@ -345,9 +339,8 @@ def test_arrays_in_their_corners():
 def test_a_configuration_of_numpy_values_is_written_as_json():
     config = copy.deepcopy(CONFIG)
     config["config"]["layers"][1]["config"] |= {"units": np.int64(3), "note": np.ones(2), "pair": (1, 2)}
-    target = io.BytesIO()
-    write_keras(target, config, {("d",): [KERNEL, BIAS]})
-    made = read_model(target.getvalue()).config["config"]["layers"][1]["config"]
+    target = bytes_of(write_keras, config, {("d",): [KERNEL, BIAS]})
+    made = read_model(target).config["config"]["layers"][1]["config"]
     assert made["units"] == 3 and made["note"] == [1.0, 1.0] and made["pair"] == [1, 2]
 
 
@@ -380,6 +373,4 @@ def test_weights_of_another_layer():
 
 
 def h5_weights(dense: dict) -> bytes:
-    target = io.BytesIO()
-    write_hdf5(target, {"layers": {"dense": dense}})
-    return target.getvalue()
+    return bytes_of(write_hdf5, {"layers": {"dense": dense}})

@@ -18,6 +18,7 @@ from conv2d_native.formats.hdf5 import Hdf5
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, write_hdf5
 from hostile_files import BIAS, CONFIG, KERNEL, read
 from threads import in_threads
+from written import bytes_of
 
 
 def all_weights(spec):
@@ -77,9 +78,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path):
 
 
 def hdf5(tree) -> Hdf5:
-    target = io.BytesIO()
-    write_hdf5(target, tree)
-    data = target.getvalue()
+    data = bytes_of(write_hdf5, tree)
     return Hdf5(from_buffer("made", data), Budget(len(data)))
 
 

@@ -9,6 +9,7 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import applications, backend, ops, saving, utils
 from conv2d_native import layers as L
+from written import bytes_of
 
 RNG = np.random.default_rng(9)
 X = RNG.random((2, 6, 5, 3), np.float32)
@@ -103,9 +104,8 @@ def test_image_files(tmp_path):
     np.testing.assert_array_equal(utils.img_to_array(utils.load_img(tmp_path / "a.png")), pixels)
     grey = utils.img_to_array(utils.load_img(str(tmp_path / "a.png"), color_mode="grayscale"))
     assert grey.shape == (6, 5, 1) and grey.dtype == np.float32
-    held = io.BytesIO()
-    utils.save_img(held, pixels, file_format="jpg")
-    assert utils.load_img(io.BytesIO(held.getvalue()), "rgba", (3, 4), "bilinear").size == (4, 3)
+    held = bytes_of(utils.save_img, pixels, file_format="jpg")
+    assert utils.load_img(io.BytesIO(held), "rgba", (3, 4), "bilinear").size == (4, 3)
     wide = utils.load_img(tmp_path / "a.png", target_size=(2, 5), keep_aspect_ratio=True)
     np.testing.assert_array_equal(np.asarray(wide), pixels[2:4])
     first = utils.img_to_array(pixels, data_format="channels_first", dtype="uint8")

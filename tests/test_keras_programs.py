@@ -1,7 +1,6 @@
 """What programs written for Keras name at their top or hold in their layers: caches, sources, seeds, statistics."""
 
 import hashlib
-import io
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import backend, utils
 from conv2d_native import layers as L
+from written import bytes_of
 
 RNG = np.random.default_rng(12)
 X = RNG.random((6, 5, 4, 3), np.float32)
@@ -67,9 +67,7 @@ def test_seeds_that_layers_hold_for_training():
 
     x = cn.Input((3,))
     model = cn.Model(x, Drop()(x))
-    kept = io.BytesIO()
-    model.save(kept)
-    opened = cn.load_model(kept.getvalue(), custom_objects={"Drop": Drop})
+    opened = cn.load_model(bytes_of(model.save), custom_objects={"Drop": Drop})
     np.testing.assert_array_equal(opened(X[:, 0, 0]), model(X[:, 0, 0]))
     assert model.count_params() == 8 and model.layers[1].variable_dtype == "float32"
     cn.backend.clear_session()

@@ -13,6 +13,7 @@ from conv2d_native import layers as L
 from conv2d_native.formats import write_keras
 from conv2d_native.layers.registry import serialize
 from conv2d_native.models.weights import layers_with_weights
+from written import bytes_of
 
 RNG = np.random.default_rng(6)
 
@@ -36,13 +37,12 @@ def test_save_and_open(tmp_path):
     model, x = network(), RNG.random((3, 10, 9, 3), np.float32)
     expected = model(x)
     model.save(tmp_path / "model.keras")
-    held = io.BytesIO()
-    model.save(held)
+    held = bytes_of(model.save)
     for source in (
         tmp_path / "model.keras",
         str(tmp_path / "model.keras"),
-        held.getvalue(),
-        io.BytesIO(held.getvalue()),
+        held,
+        io.BytesIO(held),
     ):
         opened = cn.load_model(source)
         got = opened.predict(x, verbose=0)
@@ -88,21 +88,19 @@ def test_a_missing_weight_is_named():
         next(path for path in weights if path[-1].startswith("batch_normalization"))
     )
     weights.pop(("stem", "batch_normalization_0"))
-    held = io.BytesIO()
-    write_keras(held, serialize(model), weights)
+    held = bytes_of(write_keras, serialize(model), weights)
     with pytest.raises(cn.ModelFormatError, match="batch_normalization"):
-        cn.load_model(held.getvalue())
-    report = cn.check_model(held.getvalue())
+        cn.load_model(held)
+    report = cn.check_model(held)
     assert not report and "batch_normalization" in str(report)
 
 
 def test_check_and_load_agree_on_a_model_without_shapes():
     entry = {"class_name": "Dense", "config": {"name": "d", "units": 3}}
-    held = io.BytesIO()
-    write_keras(held, {"class_name": "Sequential", "config": {"name": "s", "layers": [entry]}}, {})
+    held = bytes_of(write_keras, {"class_name": "Sequential", "config": {"name": "s", "layers": [entry]}}, {})
     with pytest.raises(cn.ModelFormatError, match="before its input shape was known"):
-        cn.load_model(held.getvalue())
-    report = cn.check_model(held.getvalue())
+        cn.load_model(held)
+    report = cn.check_model(held)
     assert not report and "before its input shape was known" in str(report)
 
 
@@ -206,9 +204,7 @@ def test_functions_of_tensorflow(name):
     model = cn.model_from_json(json.dumps(tree))
     x = RNG.standard_normal((4, 5, 3, 2)).astype(np.float32)
     np.testing.assert_allclose(model(x), expected(x), rtol=1e-5, atol=1e-6)
-    held = io.BytesIO()
-    model.save(held)
-    again = cn.load_model(held.getvalue())
+    again = cn.load_model(bytes_of(model.save))
     np.testing.assert_array_equal(again(x), model(x))
     if arguments.keys() & {"axis", "shape", "perm", "paddings"}:
         assert again.operations[-1].config, "Keras has such settings in the operation, not in its call"

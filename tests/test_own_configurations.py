@@ -7,6 +7,7 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from written import bytes_of
 
 X = np.random.default_rng(14).random((2, 3), np.float32)
 
@@ -90,9 +91,7 @@ class Placed(Gain):
 def opened(layer):
     """A network of `layer` out of the file that it was saved to."""
     model = cn.Sequential([cn.Input((3,)), layer])
-    held = io.BytesIO()
-    model.save(held)
-    return model, cn.load_model(held.getvalue(), custom_objects={type(layer).__name__: type(layer)})
+    return model, cn.load_model(bytes_of(model.save), custom_objects={type(layer).__name__: type(layer)})
 
 
 @pytest.mark.parametrize(

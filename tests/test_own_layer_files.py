@@ -1,6 +1,5 @@
 """Files of the user's layers that hold others in lists, dicts and models: the groups that Keras 3 writes."""
 
-import io
 import json
 import zipfile
 
@@ -12,6 +11,7 @@ from conv2d_native import layers as L
 from conv2d_native.formats import read_model, write_keras
 from conv2d_native.formats.extent import Budget, from_buffer
 from conv2d_native.formats.hdf5 import Hdf5
+from written import bytes_of
 
 RNG = np.random.default_rng(12)
 X = RNG.random((2, 6, 5, 3), np.float32)
@@ -60,16 +60,12 @@ def saved(layer):
     x = cn.Input((6, 5, 3))
     model = cn.Model(x, layer(x))
     model.set_weights([RNG.random(v.shape, np.float32) for v in model.weights])
-    held = io.BytesIO()
-    model.save(held)
-    return model, held.getvalue()
+    return model, bytes_of(model.save)
 
 
 def groups_with_weights(model):
     """The number of variables in each group of a file of `model`."""
-    held = io.BytesIO()
-    model.save_weights(held)
-    stored = held.getvalue()
+    stored = bytes_of(model.save_weights)
     file = Hdf5(from_buffer("made", stored), Budget(len(stored)))
     found, pending = {}, [()]
     while pending:
@@ -158,10 +154,9 @@ def test_groups_below_a_layer_without_end_are_an_error():
     _, data = saved(Alone(name="held"))
     spec = read_model(data)
     weights = {("held", "given"): [np.ones((3, 3)), np.ones(3)], ("held", "/".join("a" * 70)): [np.ones(3)]}
-    held = io.BytesIO()
-    write_keras(held, spec.config, weights)
+    held = bytes_of(write_keras, spec.config, weights)
     with pytest.raises(cn.ModelFormatError, match="'held': stored in too many groups, or too deeply"):
-        cn.load_model(held.getvalue(), custom_objects={"Alone": Alone})
+        cn.load_model(held, custom_objects={"Alone": Alone})
 
 
 def test_spectral_normalization_keeps_its_kernel_twice_as_keras_does():

@@ -1,7 +1,6 @@
 """Layers of the user's, written for Keras: call(self, x)."""
 
 import copy
-import io
 import pickle
 
 import numpy as np
@@ -12,6 +11,7 @@ import own_layers
 from conv2d_native import layers as L
 from conv2d_native import ops
 from conv2d_native.formats import read_model
+from written import bytes_of
 
 RNG = np.random.default_rng(10)
 X = RNG.random((2, 6, 5, 3), np.float32)
@@ -199,9 +199,7 @@ def test_trainable_weights_come_first_as_in_keras():
     layer.set_weights([np.full(3, 2.0), np.full(3, 3.0), np.full(3, 4.0)])
     np.testing.assert_allclose(layer(X), (X + 4) * 2 + 3, rtol=1e-6)
     model = cn.Sequential([cn.Input((6, 5, 3)), layer])
-    held = io.BytesIO()
-    model.save(held)
-    spec = read_model(held.getvalue())
+    spec = read_model(bytes_of(model.save))
     stored = spec.weights.get((layer.name,), ["g", "i", "h"], [(3,)] * 3)
     assert [value[0] for value in stored] == [2, 3, 4]
 
@@ -286,9 +284,8 @@ def test_several_tensors_by_position_and_by_name():
         np.testing.assert_allclose(blend(*args, **kwargs), expected, rtol=1e-6)
     made = [blend(source, source + 1.0), blend(source, y=source + 1.0), blend(y=source + 1.0, x=source)]
     model = cn.Model(source, made)
-    held = io.BytesIO()
-    model.save(held)
-    for network in (model, cn.load_model(held.getvalue(), {"Blend": Blend})):
+    held = bytes_of(model.save)
+    for network in (model, cn.load_model(held, {"Blend": Blend})):
         for y in network(X):
             np.testing.assert_allclose(y, X * (X + 1), rtol=1e-6)
     with pytest.raises(TypeError, match=r"call\(\) of layer 'blend.*unexpected keyword argument 'z'"):

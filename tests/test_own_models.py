@@ -15,6 +15,7 @@ from conv2d_native import ops
 from conv2d_native.structure import flatten
 from layer_cases import inputs_of
 from threads import in_threads
+from written import bytes_of
 
 MADE = own_models.make_classes(cn)
 NETWORKS = own_models.make_networks(cn, MADE)
@@ -26,12 +27,6 @@ for cls in MADE.values():  # as if they stood at the top of this module, for pic
 X = inputs_of("net", [(2, 6, 5, 3)])[0]
 
 
-def saved(model):
-    held = io.BytesIO()
-    model.save(held)
-    return held.getvalue()
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_files_of_keras(name):
     """Keras's answers: out of its file, with its weights in a network made here, and of both saved again."""
@@ -41,13 +36,12 @@ def test_files_of_keras(name):
     opened, built = cn.load_model(data, custom_objects=MADE), NETWORKS[name]()
     built(x)
     built.load_weights(data)
-    weights = io.BytesIO()
-    built.save_weights(weights)
+    weights = bytes_of(built.save_weights)
     other = NETWORKS[name]()
     other.predict(x)
-    other.load_weights(weights.getvalue())
-    again = cn.load_model(saved(opened), custom_objects=MADE)
-    for model in (opened, built, other, again, cn.load_model(saved(built), custom_objects=MADE)):
+    other.load_weights(weights)
+    again = cn.load_model(bytes_of(opened.save), custom_objects=MADE)
+    for model in (opened, built, other, again, cn.load_model(bytes_of(built.save), custom_objects=MADE)):
         for ys in (model(x), model.predict(x, batch_size=1)):
             for i, y in enumerate(flatten(ys)):
                 assert relative_error(y, ANSWERS[f"{name}/y{i}"]) <= 1e-5
@@ -91,7 +85,10 @@ def test_constructor_arguments_are_kept_as_keras_keeps_them():
     net = Net(5)
     expected = net(X)
     assert net.get_config()["classes"] == 5
-    for made in (cn.load_model(saved(net), {"Net": Net}), cn.model_from_json(net.to_json(), {"Net": Net})):
+    for made in (
+        cn.load_model(bytes_of(net.save), {"Net": Net}),
+        cn.model_from_json(net.to_json(), {"Net": Net}),
+    ):
         made.set_weights(net.get_weights())
         np.testing.assert_array_equal(made(X), expected)
 
@@ -107,7 +104,7 @@ def test_a_class_without_a_constructor():
     plain = Plain(name="plain", trainable=False)
     expected = plain(X)
     assert plain.get_config().keys() == {"name", "trainable", "dtype"}
-    opened = cn.load_model(saved(plain), {"Plain": Plain})
+    opened = cn.load_model(bytes_of(plain.save), {"Plain": Plain})
     assert opened.name == "plain" and not opened.trainable and not opened.trainable_weights
     np.testing.assert_array_equal(opened(X), expected)
 
@@ -127,7 +124,7 @@ def test_registered_names_and_constructors_without_further_words():
 
         head = Head(3)
         expected = head(X)
-        data = saved(head)
+        data = bytes_of(head.save)
         assert '"registered_name": "pkg>Head"' in head.to_json()
         np.testing.assert_array_equal(cn.load_model(data)(X), expected)
     finally:
@@ -175,12 +172,12 @@ def test_several_arguments():
     for made in (two(X, y=X + 1), two(y=X + 1, x=X), two(X, X + 1, training=False)):
         np.testing.assert_array_equal(made, expected)
     assert two.get_build_config() == {"shapes_dict": {"x_shape": (None, 6, 5, 3), "y_shape": (None, 6, 5, 3)}}
-    np.testing.assert_array_equal(cn.load_model(saved(two), {"Two": Two})(X, X + 1), expected)
+    np.testing.assert_array_equal(cn.load_model(bytes_of(two.save), {"Two": Two})(X, X + 1), expected)
     source = cn.Input((6, 5, 3))
     model = cn.Model(source, two(source, y=source + 1.0, scale=2.0))
     twice = two.first(X) + 2 * two.second(X + 1)
     np.testing.assert_allclose(model(X), twice, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(cn.load_model(saved(model), {"Two": Two})(X), model(X))
+    np.testing.assert_array_equal(cn.load_model(bytes_of(model.save), {"Two": Two})(X), model(X))
     with pytest.raises(TypeError, match=r"call\(\) of layer 'two.*missing a required argument: 'y'"):
         two.predict(X)
     with pytest.raises(TypeError, match="called on arrays alone: give settings to its constructor"):
@@ -273,7 +270,7 @@ def test_names_of_attributes_are_the_user_s():
 
     wide = Wide(8)
     assert wide(X).shape == (2, 6, 5, 8) and wide.predict(X).shape == (2, 6, 5, 8)
-    np.testing.assert_array_equal(cn.load_model(saved(wide), {"Wide": Wide})(X), wide(X))
+    np.testing.assert_array_equal(cn.load_model(bytes_of(wide.save), {"Wide": Wide})(X), wide(X))
     net = Net()
     net(X)
     assert cn.Sequential([net, L.Dense(4)])(X).shape == (2, 4)

@@ -12,6 +12,7 @@ import own_models
 from answers import HERE
 from conv2d_native import layers as L
 from layer_cases import inputs_of
+from written import bytes_of
 
 MADE = own_models.make_classes(cn)
 Headed, Topped = MADE["Headed"], MADE["Topped"]
@@ -39,12 +40,6 @@ class Plain(cn.Sequential):
         super().__init__(*args, **kwargs)
 
 
-def saved(model):
-    held = io.BytesIO()
-    model.save(held)
-    return held.getvalue()
-
-
 def networks():
     x = cn.Input((6, 5, 3))
     return {
@@ -70,7 +65,7 @@ def test_copies_have_all_weights(name):
     model.save_weights(weights)
     other(X)
     other.load_weights(weights.getvalue())
-    made = [other, cn.load_model(saved(model), custom_objects=custom)]
+    made = [other, cn.load_model(bytes_of(model.save), custom_objects=custom)]
     for again in (*made, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         np.testing.assert_array_equal(again(X), expected)
         assert type(again) is type(model) and len(again.weights) == len(model.weights)
@@ -79,7 +74,12 @@ def test_copies_have_all_weights(name):
 def test_layers_in_attributes_count():
     model = Headed([cn.Input((6, 5, 3)), L.Dense(4), L.Dense(3)])
     assert [layer.units for layer in model.layers] == [4, 3]  # as in Keras
-    assert cn.load_model(saved(model), custom_objects=MADE)(X).shape == (2, 6, 5, 2)  # saved before a call
+    assert cn.load_model(bytes_of(model.save), custom_objects=MADE)(X).shape == (
+        2,
+        6,
+        5,
+        2,
+    )  # saved before a call
     assert model(X).any() and len(model.weights) == 10
     model.more[1].set_weights([np.zeros((3, 2)), np.ones(2)])
     assert (model(X) == 1).all() and (model.predict(X) == 1).all()
@@ -98,7 +98,7 @@ def test_operations_stand_among_what_is_connected():
             return self.top(super().call(x))
 
     model = Doubling()
-    again = cn.load_model(saved(model), custom_objects={"Doubling": Doubling})
+    again = cn.load_model(bytes_of(model.save), custom_objects={"Doubling": Doubling})
     assert [layer.name for layer in model.sublayers] == [layer.name for layer in (*model.layers, model.top)]
     np.testing.assert_array_equal(again(X), model.top(2 * model.layers[1](X)))
 
@@ -141,7 +141,7 @@ def test_arguments_beside_the_stack():
 
     model = Times([L.Dense(2)], 3.0, name="named", trainable=False)
     expected = model(X)
-    again = cn.load_model(saved(model), custom_objects={"Times": Times})
+    again = cn.load_model(bytes_of(model.save), custom_objects={"Times": Times})
     np.testing.assert_array_equal(again(X), expected)
     assert again.name == "named" and not again.trainable
     with pytest.raises(NotImplementedError, match="`by`"):
