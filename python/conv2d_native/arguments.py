@@ -22,6 +22,7 @@ FLOAT32 = np.dtype(np.float32)
 LARGEST_SIZE = 2**31 - 1  # filters, units, kernel and pool sizes, padding
 MOST_AXES = 64  # as many as NumPy's arrays have
 LARGEST_STEP = 2**63 - 1  # strides and dilation
+EPSILON = 1e-7  # Keras's backend.epsilon()
 
 _SHOWN = 100  # items of a list that a message may show
 _HOST_DEVICES = (1, 3, 11)  # DLPack's kDLCPU, kDLCUDAHost, kDLROCMHost
@@ -353,6 +354,14 @@ def out_array(out: Any, shape: Sequence[int]) -> np.ndarray:
     if out.shape != tuple(shape):
         raise ValueError(f"`out` must have shape {tuple(shape)}. Received: out of shape {out.shape}.")
     return out
+
+
+def batch(name: str, x: np.ndarray) -> np.ndarray:
+    """`x` where its first axis can be the batch."""
+    if x.ndim == 0:
+        raise ValueError(f"`{name}` must have a batch axis. Received: {name} of shape {x.shape}.")
+    no_empty_axes(name, x.shape)
+    return x
 
 
 def no_empty_axes(name: str, shape: Sequence[int]) -> None:

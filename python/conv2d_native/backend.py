@@ -99,7 +99,7 @@ def epsilon() -> float:
     >>> epsilon()
     1e-07
     """
-    return 1e-7
+    return arguments.EPSILON
 
 
 def is_keras_tensor(x: Any) -> bool:

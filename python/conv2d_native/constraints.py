@@ -17,9 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from . import arguments
 from .named_objects import Configurable, Table
-
-_EPSILON = 1e-7  # Keras's backend.epsilon()
 
 Axis = int | Sequence[int]
 
@@ -52,7 +51,7 @@ class MaxNorm(Constraint):
 
     def project(self, w: np.ndarray) -> np.ndarray:
         norms = _norms(w, self.axis)
-        return w * (np.minimum(norms, self.max_value) / (_EPSILON + norms))
+        return w * (np.minimum(norms, self.max_value) / (arguments.EPSILON + norms))
 
 
 class UnitNorm(Constraint):
@@ -62,7 +61,7 @@ class UnitNorm(Constraint):
         self.axis = axis
 
     def project(self, w: np.ndarray) -> np.ndarray:
-        return w / (_EPSILON + _norms(w, self.axis))
+        return w / (arguments.EPSILON + _norms(w, self.axis))
 
 
 class MinMaxNorm(Constraint):
@@ -76,7 +75,7 @@ class MinMaxNorm(Constraint):
     def project(self, w: np.ndarray) -> np.ndarray:
         norms = _norms(w, self.axis)
         desired = self.rate * np.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
-        return w * (desired / (_EPSILON + norms))
+        return w * (desired / (arguments.EPSILON + norms))
 
 
 def _norms(w: np.ndarray, axis: Axis) -> np.ndarray:

@@ -45,7 +45,7 @@ def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fal
 
 
 def _normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
-    least = 1e-7 if epsilon is None else epsilon
+    least = arguments.EPSILON if epsilon is None else epsilon
     return x / np.maximum(np.linalg.norm(x, order, axis, keepdims=True), least)
 
 

@@ -73,7 +73,8 @@ class OrthogonalRegularizer(Regularizer):
         if x.ndim != 2:
             raise ValueError(f"OrthogonalRegularizer takes matrices. Received: an array of shape {x.shape}")
         vectors = x if self.mode == "rows" else x.T
-        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-7)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = vectors / np.maximum(lengths, arguments.EPSILON)
         cosines = np.abs(vectors @ vectors.T)
         size = len(vectors)
         return self.factor * float(cosines.sum() - np.trace(cosines)) / (size * (size - 1))

@@ -35,10 +35,7 @@ def run(
     if exact is not False and arguments.flag("exact", exact) and not is_exact():
         with direct_sums():
             return run(name, x, weights, words, out, ndim)
-    x = arguments.array("x", x, ndim)
-    if x.ndim == 0:
-        raise ValueError(f"`x` must have a batch axis. Received: x of shape {x.shape}.")
-    arguments.no_empty_axes("x", x.shape)
+    x = arguments.batch("x", arguments.array("x", x, ndim))
     if not isinstance(words.get("activation"), (str, type(None))):
         words = {**words, "activation": activations.get(words["activation"])}
     given = {key: arguments.array(key, value) for key, value in weights.items() if value is not None}

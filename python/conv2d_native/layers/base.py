@@ -52,14 +52,6 @@ _IGNORED = {
 }  # fmt: skip
 
 
-def _input_array(x: Any) -> np.ndarray:
-    made = arguments.array("x", x)
-    if made.ndim == 0:
-        raise ValueError(f"`x` must have a batch axis. Received: x of shape {made.shape}.")
-    arguments.no_empty_axes("x", made.shape)
-    return made
-
-
 class Layer(WeightOwner):
     """Base class of all layers, and of your own.
 
@@ -245,7 +237,7 @@ class Layer(WeightOwner):
             Node(self, args, kwargs, outputs)
             return outputs
         form, given = taken_apart(args, kwargs)
-        arrays = [_input_array(array) for array in given]
+        arrays = [arguments.batch("x", arguments.array("x", array)) for array in given]
         traced = self._traced(form, arrays)
         outputs = traced.run(arrays)
         if form == _ONE_ARRAY and arrays[0] is x and len(x) and traced.structure is traced.outputs[0]:

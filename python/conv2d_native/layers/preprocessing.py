@@ -100,7 +100,7 @@ class Normalization(Layer):
         given = self.mean is not None
         mean = np.asarray(self.mean if given else self.adapt_mean.value, np.float64)
         variance = np.asarray(self.variance if given else self.adapt_variance.value, np.float64)
-        deviation = np.maximum(np.sqrt(variance), 1e-7)
+        deviation = np.maximum(np.sqrt(variance), arguments.EPSILON)
         scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
         if mean.ndim == 0 or self._kept == [len(x.shape) - 1]:
             return f.scale_shift(

@@ -86,11 +86,7 @@ class OwnCalls(Layer):
                 f"Model '{self.name}' is called on arrays alone: give settings to its constructor. "
                 f"Received: {arguments.shown(settings[0])}."
             )
-        arrays = [as_array(name, value) for name, value in zip(names, given, strict=True)]
-        for name, array in zip(names, arrays, strict=True):
-            if not array.ndim:
-                raise ValueError(f"`{name}` must have a batch axis. Received: {name} of shape {array.shape}.")
-            arguments.no_empty_axes(name, array.shape)
+        arrays = [arguments.batch(*pair) for pair in zip(names, map(as_array, names, given), strict=True)]
         batch_count(names, arrays)
         if self.input_spec is not None:
             check_specs(self, filled(form, arrays)[0][0])

@@ -15,8 +15,6 @@ from ..normalization import over_deviation, over_root_mean_square
 from .operands import axis_numbers, check_broadcast, constant, constants, host, is_tensor, one_axis
 from .reductions import norm
 
-_EPSILON = 1e-7  # Keras's, where none is given
-
 
 def batch_normalization(
     f: Any,
@@ -71,7 +69,7 @@ def normalize(f: Any, x: Any, axis: Any = -1, order: Any = 2, epsilon: Any = Non
 
 
 def _epsilon(value: Any) -> float:
-    return _EPSILON if value is None else arguments.number("epsilon", value)
+    return arguments.EPSILON if value is None else arguments.number("epsilon", value)
 
 
 def _along(name: str, value: Any, axes: Sequence[int], shape: Sequence[Any]) -> Any:
