@@ -6,6 +6,7 @@ Shapes are tuples with the batch first. Names as in the core: n h w c, kh kw, oh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,12 +110,8 @@ def to_the_end(axes: Sequence[int], rank: int) -> tuple[list[int], list[int]]:
 
 def count(shape: Sequence[Size]) -> Size:
     """Number of entries, None where a size is not known."""
-    total = 1
-    for size in shape:
-        if size is None:
-            return None
-        total *= size
-    return total
+    known = [size for size in shape if size is not None]
+    return math.prod(known) if len(known) == len(shape) else None
 
 
 def reshape_target(shape: Sequence[Size], target: Sequence[int]) -> Shape:
@@ -127,9 +124,7 @@ def reshape_target(shape: Sequence[Size], target: Sequence[int]) -> Shape:
             "`target_shape` must hold positive integers, of which one may be -1. "
             f"Received: target_shape={tuple(target)}."
         )
-    entries, known = count(shape[1:]), 1
-    for size in target:
-        known *= size if size > 0 else 1
+    entries, known = count(shape[1:]), math.prod(size for size in target if size > 0)
     if entries is None:
         return (shape[0], *(None if size == -1 else size for size in target))
     if entries % known if -1 in target else entries != known:

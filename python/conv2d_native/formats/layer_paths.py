@@ -21,13 +21,13 @@ Tree = dict[str, Any]
 Path = tuple[str, ...]
 
 
-def is_model(entry: Tree | None) -> bool:
-    return entry is not None and lists_layers(str(entry.get("class_name")), entry.get("config", {}))
+def is_model(entry: Tree) -> bool:
+    return lists_layers(str(entry.get("class_name")), entry.get("config", {}))
 
 
-def tells_all(entry: Tree | None) -> bool:
+def tells_all(entry: Tree) -> bool:
     """Whether a configuration holds all layers inside: one of a class of the user's may have others in attributes."""
-    return is_model(entry) and entry is not None and entry.get("class_name") in _MODELS
+    return is_model(entry) and entry.get("class_name") in _MODELS
 
 
 def lists_layers(class_name: str, config: Tree) -> bool:

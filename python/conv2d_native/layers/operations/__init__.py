@@ -1,4 +1,10 @@
-"""The operations of `keras.ops`: what each computes (table.py), and how a model has them as nodes (operation.py)."""
+"""The operations of `keras.ops`: what each computes (table.py), and how a model has them as nodes (operation.py).
+
+The functions in this folder have Keras's argument words behind `f`, the interpreter: the graph builder or the eager
+functions. A tensor is a value of `f`, and its first axis is the batch: what would mix or move the images of a batch is
+refused. Results are float32, positions too. What `f` lacks is computed by NumPy as a host step; where a layer computes
+the same, it is asked.
+"""
 
 from .operation import Operation, is_operation
 from .table import CLASS_NAMES, OPERATIONS, is_operand

@@ -1,13 +1,13 @@
 """Entry by entry among the operations of `keras.ops`: arithmetic, comparisons, choices, activations, dtypes.
 
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch; some make such a function out of a
-NumPy one or a name.
+Some functions make an operation out of a NumPy function or a name.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -191,7 +191,7 @@ def is_close(f: Any, x1: Any, x2: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal
     relative, absolute = arguments.number("rtol", rtol), arguments.number("atol", atol)
     same = arguments.flag("equal_nan", equal_nan)
     operands = constants(x1=x1, x2=x2)
-    step = lambda a, b: np.isclose(a, b, relative, absolute, same)  # noqa: E731
+    step = partial(np.isclose, rtol=relative, atol=absolute, equal_nan=same)
     return host(f, step, operands, broadcast(operands, "isclose"))
 
 

@@ -1,8 +1,4 @@
-"""Operations of `keras.ops` on images: resizing, cropping, padding, colours, edges, cells as channels.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch, in Keras's argument words. Where a
-layer computes the same, it is asked.
-"""
+"""Operations of `keras.ops` on images: resizing, cropping, padding, colours, edges, cells as channels."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Shapes and layouts among the operations of `keras.ops`: reshape, transpose, concatenation, padding, repetition.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch. What would mix or move the images of
-a batch is refused.
-"""
+"""Shapes and layouts among the operations of `keras.ops`: reshape, transpose, concatenation, padding, repetition."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Normalizations among the operations of `keras.ops`, with gains and offsets that are constants or tensors.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch.
-"""
+"""Normalizations among the operations of `keras.ops`, with gains and offsets that are constants or tensors."""
 
 from __future__ import annotations
 

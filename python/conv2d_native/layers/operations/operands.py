@@ -1,8 +1,4 @@
-"""Operands of the operations of `keras.ops`: tensors, constants, axes, and NumPy steps on them.
-
-A tensor is a value of `f`, the interpreter, and its first axis is the batch. What would mix the images of a batch is
-refused.
-"""
+"""Operands of the operations of `keras.ops`: tensors, constants, axes, and NumPy steps on them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What orders values among the operations of `keras.ops`: sorting, the largest, differences, bins, one-hot places.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch. Positions come out as float32, like
-every output. What would mix the images of a batch is refused.
-"""
+"""What orders values among the operations of `keras.ops`: sorting, the largest, differences, bins, one-hot places."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Products among the operations of `keras.ops`: matmul, dot, tensordot, einsum, attention, image by image.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch. What would mix the images of a batch
-is refused.
-"""
+"""Products among the operations of `keras.ops`: matmul, dot, tensordot, einsum, attention, image by image."""
 
 from __future__ import annotations
 

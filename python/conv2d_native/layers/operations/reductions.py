@@ -1,8 +1,4 @@
-"""Reductions among the operations of `keras.ops`: sums, moments, norms, quantiles, positions along axes of an image.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch. What would mix the images of a batch
-is refused.
-"""
+"""Reductions among the operations of `keras.ops`: sums, moments, norms, quantiles, positions along axes of an image."""
 
 from __future__ import annotations
 
@@ -31,7 +27,7 @@ _MATRIX_ORDERS = ("fro", "nuc", 1, -1, 2, -2, float("inf"), float("-inf"))
 
 
 def position(function: Callable[..., Any]) -> Callable[..., Any]:
-    """argmax and argmin along one axis. Positions come out as float32, like every output."""
+    """argmax and argmin along one axis."""
 
     def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
         axes = axis_numbers(axis, len(x.shape))

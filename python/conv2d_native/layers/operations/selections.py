@@ -1,8 +1,4 @@
-"""Parts of tensors among the operations of `keras.ops`: slices, splits, chosen entries.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch. What would mix or move the images of
-a batch is refused.
-"""
+"""Parts of tensors among the operations of `keras.ops`: slices, splits, chosen entries."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""What the operations of `keras.ops` compute, one row per class name, and the names of their functions.
-
-A row's `lower(f, *arguments, **settings)` takes Keras's argument words and uses the operations of `f`: the
-graph builder or the eager functions. What those lack is computed by NumPy as a host step. Operations that
-mix the images of a batch are refused.
-"""
+"""What the operations of `keras.ops` compute, one row per class name, and the names of their functions."""
 
 from __future__ import annotations
 
@@ -29,7 +24,7 @@ Lower = Callable[..., Any]
 
 
 class Row(NamedTuple):
-    """`module` is where Keras keeps the class: keras.src.ops.<module>."""
+    """`lower(f, *arguments, **settings)`; `module` is where Keras keeps the class: keras.src.ops.<module>."""
 
     module: str
     lower: Lower

@@ -1,8 +1,4 @@
-"""What slides over images among the operations of `keras.ops`: pooling, convolutions, patches.
-
-Functions of `f`, the interpreter, and of tensors whose first axis is the batch, in Keras's argument words. Where a
-layer computes the same, it is asked. Kernels are constants.
-"""
+"""Windows on images among the operations of `keras.ops`: pools, convolutions, patches. Kernels are constants."""
 
 from __future__ import annotations
 
