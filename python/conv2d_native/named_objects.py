@@ -16,6 +16,8 @@ import numpy as np
 
 from . import arguments
 
+OPERATION_MODULES = ("keras.src.ops", "keras.ops")  # as configurations begin the modules of operations
+
 
 class Configurable:
     """An object made of its configuration alone: `type(obj).from_config(obj.get_config())` is its equal."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..named_objects import numbered, to_snake_case
+from ..named_objects import OPERATION_MODULES, numbered, to_snake_case
 from .hdf5 import Hdf5
 
 WRAPPED = ("layer", "forward_layer", "backward_layer")  # words under which wrappers keep their layers
@@ -61,7 +61,7 @@ def _grouped(entry: Tree) -> list[tuple[str, Tree]]:
     return [
         (numbered(counts, to_snake_case(child["class_name"])), child)
         for child in config["layers"]
-        if not str(child.get("module", "")).startswith(("keras.src.ops", "keras.ops"))
+        if not str(child.get("module", "")).startswith(OPERATION_MODULES)
     ]
 
 

@@ -113,15 +113,14 @@ class RepeatVector(Layer):
 
 
 class Border(SpatialLayer):
-    """A layer that adds (`sign` 1) or cuts (-1) cells at the border: as many as its attribute `word` says."""
+    """A layer that adds (`sign` 1) or cuts (-1) cells at the border: as many as `padding` or `cropping` says."""
 
     sign = 1
-    word = "padding"
 
     @property
     def amounts(self) -> tuple[tuple[int, int], ...]:
         """(before, after) per spatial axis."""
-        given = getattr(self, self.word)
+        given = getattr(self, "padding" if self.sign > 0 else "cropping")
         return given if self.spatial == 2 else (given,)
 
     def call(self, f: Any, x: Any) -> Any:
@@ -185,7 +184,6 @@ class Cropping2D(Border):
     """
 
     sign = -1
-    word = "cropping"
 
     def __init__(
         self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
@@ -205,7 +203,6 @@ class Cropping1D(Border):
 
     spatial = 1
     sign = -1
-    word = "cropping"
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -316,9 +316,9 @@ class Model(Inspection, Storage, OwnCalls):
         # What a float32 array may skip, the check of its dtype too, was done for one.
         plain = len(arrays) == 1 and arrays[0].dtype == arguments.FLOAT32
         if plain and len(arrays[0]) and not isinstance(self._form[0][0], dict):
-            run = executable = program.executable(len(arrays[0]), is_exact())
-            if not isinstance(self._answer, KerasTensor):
-                run = lambda x: self._packed(executable.run([x]))  # noqa: E731
+            executable = program.executable(len(arrays[0]), is_exact())
+            alone = isinstance(self._answer, KerasTensor)
+            run = executable if alone else lambda x: self._packed(executable.run([x]))
             with _LOCK:
                 if program in self._programs.values():  # else the weights have changed meanwhile
                     self._calls[arrays[0].shape, is_exact()] = run

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import UnsupportedLayerError
 from ...graph import GraphBuilder
-from ...named_objects import to_snake_case
+from ...named_objects import OPERATION_MODULES, to_snake_case
 from ...structure import flatten, map_structure, pack
 from ..configuration import operation_name
 from ..symbolic import (
@@ -151,5 +151,5 @@ def is_operation(module: Any, class_name: str, config: Any) -> bool:
     Keras's `.h5` files leave the module out: there, layers have `trainable` or `dtype` and operations do not.
     """
     if isinstance(module, str):
-        return module.startswith(("keras.src.ops", "keras.ops"))
+        return module.startswith(OPERATION_MODULES)
     return class_name in OPERATIONS and "trainable" not in config and "dtype" not in config
