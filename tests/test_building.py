@@ -1,4 +1,4 @@
-"""A build that fails leaves no trace: the layers can be built again, for other shapes."""
+"""A build that fails leaves no trace: the layers can be built again, for other shapes. The batch is never settled."""
 
 import numpy as np
 import pytest
@@ -81,3 +81,16 @@ def test_a_model_that_cannot_be_extended_stays_as_it_was():
         model.add(L.Dense(3, name="a"))
     model.add(inner)
     assert model.predict(np.zeros((1, 3)), verbose=0).shape == (1, 2)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_the_batch_of_an_input_is_no_limit(batch):
+    source = cn.Input((12, 12, 3), batch_size=2)
+    model = cn.Model(source, L.GlobalAveragePooling2D()(L.Conv2D(2, 3)(source)))
+    assert model.input_shape == (2, 12, 12, 3) and model.output_shape == (2, 2)
+    x = np.random.default_rng(7).standard_normal((batch, 12, 12, 3)).astype(np.float32)
+    alone = np.concatenate([model(image[None]) for image in x])
+    for got in (model(x), model.predict(x), model.predict(x, batch_size=2), model.predict_on_batch(x)):
+        np.testing.assert_array_equal(got, alone)
+    with pytest.raises(ValueError, match=r"shape \(None, 12, 12, 3\)\. Received: x of shape \(2, 9, 12, 3\)"):
+        model.predict(np.zeros((2, 9, 12, 3)))

@@ -74,7 +74,11 @@ def as_array(name: str, x: Any) -> np.ndarray:
 
 
 def fit_shape(name: str, x: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
-    """`x` where it agrees with `shape` (None: any size), with a last axis of 1 added or dropped as Keras does."""
+    """`x` where it agrees with `shape` (None: any size), with a last axis of 1 added or dropped as Keras does.
+
+    As in Keras, any batch agrees: one that the model's Input has says how it was made, not what it takes.
+    """
+    shape = (None, *shape[1:])
     made = x
     if x.ndim == len(shape) - 1 and shape[-1] == 1:
         made = x[..., np.newaxis]
@@ -84,7 +88,7 @@ def fit_shape(name: str, x: np.ndarray, shape: tuple[int | None, ...]) -> np.nda
         n is not None and m != n for m, n in zip(made.shape, shape, strict=True)
     ):
         raise ValueError(
-            f"`{name}` must have shape {tuple(shape)}. Received: {name} of shape {x.shape}."
+            f"`{name}` must have shape {shape}. Received: {name} of shape {x.shape}."
             f"{shapes.advice(x.shape, shape)}"
         )
     arguments.no_empty_axes(name, made.shape)
