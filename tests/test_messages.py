@@ -83,6 +83,7 @@ CALLS = {
     "bias": (lambda m: cn.conv2d(X, KERNEL, np.zeros(3)), ValueError, "`bias`", "(4,)", "(3,)"),
     "activation": (lambda m: L.Conv2D(4, 3, activation="rellu"), ValueError, "`activation`", "'rellu'", "mean 'relu'"),
     "softmax": (lambda m: L.Dense(2, L.Softmax([1, 2])), ValueError, "`activation`", "one axis", "axis=[1, 2]"),
+    "softmax over the batch": (lambda m: L.Softmax([0, 1])(X), ValueError, "`axis`", "the batch", "axis=[0, 1]"),
     "padding": (lambda m: L.Conv2D(4, 3, padding="smae"), ValueError, "`padding`", "'valid', 'same'", "'smae'"),
     "data_format": (lambda m: L.Conv2D(4, 3, data_format="NCHW"), ValueError, "`data_format`", "'NCHW'"),
     "kernel_size": (lambda m: L.Conv2D(4, [3, 3, 3]), ValueError, "`kernel_size`", "1 or 2", "[3, 3, 3]"),
@@ -129,6 +130,8 @@ CALLS = {
     "explain": (lambda m: cn.explain("conv2d"), ValueError, "`target`", "n1h56w56c64_k3x3s1d1p1_oc64g1_relu"),
     "no such layer": (lambda m: L.LSTM, AttributeError, "'LSTM'", "docs/layers.md"),
     "layer at the top": (lambda m: cn.Conv2D, AttributeError, "conv2d_native.layers.Conv2D"),
+    "count of no weights": (lambda m: L.Conv2D(4, 3, name="conv").count_params(), ValueError, "'conv'", "build(input"),
+    "count of none": (lambda m: cn.Sequential([L.Dense(2)], name="n").count_params(), ValueError, "'n'", "build(input"),
     "never called": (lambda m: L.Flatten().output, AttributeError, "never called"),
     "one grey image": (
         lambda m: cn.Sequential([L.Flatten(input_shape=(8, 8, 1))]).predict(X[0, :, :, :1]),

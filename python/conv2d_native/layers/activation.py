@@ -149,6 +149,8 @@ class Softmax(ActivationLayer):
             return f.activate(x, self.activation)
         rank = len(x.shape)
         axes = sorted({arguments.axis("axis", axis, rank) for axis in self.axis})
+        if not axes[0]:
+            raise ValueError(f"`axis` must not be the batch. Received: axis={self.axis}.")
         order, back = shapes.to_the_end(axes, rank)
         sizes = [x.shape[i] for i in order]
         kept = rank - len(axes)

@@ -181,8 +181,7 @@ class WeightOwner:
             [[7.0]]
         """
         variables, copy = self.weights, arguments.flag("copy", copy)
-        if not self.built:
-            raise ValueError(f"Layer '{self.name}' has no weights yet: call it or build(input_shape) first.")
+        self._check_built()
         if not hasattr(weights, "__iter__"):
             raise TypeError(arguments.must("weights", "be a list of arrays", weights))
         made = [arguments.array("weights", weight) for weight in weights]
@@ -197,12 +196,23 @@ class WeightOwner:
         assign_all(variables, made, copy)
 
     def count_params(self) -> int:
-        """Return the number of entries of all weights.
+        """Return the number of entries of all weights. Raises ValueError where the layer is not built.
 
         >>> Sequential([Dense(3, input_shape=(2,))]).count_params()
         9
         """
+        self._check_built()
         return count_parameters(self.weights)
+
+    def _check_built(self) -> None:
+        if not self.built:
+            raise ValueError(f"Layer '{self.name}' has no weights yet: call it or build(input_shape) first.")
+
+    def add_loss(self, loss: Any) -> None:
+        """Take what a call adds to the loss of training and keep none of it: nothing is trained here.
+
+        >>> Dense(3).add_loss(0.5)
+        """
 
     @property
     def losses(self) -> list[np.float32]:

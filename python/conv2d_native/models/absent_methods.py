@@ -10,7 +10,7 @@ _ITERABLES = "predict(x) takes generators and other iterables of batches"
 
 ABSENT_METHODS = {
     **dict.fromkeys(
-        ("compile", "fit", "fit_generator", "train_on_batch", "train_step", "add_loss", "add_metric"),
+        ("compile", "fit", "fit_generator", "train_on_batch", "train_step", "add_metric"),
         _TRAINING,
     ),
     **dict.fromkeys(("evaluate", "evaluate_generator", "test_on_batch", "test_step"), _COMPARING),
