@@ -94,3 +94,11 @@ def test_the_batch_of_an_input_is_no_limit(batch):
         np.testing.assert_array_equal(got, alone)
     with pytest.raises(ValueError, match=r"shape \(None, 12, 12, 3\)\. Received: x of shape \(2, 9, 12, 3\)"):
         model.predict(np.zeros((2, 9, 12, 3)))
+
+
+def test_one_input_by_name_may_be_given_alone():
+    source = cn.Input((4,), name="image")
+    model = cn.Model({"image": source}, source * 2)
+    x = np.arange(8, dtype=np.float32).reshape(2, 4)
+    for got in (model(x), model(x), model.predict(x), model({"image": x}), model.predict([x])):
+        np.testing.assert_array_equal(got, 2 * x)

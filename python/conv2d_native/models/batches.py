@@ -49,7 +49,8 @@ def features(batch: Any) -> Any:
 def arrange(x: Any, names: Sequence[str], by_key: bool, ranks: Sequence[int]) -> list[Any]:
     """The inputs as a list in the order of `names`, whose entries have `ranks` axes, the batch included.
 
-    `by_key`: the model's inputs are a dict. A dict is accepted for every model, a list for those without keys.
+    `by_key`: the model's inputs are a dict. A dict is accepted for every model, a list for those without keys,
+    an array alone for those with one input.
     """
     if isinstance(x, Mapping):
         missing = [name for name in names if name not in x]
@@ -58,7 +59,7 @@ def arrange(x: Any, names: Sequence[str], by_key: bool, ranks: Sequence[int]) ->
                 f"`x` must have an entry for every input: {', '.join(names)}. Received: keys {sorted(map(str, x))}."
             )
         return [x[name] for name in names]
-    if by_key:
+    if by_key and len(names) > 1:
         raise TypeError(arguments.must("x", f"be a dict with the keys {', '.join(names)}", x))
     if len(names) == 1:
         wrapped = isinstance(x, (list, tuple)) and len(x) == 1 and getattr(x[0], "ndim", None) == ranks[0]
