@@ -236,6 +236,25 @@ def test_a22_activation():
         function(activation="rellu")
 
 
+def test_arguments_that_a_mask_or_its_own_repr_could_break():
+    class Unshown:
+        def __repr__(self):
+            raise RuntimeError
+
+    refused(lambda: function(strides=np.ma.masked), TypeError, "strides")
+    for dtype in (0, Unshown(), {"config": 3}, float("nan")):
+        refused(
+            lambda dtype=dtype: layers.ReLU(dtype=dtype), TypeError, "`dtype` must be", "Received: dtype="
+        )
+
+
+@pytest.mark.parametrize("word", ["kernel_initializer", "bias_regularizer", "kernel_constraint"])
+def test_objects_by_name_are_refused_by_the_argument(word):
+    for value in (0, "x", {"class_name": "x"}, {"config": {}}, {"class_name": "Zeros", "config": 3}):
+        refused(lambda value=value: layer(**{word: value}), ValueError, word)
+    refused(lambda: layer(activity_regularizer=0), ValueError, "`activity_regularizer`")
+
+
 def test_a23_data_format():
     first = np.ascontiguousarray(X.transpose(0, 3, 1, 2))
     got = cn.conv2d(first, KERNEL, data_format="channels_first")
@@ -305,7 +324,7 @@ def test_a28_batch_size(model, size, error):
 
 def test_a28_batch_size_of_any_integer(model):
     one = model.predict(X, batch_size=1, verbose=0)
-    for n in (2, 2**31 - 1):
+    for n in (2, 2**31 - 1, 10**18):
         np.testing.assert_array_equal(model.predict(X, batch_size=n, verbose=0), one)
 
 

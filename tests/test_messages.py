@@ -241,3 +241,52 @@ def test_methods_that_are_not_there_say_what_to_do(model, name, instead):
         assert not hasattr(one, name)
         with pytest.raises(AttributeError, match=rf"^Model 'net' has no {name}\(\): .*{instead}"):
             getattr(one, name)(X)
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_layers_of_one_tensor_refuse_lists_and_dicts(symbolic):
+    x = np.ones((2, 6, 7, 4), np.float32)
+    one = cn.Input(x.shape[1:]) if symbolic else x
+    for make in (
+        lambda: L.ReLU(name="one"),
+        lambda: L.Conv2D(3, 3, name="one"),
+        lambda: L.BatchNormalization(name="one"),
+        lambda: L.MaxPooling2D(name="one"),
+        lambda: L.Flatten(name="one"),
+        lambda: L.Pipeline([L.Rescaling(2.0, name="one")]),
+    ):
+        for several in ([one], (one,), {"a": one}, [one, one]):
+            layer = make()
+            with pytest.raises(ValueError, match="Layer 'one' must be called on one tensor, not on a list"):
+                layer(several)
+            assert layer(x).shape[0] == 2
+            with pytest.raises(ValueError, match="Layer 'one' must be called on one tensor, not on a list"):
+                layer(several)
+    assert len(L.Identity()([one])) == len(L.Dropout(0.5)({"a": one})) == 1
+
+
+def test_symbolic_tensors_and_arrays_are_not_merged():
+    x, array = cn.Input((3,)), np.ones((2, 3), np.float32)
+    for layer in (L.Add(name="both"), L.Concatenate(name="both"), L.Attention(name="both")):
+        with pytest.raises(
+            TypeError, match="Layer 'both' must be called on symbolic tensors alone or on arrays"
+        ):
+            layer([x, array])
+
+
+@pytest.mark.parametrize(
+    "make, error, words",
+    [
+        (lambda: L.Permute(2), ValueError, "`dims`"),
+        (lambda: L.Permute(None), TypeError, "`dims`"),
+        (lambda: L.UnitNormalization((2, -2))(X), ValueError, "`axis` must name each axis once"),
+        (lambda: L.UnitNormalization(-(2**63))(X), ValueError, "`axis` must be from -4 to 3"),
+        (lambda: L.UnitNormalization(4)(cn.Input((2, 3, 4))), ValueError, "`axis` must be from -4 to 3"),
+        (lambda: L.Lambda(abs, arguments=np.ones(3)), TypeError, "`arguments` must be a dict"),
+        (lambda: L.MultiHeadAttention(2, 3, output_shape=np.ones(3)), TypeError, "`output_shape`"),
+        (lambda: L.Conv2DTranspose(4, 2**31 - 1)(X), ValueError, "'kernel' of shape .2147483647"),
+    ],
+)
+def test_words_that_numpy_would_refuse_without_a_name(make, error, words):
+    with pytest.raises(error, match=words):
+        make()

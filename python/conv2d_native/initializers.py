@@ -295,14 +295,14 @@ TABLE = Table(
 serialize, deserialize = TABLE.serialize, TABLE.deserialize
 
 
-def get(identifier: Any) -> Callable[..., Any] | None:
+def get(identifier: Any, word: str | None = None) -> Callable[..., Any] | None:
     """Return an initializer for a name, a serialized dict, a class, a callable or an array; None for None.
 
-    Raises ValueError for anything else.
+    word: the argument that holds it, for messages; default "initializer". Raises ValueError for anything else.
     """
     if isinstance(identifier, (np.ndarray, np.generic)):
         return _Values(identifier)
-    return TABLE.get(identifier)
+    return TABLE.get(identifier, word)
 
 
 class _Values(Initializer):

@@ -74,28 +74,30 @@ class Table:
         self.classes = {cls.__name__: cls for cls in classes}
         self.by_name = self.classes | {to_snake_case(cls.__name__): cls for cls in classes} | dict(aliases)
 
-    def find(self, name: Any) -> type[Configurable]:
-        """The class of that name. Raises ValueError that lists them all."""
+    def find(self, name: Any, word: str | None = None) -> type[Configurable]:
+        """The class of that name, which the argument `word` has given. Raises ValueError that lists them all."""
         if not isinstance(name, str) or name not in self.by_name:
-            arguments.choice(self.singular, name, map(to_snake_case, self.classes))  # refuses the name
+            names = map(to_snake_case, self.classes)
+            arguments.choice(word or self.singular, name, names)  # refuses the name
         return self.by_name[name]
 
-    def deserialize(self, config: Mapping[str, Any]) -> Any:
+    def deserialize(self, config: Mapping[str, Any], word: str | None = None) -> Any:
         """Return the object that serialize() (or Keras) described. Raises ValueError for unknown ones."""
         if not isinstance(config, Mapping) or "class_name" not in config:
             raise ValueError(
-                f"A serialized {self.singular} is a dict with 'class_name' and 'config'. "
-                f"Received: {str(config)[:200]}"
+                f"A serialized {word or self.singular} is a dict with 'class_name' and 'config'. "
+                f"Received: {arguments.shown(config)}"
             )
-        cls, words = self.find(config["class_name"]), config.get("config") or {}
+        cls, words = self.find(config["class_name"], word), config.get("config") or {}
         if not isinstance(words, Mapping):
             raise ValueError(
-                f"'config' of {self.singular} {cls.__name__} must be a dict. Received: {str(words)[:200]}"
+                f"'config' of {word or self.singular} {cls.__name__} must be a dict. "
+                f"Received: {arguments.shown(words)}"
             )
         try:
             return cls.from_config(words)
         except TypeError as error:
-            raise ValueError(f"Wrong 'config' of {self.singular} {cls.__name__}: {error}") from None
+            raise ValueError(f"Wrong 'config' of {word or self.singular} {cls.__name__}: {error}") from None
 
     def serialize(self, value: Any) -> dict[str, Any] | None:
         """Return Keras 3's serialized form of an object of the table; None for None. Raises ValueError for others."""
@@ -106,21 +108,21 @@ class Table:
         config = {name: plain(item) for name, item in value.get_config().items()}
         return keras_form(f"keras.{self.kind}", type(value).__name__, config)
 
-    def get(self, identifier: Any) -> Callable[..., Any] | None:
+    def get(self, identifier: Any, word: str | None = None) -> Callable[..., Any] | None:
         """Return an object for a name, a serialized dict, a class or a callable; None for None.
 
-        Raises ValueError for anything else.
+        word: the argument that holds it, for messages. Raises ValueError for anything else.
         """
         if identifier is None:
             return None
         if isinstance(identifier, str):
-            return self.find(identifier)()  # type: ignore[return-value]
+            return self.find(identifier, word)()  # type: ignore[return-value]
         if isinstance(identifier, Mapping):
-            return self.deserialize(identifier)
+            return self.deserialize(identifier, word)
         if inspect.isclass(identifier) and issubclass(identifier, Configurable):
             return identifier()  # type: ignore[return-value]
         if callable(identifier) and not inspect.isclass(identifier):
             return identifier
         raise ValueError(
-            arguments.must(self.singular, "be a name, a dict, a class or a function", identifier)
+            arguments.must(word or self.singular, "be a name, a dict, a class or a function", identifier)
         )

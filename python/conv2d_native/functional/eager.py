@@ -99,7 +99,7 @@ def _frozen(value: Any) -> Any:
         return value if type(value) is not int else (int, value)
     if isinstance(value, (list, tuple)):
         return (type(value), *(_frozen(item) for item in value))
-    if isinstance(value, np.ndarray):
+    if type(value) is np.ndarray:
         return (np.ndarray, value.dtype.str, value.shape, value.tobytes())
     if isinstance(value, (str, int, float, np.generic)):
         return (type(value), value)

@@ -110,9 +110,8 @@ class MultiHeadAttention(Weighted):
         self.key_dim = arguments.integer("key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else arguments.integer("value_dim", value_dim)
         self.dropout = arguments.number("dropout", dropout, 0)
-        self.output_shape = (
-            tuple(arguments.integer_list("output_shape", output_shape, 1)) if output_shape else None
-        )
+        given = () if output_shape is None else output_shape
+        self.output_shape = tuple(arguments.integer_list("output_shape", given, 1)) or None
         if attention_axes is not None:
             attention_axes = tuple(arguments.integer_list("attention_axes", attention_axes))
         self.attention_axes = attention_axes
@@ -259,6 +258,8 @@ class Attention(Layer):
         >>> Attention()([np.ones((1, 5, 6)), np.ones((1, 4, 6))]).shape
         (1, 5, 6)
     """
+
+    _takes_structures = True
 
     def __init__(
         self,

@@ -23,8 +23,16 @@ from ..newest import Newest
 from ..structure import map_structure, pack
 from . import variable
 from .any_batch import for_every_image, is_recording
-from .building import built_once, check_input
-from .call_arguments import NOT_GIVEN, arranged, filled, shape_of, shapes_for, taken_apart
+from .building import built_once, check_input, check_one_tensor
+from .call_arguments import (
+    NOT_GIVEN,
+    arranged,
+    check_symbolic,
+    filled,
+    shape_of,
+    shapes_for,
+    taken_apart,
+)
 from .configuration import (
     argument_as_json,
     checked_config,
@@ -86,6 +94,7 @@ class Layer(WeightOwner):
     _calls: Newest[Any, Callable[..., Any]]
     _epoch: int
     _own_call: Any = None  # call(self, x, ...) as a class of the user's defines it
+    _takes_structures = False  # whether a `call` of this package takes lists and dicts of tensors
     _names_steps = False  # whether the steps of a graph are called after the layers inside
     _graph_class: str | None = None  # Keras's class of a model that connects layers without a call of its own
     _constructor_arguments: Any = None  # where the constructor is the user's
@@ -124,7 +133,7 @@ class Layer(WeightOwner):
         vars(self).update(  # faster than __setattr__, as in _forget
             input_shape_argument=shape,
             dtype_policy=dtype_name(dtype),
-            activity_regularizer=regularizers.get(activity_regularizer),
+            activity_regularizer=regularizers.get(activity_regularizer, "activity_regularizer"),
             _trainable=arguments.flag("trainable", trainable),
             _variables=[],
             _sizes_by_axis={},
@@ -181,8 +190,7 @@ class Layer(WeightOwner):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for `input_shape`; None stays None where it is not known. Default: the same."""
-        if isinstance(input_shape, tuple):
-            self.check_shape(input_shape)
+        self.check_shape(input_shape)
         return input_shape
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -198,6 +206,9 @@ class Layer(WeightOwner):
 
     def check_shape(self, shape: Any) -> None:
         """Raise ValueError for an input shape that the layer cannot take."""
+        cls = type(self)
+        if not (self._takes_structures or cls.call is Layer.call or is_own(cls.call)):
+            check_one_tensor(self.name, shape)
         if isinstance(shape, tuple):
             check_input(self.name, shape, self.input_rank, self._sizes_by_axis)
 
@@ -232,6 +243,9 @@ class Layer(WeightOwner):
         if is_symbolic(args, kwargs):
             if is_recording() and self._own_call is None:
                 args = map_structure(for_every_image, args)
+            if not is_own(type(self).call):
+                check_symbolic(self.name, args[0])
+            self.check_shape(shape_of(args[0]))
             self._build_for(args, kwargs)
             outputs = self.compute_output_spec(*args, **kwargs)
             Node(self, args, kwargs, outputs)

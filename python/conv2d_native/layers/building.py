@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import shapes
+from ..arguments import shown
 from ..locks import fork_safe_lock
 from .any_batch import call_given
 from .configuration import checked_shape, path_of
+from .symbolic import is_shape
 
 _LOCK = fork_safe_lock()
 _begun: list[tuple[Any, dict[str, Any]]] = []  # layers in a build, with their state before it
@@ -74,4 +76,13 @@ def check_input(name: str, shape: Any, fixed_rank: int | None, channels: Mapping
         raise ValueError(
             f'Input 0 of layer "{name}" is incompatible with the layer: expected {fault}'
             f"{shapes.advice(shape, expected)}"
+        )
+
+
+def check_one_tensor(name: str, shape: Any) -> None:
+    """Raise ValueError where `shape` is that of a list or dict of tensors: layer `name` takes a tensor."""
+    if not is_shape(shape):
+        raise ValueError(
+            f"Layer '{name}' must be called on one tensor, not on a list or dict of them. "
+            f"Received: input_shape={shown(shape)}."
         )

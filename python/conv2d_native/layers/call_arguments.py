@@ -106,6 +106,16 @@ def _refuse_training(layer: Any, training: Any) -> None:
         raise ValueError(f"Layer '{layer.name}' computes inference only. Received: training=True.")
 
 
+def check_symbolic(name: str, x: Any) -> None:
+    """Raise TypeError where `x`, a structure for the layer `name`, holds arrays beside symbolic tensors."""
+    arrays = [leaf for leaf in flatten(x) if hasattr(leaf, "shape") and not isinstance(leaf, KerasTensor)]
+    if arrays:
+        raise TypeError(
+            f"Layer '{name}' must be called on symbolic tensors alone or on arrays alone (functions of "
+            f"conv2d_native.ops take both together). Received: {arguments.shown(x)}."
+        )
+
+
 def taken_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, list[Any]]:
     """(args, kwargs) with a Slot in place of every array, and the arrays.
 

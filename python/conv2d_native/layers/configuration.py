@@ -93,9 +93,15 @@ def layer_name(name: Any, class_name: str) -> str:
 def dtype_name(dtype: Any) -> str:
     """The name of Keras's dtype policy, a dict, a string or a NumPy dtype; computation is float32 in any case."""
     if isinstance(dtype, Mapping):
-        dtype = (dtype.get("config") or {}).get("name")
+        config = dtype.get("config") or {}
+        dtype = config.get("name") if isinstance(config, Mapping) else config
     if dtype is not None and not isinstance(dtype, str):
-        dtype = getattr(dtype, "name", None) or np.dtype(dtype).name
+        try:
+            dtype = getattr(dtype, "name", None) or np.dtype(dtype).name
+        except Exception:  # of NumPy, or of the object itself
+            raise TypeError(
+                f"`dtype` must be a name, a NumPy dtype or a dtype policy. Received: dtype={arguments.shown(dtype)}."
+            ) from None
     if dtype is None:
         return "float32"
     return arguments.choice("dtype", dtype, _DTYPES)

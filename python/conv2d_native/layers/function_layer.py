@@ -28,6 +28,8 @@ class FunctionLayer(Layer):
     images. The shape is found by running it on images of zeros.
     """
 
+    _takes_structures = True
+
     def __init__(
         self,
         function: Callable[..., Any],
@@ -133,5 +135,7 @@ class Lambda(FunctionLayer):
     ) -> None:
         if not callable(function):
             raise TypeError(must("function", "be a function", function))
+        if not isinstance(arguments, (Mapping, type(None))):
+            raise TypeError(must("arguments", "be a dict", arguments))
         given = functools.partial(function, **arguments) if arguments else function
         super().__init__(given, "Lambda", kwargs.pop("name", None) or unique_name("lambda"), **kwargs)

@@ -238,6 +238,15 @@ class UnitNormalization(Layer):
         axes = arguments.integer_list("axis", axis)
         self.axis = axes if isinstance(axis, (list, tuple)) else axes[0]
 
+    def check_shape(self, shape: Any) -> None:
+        """One that has each axis, named once."""
+        super().check_shape(shape)
+        axes = [
+            arguments.axis("axis", axis, len(shape)) for axis in arguments.integer_list("axis", self.axis)
+        ]
+        if len(set(axes)) < len(axes):
+            raise ValueError(f"`axis` must name each axis once. Received: axis={self.axis}.")
+
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""
         axes = tuple(arguments.integer_list("axis", self.axis))

@@ -70,7 +70,8 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(arguments.integer("dims", item) for item in dims)
+        listed = tuple(dims) if isinstance(dims, range) else dims
+        self.dims = tuple(arguments.integer_list("dims", listed, 1))
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
                 f"`dims` must be a permutation of the axes that counts from 1. Received: dims={self.dims}."

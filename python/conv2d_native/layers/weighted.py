@@ -15,11 +15,12 @@ class Weighted(Layer):
         self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None
     ) -> None:
         """Keep how weight `name` is made, in attributes of Keras's names."""
-        made = {
-            f"{name}_initializer": initializers.get(initializer),
-            f"{name}_regularizer": regularizers.get(regularizer),
-            f"{name}_constraint": constraints.get(constraint),
+        given = {
+            f"{name}_initializer": (initializers, initializer),
+            f"{name}_regularizer": (regularizers, regularizer),
+            f"{name}_constraint": (constraints, constraint),
         }
+        made = {word: module.get(value, word) for word, (module, value) in given.items()}
         vars(self).update(made)  # faster than setattr: layers are constructed by the hundred
 
     def set_bias(

@@ -73,9 +73,15 @@ class WeightOwner:
         if isinstance(shape, str) or not hasattr(shape or (), "__iter__"):
             words = "be a tuple of positive integers, and `name` is given by its name"
             raise TypeError(arguments.must("shape", words, shape))
+        sizes = tuple(arguments.integer("shape", size) for size in shape or ())
+        if math.prod(sizes) > arguments.LARGEST_STEP // 4:
+            raise ValueError(
+                f"A weight must have fewer than 2^61 entries. Received: '{name}' of shape {sizes} for layer "
+                f"'{getattr(self, 'name', None)}'."
+            )
         made = Variable(
             unique_name("variable") if name is None else name,
-            tuple(arguments.integer("shape", size) for size in shape or ()),
+            sizes,
             initializers.get(initializer) or initializers.Zeros(),
             regularizers.get(regularizer),
             constraints.get(constraint),

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import arguments, initializers
 from .base import Layer
-from .configuration import checked_config, serialized
+from .configuration import checked_config, is_own, serialized
 from .deserialization import deserialize
 from .preprocessing import is_array_of
 from .recorded_call import held_layers
@@ -28,7 +28,7 @@ class Wrapper(Layer):
     [[4.0, 4.0]]
     """
 
-    _sublayers_in_config = True
+    _sublayers_in_config = _takes_structures = True
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -41,6 +41,11 @@ class Wrapper(Layer):
     def _stored_sublayers(self) -> list[tuple[str, Any]]:
         """The layer inside, after its group."""
         return [("layer", self.layer)]
+
+    def check_shape(self, shape: Any) -> None:
+        """What the layer inside takes, where it is that which is called."""
+        if not is_own(type(self).call):
+            self.layer.check_shape(shape)
 
     def build(self, input_shape: Any) -> None:
         """Build the layer inside."""
@@ -74,7 +79,7 @@ class Pipeline(Layer):
     [[2.0, 2.0]]
     """
 
-    _sublayers_in_config = True
+    _sublayers_in_config = _takes_structures = True
 
     def __init__(self, layers: Any, name: str | None = None) -> None:
         super().__init__(name=name)
@@ -89,6 +94,11 @@ class Pipeline(Layer):
     def _stored_sublayers(self) -> list[tuple[str, Any]]:
         """The layers inside, after their groups."""
         return held_layers("layers", self.layers)
+
+    def check_shape(self, shape: Any) -> None:
+        """What the first layer takes."""
+        for layer in self.layers[:1]:
+            layer.check_shape(shape)
 
     def build(self, input_shape: Any) -> None:
         """Build each layer for what the one before it returns."""

@@ -69,7 +69,7 @@ class Model(Inspection, Storage, OwnCalls):
     cannot be computed from the inputs.
     """
 
-    _names_steps = True
+    _names_steps = _takes_structures = True
 
     def __init__(
         self,
@@ -239,7 +239,8 @@ class Model(Inspection, Storage, OwnCalls):
             (50, 8)
         """
         check_predict_words(verbose, callbacks)
-        size = 32 if batch_size is None else arguments.integer("batch_size", batch_size)
+        most = arguments.LARGEST_STEP
+        size = 32 if batch_size is None else arguments.integer("batch_size", batch_size, high=most)
         run = self._compiled_call(x) if steps is None else None
         if run is not None and len(x) <= size:
             return run(x)
