@@ -93,6 +93,8 @@ def test_c1_paths(tmp_path):
     for special in (tmp_path / "fifo", "/dev/zero", "/dev/null"):
         with pytest.raises(ModelFormatError, match="not a regular file"):
             load(special)
+    with open("/dev/zero", "rb") as endless, pytest.raises(ModelFormatError, match="not a Keras model"):
+        read(endless, max_bytes=1 << 20)
     if os.geteuid():
         (tmp_path / "closed").touch(mode=0)
         with pytest.raises(PermissionError):

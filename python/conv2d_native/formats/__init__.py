@@ -51,7 +51,7 @@ FORMATS = [
 
 
 def _open(source: Any, max_bytes: int) -> tuple[Format, Extent, Budget]:
-    extent = open_source(source, max_bytes)
+    extent = open_source(source, max_bytes, tuple(start for form in FORMATS for start in form.starts))
     head = extent.read(0, min(8, extent.size))
     for form in FORMATS:
         if head.startswith(form.starts):

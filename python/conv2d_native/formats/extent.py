@@ -148,8 +148,11 @@ def from_buffer(name: str, data: bytes | bytearray | memoryview) -> Extent:
     return Extent(name, 0, len(view), buffer=view)
 
 
-def _read_to_end(name: str, source: Any, most: int) -> bytearray:
-    """The rest of a file object, whose read() may give less than asked. ModelFormatError for more than `most` bytes."""
+def _read_to_end(name: str, source: Any, most: int, starts: tuple[bytes, ...]) -> bytearray:
+    """The rest of a file object, whose read() may give less than asked; no more where it begins with none of `starts`.
+
+    Raises ModelFormatError for more than `most` bytes.
+    """
     made = bytearray()
     while True:
         piece = source.read(_SMALL)
@@ -161,14 +164,22 @@ def _read_to_end(name: str, source: Any, most: int) -> bytearray:
         if not piece:
             return made
         made += piece
+        if len(made) >= 8 and not made.startswith(starts):
+            return made
         if len(made) > most:
             raise ModelFormatError(
                 f"{name}: holds more than {most} bytes; raise `max_bytes` if that is intended."
             )
 
 
-def open_source(source: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> Extent:
-    """Open a path, bytes, or a binary file object (read to its end from where it stands)."""
+def open_source(
+    source: Any, max_bytes: int = DEFAULT_MAX_BYTES, starts: tuple[bytes, ...] = (b"",)
+) -> Extent:
+    """Open a path, bytes, or a binary file object.
+
+    That is read from where it stands to its end, which some devices do not have: only where it begins with one of
+    `starts`, each of at most 8 bytes.
+    """
     if isinstance(source, (str, os.PathLike)):
         extent = _open_path(arguments.path("filepath", source))
     elif isinstance(source, (bytes, bytearray, memoryview)):
@@ -178,7 +189,7 @@ def open_source(source: Any, max_bytes: int = DEFAULT_MAX_BYTES) -> Extent:
     elif hasattr(source, "read"):
         name = getattr(source, "name", None)
         name = name if isinstance(name, str) else "<file object>"
-        extent = from_buffer(name, _read_to_end(name, source, 8 * max_bytes))
+        extent = from_buffer(name, _read_to_end(name, source, 8 * max_bytes, starts))
     else:
         raise TypeError(
             f"`filepath` must be a path, bytes or a binary file object. Received: {arguments.shown(source)}."
