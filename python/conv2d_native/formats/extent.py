@@ -149,7 +149,7 @@ def from_buffer(name: str, data: bytes | bytearray | memoryview) -> Extent:
 
 
 def _read_to_end(name: str, source: Any, most: int, starts: tuple[bytes, ...]) -> bytearray:
-    """The rest of a file object, whose read() may give less than asked; no more where it begins with none of `starts`.
+    """The rest of a file object, whose read() may give less than asked; 1 MiB where it begins with none of `starts`.
 
     Raises ModelFormatError for more than `most` bytes.
     """
@@ -164,12 +164,12 @@ def _read_to_end(name: str, source: Any, most: int, starts: tuple[bytes, ...]) -
         if not piece:
             return made
         made += piece
-        if len(made) >= 8 and not made.startswith(starts):
-            return made
         if len(made) > most:
             raise ModelFormatError(
                 f"{name}: holds more than {most} bytes; raise `max_bytes` if that is intended."
             )
+        if len(made) >= _SMALL and not made.startswith(starts):
+            return made
 
 
 def open_source(
