@@ -240,7 +240,8 @@ def test_models_of_keras_2():
             ("BatchNormalization", "bn", {"axis": [3]}, [[["inner", 1, 0, {}]]]),
             ("LeakyReLU", "leaky", {"alpha": 0.1}, node("bn")),
             ("SpatialDropout2D", "drop", {"rate": 0.5, "noise_shape": None, "seed": None}, node("leaky")),
-            ("Add", "add", {}, node("drop", "bn")),
+            ("RandomFlip", "flip", {"rng_type": "stateful", "mode": "horizontal", "seed": None}, node("drop")),
+            ("Add", "add", {}, node("flip", "bn")),
             ("SlicingOpLambda", "cut", {"function": "__operators__.getitem", "trainable": True, "dtype": "float32"},
              [["add", 0, 0, {"slice_spec": [{"start": None, "stop": None, "step": None},
                                             {"start": 1, "stop": None, "step": None}]}]]),
@@ -359,7 +360,8 @@ def test_a_random_crop_says_its_size_and_leaves_images_whole():
 
 
 def test_a_random_crop_of_keras_2_is_the_largest_window_resized():
-    words = {"name": "odd", "trainable": True, "dtype": "float32", "height": 2, "width": 2, "seed": 3}
+    words = {"name": "odd", "trainable": True, "dtype": "float32", "height": 2, "width": 2, "seed": 3,
+             "rng_type": "stateful"}  # fmt: skip
     layers = [{"class_name": "RandomCrop", "config": words | {"batch_input_shape": [None, 4, 6, 1]}}]
     text = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}, "keras_version": "2.15.0"}
     x = RNG.random((2, 4, 6, 1), np.float32)

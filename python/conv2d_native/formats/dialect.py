@@ -76,9 +76,11 @@ class _Normaliser:
                 and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
             )
             made.setdefault("module", "keras.src.ops" if is_operation and not self.old else "keras.layers")
+            if made["class_name"].startswith("Random") and self.old:
+                config = _without(config, "rng_type")  # which random generator training draws from
             if made["class_name"] == "RandomCrop" and self.old:  # not the identity of Keras 3
-                made["class_name"], config = "Resizing", {"crop_to_aspect_ratio": True, **config}
-                config.pop("seed", None)
+                made["class_name"] = "Resizing"
+                config = {"crop_to_aspect_ratio": True, **_without(config, "seed")}
             made["config"] = self.layer(made["class_name"], name, config, depth)
         if "inbound_nodes" in made:
             made.setdefault("name", name)
@@ -312,9 +314,13 @@ def _first_layer(layers: list[Any]) -> Tree:
     return config if isinstance(config, dict) else {}
 
 
+def _without(config: Tree, *words: str) -> Tree:
+    return {key: value for key, value in config.items() if key not in words}
+
+
 def _settings(config: Tree, *without: str) -> Tree:
     """`config` without some words, its values plain, its dtype a name."""
-    made = {key: _plain(value) for key, value in config.items() if key not in without}
+    made = {key: _plain(value) for key, value in _without(config, *without).items()}
     if "dtype" in made:
         made["dtype"] = _dtype_name(made["dtype"])
     return made
