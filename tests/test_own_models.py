@@ -20,7 +20,7 @@ from written import bytes_of
 MADE = own_models.make_classes(cn)
 NETWORKS = own_models.make_networks(cn, MADE)
 ANSWERS = np.load(HERE / "own_models.npz")
-Net, Deep, Pair = MADE["Net"], MADE["Deep"], MADE["Pair"]
+Net, Deep, Pair, Trained = (MADE[name] for name in ("Net", "Deep", "Pair", "Trained"))
 globals().update({name: cls for name, cls in MADE.items()})
 for cls in MADE.values():  # as if they stood at the top of this module, for pickle
     cls.__module__, cls.__qualname__ = __name__, cls.__name__
@@ -256,6 +256,14 @@ def test_one_model_in_many_threads():
     net, made = Net(), []
     in_threads(6, lambda _: made.append(net(X)))
     assert len(made) == 6 and all(np.array_equal(y, made[0]) for y in made) and len(net.weights) == 10
+
+
+def test_functional_style_around_operations():
+    source = cn.Input((6, 5, 3))
+    made = [Trained(source, ops.depth_to_space(L.Conv2D(8, 3)(source) * 2.0, 2)) for _ in range(2)]
+    made[1].set_weights(made[0].get_weights())
+    for model in (made[1], cn.load_model(saved(made[0]), custom_objects=MADE)):
+        np.testing.assert_array_equal(model(X), made[0](X))
 
 
 def test_names_of_attributes_are_the_user_s():

@@ -38,6 +38,7 @@ class Operation:
     """
 
     weights: tuple[Any, ...] = ()
+    sublayers: tuple[Any, ...] = ()
     built = True
     trainable = True
 
