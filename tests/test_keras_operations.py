@@ -162,6 +162,21 @@ def test_stacks_and_constants_side_by_side():
         cn.ops.concatenate([X, source], axis=2)
 
 
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod"])
+def test_lists_of_tensors_reduced_to_one(name):
+    source, own = cn.Input(X.shape[1:]), getattr(cn.ops, name)
+    made = cn.Model(source, own([source, 2 * source, X[:1]], axis=0))(X)
+    expected = getattr(np, name)([X, 2 * X, np.repeat(X[:1], 3, 0)], axis=0)
+    np.testing.assert_allclose(made, expected, rtol=1e-6, atol=1e-6)
+    for wrong in ({}, {"axis": 1}, {"axis": 0, "keepdims": True}):
+        with pytest.raises(cn.UnsupportedLayerError, match=r"list of tensors.*axis 0 alone"):
+            own([source, source], **wrong)
+    with pytest.raises(cn.UnsupportedLayerError, match="operation 'std'"):
+        cn.ops.std([source, source], axis=0)
+    with pytest.raises(ValueError, match="`x` must be tensors of one shape"):
+        own([source, source[:, 1:]], axis=0)
+
+
 def test_the_symbol_for_matrix_products_takes_arrays_first():
     with pytest.raises(cn.UnsupportedLayerError, match="'matmul' mixes the images"):
         np.ones((3, 3)) @ cn.Input((3,))

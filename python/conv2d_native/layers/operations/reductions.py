@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from .operands import (
 )
 
 _QUANTILES = ("linear", "lower", "higher", "midpoint", "nearest")
+_JOINS = {"sum": "add", "mean": "add", "max": "maximum", "min": "minimum", "prod": "multiply"}
 _MATRIX_ORDERS = ("fro", "nuc", 1, -1, 2, -2, float("inf"), float("-inf"))
 
 
@@ -45,6 +46,8 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     limit = {"max": "maximum", "min": "minimum"}.get(name)
 
     def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
+        if isinstance(x, (list, tuple)):
+            return _across(f, name, x, axis, {"keepdims": keepdims or None, **unused})
         initial = unused.pop("initial", None) if limit else None
         edge = None if initial is None else constant("initial", arguments.number("initial", initial))
         if any(value is not None for value in unused.values()):
@@ -59,6 +62,24 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
         return made if edge is None else getattr(f, str(limit))(made, edge)
 
     return lower
+
+
+def _across(f: Any, name: str, xs: Sequence[Any], axis: Any, unused: dict[str, Any]) -> Any:
+    """The tensors of a list reduced to one, as Keras does with their stack: `axis` is 0, that of the list."""
+    join = _JOINS.get(name)
+    if join is None or axis not in (0, [0], (0,)) or any(value is not None for value in unused.values()):
+        raise UnsupportedLayerError(
+            f"Of a list of tensors {' and '.join(_JOINS)} are computed over axis 0 alone, that of the list, without "
+            f"further settings. Received: operation '{name}' with axis={shown(axis)}."
+        )
+    parts = [constant("x", x) for x in xs]
+    if len({(len(part.shape), *part.shape[1:]) for part in parts}) != 1 or not all(map(is_by_image, parts)):
+        raise ValueError(
+            "`x` must be tensors of one shape, constants with a batch of 1. "
+            f"Received: shapes {[tuple(part.shape) for part in parts]}."
+        )
+    made = reduce(getattr(f, join), parts)
+    return f.scale_shift(made, np.float32(1 / len(parts))) if name == "mean" else made
 
 
 def _reduce_by(function: Callable[..., Any], f: Any, x: Any, axes: Sequence[int], keepdims: Any) -> Any:
