@@ -142,6 +142,35 @@ def test_calls_that_compute_with_the_weights_of_a_parent_class(base, settings):
     np.testing.assert_allclose(model(given), gain * plain(given), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "settings", [{"strides": 2, "activation": "relu"}, {"groups": 2}, {"data_format": "channels_first"}]
+)
+def test_a_convolution_op_of_one_s_own_is_what_the_layer_computes(settings):
+    class Doubled(L.Conv2D):
+        def convolution_op(self, inputs, kernel):
+            return super().convolution_op(inputs, kernel * 2.0)
+
+    class Called(L.Conv2D):
+        def call(self, inputs):
+            return self.activation(self.convolution_op(inputs, self.kernel))
+
+    x = RNG.random((2, 4, 5, 4), np.float32) - 0.5
+    words = {"filters": 4, "kernel_size": 3, "bias_initializer": "ones", **settings}
+    doubled, called, plain = (cls(**words) for cls in (Doubled, Called, L.Conv2D))
+    source = cn.Input(x.shape[1:])
+    models = [cn.Model(source, layer(source)) for layer in (doubled, called)]
+    plain.build(x.shape)
+    kernel, bias = plain.get_weights()
+    for layer in (doubled, called):
+        layer.set_weights([kernel, bias])
+    plain.set_weights([2 * kernel, bias])
+    np.testing.assert_allclose(models[0](x), plain(x), rtol=1e-5, atol=1e-5)
+    plain.set_weights([kernel, 0 * bias])
+    np.testing.assert_allclose(models[1](x), plain(x), rtol=1e-5, atol=1e-5)
+    made = plain.activation(plain.convolution_op(x, kernel))
+    np.testing.assert_allclose(made, plain(x), rtol=1e-5, atol=1e-5)
+
+
 def test_words_and_mistakes():
     class Power(L.Layer):
         def call(self, x, by=2.0):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import arguments
+import numpy as np
+
+from .. import arguments, functional
+from .operations import Operation
 from .registry import register_layer
 from .spatial import WeightedWindow
+from .symbolic import is_symbolic
 
 
 class BaseConv(WeightedWindow):
@@ -83,6 +87,39 @@ class Conv2D(BaseConv):
         >>> layer(np.random.random((50, 64, 64, 3))).shape
         (50, 62, 62, 2)
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if cls.convolution_op is not Conv2D.convolution_op and cls.call is Conv2D.call:
+            cls.call = _call_by_convolution_op  # type: ignore[method-assign, assignment]
+        super().__init_subclass__(**kwargs)
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve `inputs`, without bias and activation. A class of the user's may have its own, which is used then.
+
+        inputs: a tensor, or an array of the layer's input shape. kernel: an array of the kernel's shape.
+
+            >>> layer = Conv2D(2, 3, strides=2)
+            >>> layer.convolution_op(np.ones((1, 7, 7, 4)), np.ones((3, 3, 4, 2)))[0, 0, 0].tolist()
+            [36.0, 36.0]
+        """
+        words: dict[str, Any] = {
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+        if is_symbolic(inputs):
+            return Operation("Conv", words)(inputs, kernel)
+        return functional.conv2d(inputs, np.asarray(kernel), **words, groups=self.groups)
+
+
+def _call_by_convolution_op(self: Any, inputs: Any) -> Any:
+    """Keras's call(self, inputs) of a class with its own convolution_op."""
+    y = self.convolution_op(inputs, self.kernel)
+    if self.use_bias:
+        bias = self.bias.value
+        y = y + (bias if self.channel_axis == -1 else bias.reshape(1, -1, 1, 1))
+    return self.activation(y)
 
 
 @register_layer("Convolution1D")

@@ -56,10 +56,19 @@ def convolution(name: str) -> Callable[..., Any]:
         kernels = {word: constant(word, given[word]) for word in given if word.endswith("kernel")}
         if len(inputs.shape) != 4 or any(map(is_tensor, kernels.values())):
             raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
+        if name == "conv2d":
+            given["groups"] = _groups(inputs, given.get("data_format"), kernels["kernel"].shape)
         return getattr(f, name)(inputs, **{**given, **kernels})
 
     lower.__signature__ = words  # type: ignore[attr-defined]
     return lower
+
+
+def _groups(inputs: Any, data_format: Any, kernel_shape: Sequence[int]) -> int:
+    """As many as the kernel takes to cover the channels: Keras's operation has no word for them."""
+    channels = inputs.shape[image_axes("conv", inputs, data_format)[2]]
+    fits = len(kernel_shape) == 4 and kernel_shape[2] and channels % kernel_shape[2] == 0
+    return channels // kernel_shape[2] if fits else 1
 
 
 def _keras_words(name: str) -> inspect.Signature:
