@@ -79,6 +79,10 @@ def negative(f: Any, x: Any) -> Any:
     return f.scale_shift(x, np.float32(-1), None)
 
 
+def absolute(f: Any, x: Any) -> Any:
+    return f.add(f.relu(x), f.relu(negative(f, x)))
+
+
 def square(f: Any, x: Any) -> Any:
     return f.multiply(x, x)
 

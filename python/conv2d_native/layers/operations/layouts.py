@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,13 @@ from .operands import (
     refused_for_batch,
     replaced,
 )
+from .selections import at_places
 
 _PAD_MODES = (
     "constant", "edge", "empty", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap",
 )  # fmt: skip
+_PAD_BY_PLACES = ("edge", "reflect", "symmetric", "wrap")
+_MOST_SPREAD = 1 << 20  # entries of a constant that axes are spread with
 
 
 def reshape(f: Any, x: Any, newshape: Any) -> Any:
@@ -145,7 +149,23 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
             raise TypeError(must("constant_values", "be a number", constant_values))
         return f.pad(x, tuple(tuple(w) for w in widths), value=value.item())
     shape = [n if n is None else n + sum(w) for n, w in zip(x.shape, widths, strict=True)]
-    return host(f, lambda a: np.pad(a, widths, mode=word), [x], shape)
+    sizes = arguments.result_shape((None, *shape[1:]))
+    changes = [
+        (axis, partial(np.pad, pad_width=w, mode=word), int(sizes[axis] or 0))
+        for axis, w in enumerate(widths)
+        if w != [0, 0]
+    ]
+    made = _along_axes(f, x, changes) if word in _PAD_BY_PLACES else None
+    return host(f, lambda a: np.pad(a, widths, mode=word), [x], shape) if made is None else made
+
+
+def _along_axes(f: Any, x: Any, changes: Sequence[tuple[int, Callable[..., Any], int]]) -> Any | None:
+    """at_places for each of (axis, made, size) in turn; None where one is None."""
+    for axis, made, size in changes:
+        x = at_places(f, x, axis, made, size)
+        if x is None:
+            return None
+    return x
 
 
 def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
@@ -165,7 +185,22 @@ def tile(f: Any, x: Any, repeats: Any) -> Any:
     if counts[0] != 1 or len(counts) != rank:
         raise refused_for_batch("Tiling")
     shape = (None, *(n * r for n, r in zip(x.shape[1:], counts[1:], strict=True)))
-    return host(f, lambda a: np.tile(a, counts), [x], shape)
+    arguments.result_shape(shape)
+    spread = _spread(f, x, [r if n == 1 else 1 for n, r in zip(x.shape, counts, strict=True)])
+    changes = [
+        (axis, partial(np.tile, reps=r), shape[axis])
+        for axis, r in enumerate(counts)
+        if axis and r > 1 and x.shape[axis] > 1
+    ]
+    made = None if spread is None else _along_axes(f, spread, changes)
+    return host(f, lambda a: np.tile(a, counts), [x], shape) if made is None else made
+
+
+def _spread(f: Any, x: Any, sizes: Sequence[int]) -> Any | None:
+    """`x` with its axes of one entry as long as `sizes`, 1 for all others, say; None where these make too many."""
+    if math.prod(sizes) > _MOST_SPREAD:
+        return None
+    return x if set(sizes) == {1} else f.multiply(x, np.ones(sizes, np.float32))
 
 
 def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
@@ -178,7 +213,11 @@ def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
         )
     if any(n not in (1, size) for n, size in zip(x.shape[1:], sizes, strict=True)):
         raise ValueError(must("shape", f"be one that {tuple(x.shape)} is broadcast to", shape))
-    return host(f, lambda a: np.broadcast_to(a, (len(a), *sizes)), [x], (None, *sizes))
+    arguments.result_shape((None, *sizes))
+    made = _spread(f, x, [1, *(size if n == 1 else 1 for n, size in zip(x.shape[1:], sizes, strict=True))])
+    return (
+        host(f, lambda a: np.broadcast_to(a, (len(a), *sizes)), [x], (None, *sizes)) if made is None else made
+    )
 
 
 def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
@@ -187,6 +226,9 @@ def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
     if len(counts) not in (1, n):
         raise ValueError(must("repeats", f"be 1 or {n} integers", repeats))
     size = n * counts[0] if len(counts) == 1 else sum(counts)
+    made = at_places(f, x, number, partial(np.repeat, repeats=counts), size) if size else None
+    if made is not None:
+        return made
     return host(f, lambda a: np.repeat(a, counts, number), [x], replaced(x.shape, number, size))
 
 

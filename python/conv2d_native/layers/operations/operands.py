@@ -110,7 +110,7 @@ def reduced(shape: Sequence[Any], axes: Sequence[int], keepdims: Any) -> list[An
     return [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
 
 
-def replaced(shape: Sequence[Any], axis: int, *sizes: int) -> tuple[Any, ...]:
+def replaced(shape: Sequence[Any], axis: int, *sizes: Any) -> tuple[Any, ...]:
     """`shape` with `sizes` in place of the one of `axis`."""
     return (*shape[:axis], *sizes, *shape[axis + 1 :])
 

@@ -55,13 +55,23 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
                 f"Operation '{name}' takes axis and keepdims only. Received: {shown(unused)}."
             )
         axes = axis_numbers(axis, len(x.shape))
+        keep = arguments.flag("keepdims", keepdims)
         if kind:
-            made = f.reduce(x, kind, axes, arguments.flag("keepdims", keepdims))
+            made = f.reduce(x, kind, axes, keep)
+        elif name in ("min", "amin"):
+            made = _turned(f, f.reduce(_turned(f, x), "max", axes, keep))
+        elif name == "var":
+            rest = f.subtract(x, f.reduce(x, "mean", axes, True))
+            made = f.reduce(f.multiply(rest, rest), "mean", axes, keep)
         else:
             made = _reduce_by(partial(function, axis=axes), f, x, axes, keepdims)
         return made if edge is None else getattr(f, str(limit))(made, edge)
 
     return lower
+
+
+def _turned(f: Any, x: Any) -> Any:
+    return f.scale_shift(x, np.float32(-1))
 
 
 def _across(f: Any, name: str, xs: Sequence[Any], axis: Any, unused: dict[str, Any]) -> Any:

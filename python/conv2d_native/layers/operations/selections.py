@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .operands import (
 )
 
 _MOST_PARTS = 1024  # tensors that one operation may make
+_MOST_RUNS, _LONGEST_AXIS = 128, 1 << 16  # of what is joined by the core
 
 
 def get_item(f: Any, x: Any, key: Any) -> Any:
@@ -40,10 +42,40 @@ def get_item(f: Any, x: Any, key: Any) -> Any:
             sizes.append(len(taken[-1]))
         else:
             taken.append(_one_place(k, axis, x.shape[axis]))
-    if any(places.step != 1 for places in taken):
+    if not all(places and places.step > 0 for places in taken):
         return host(f, lambda a: a[tuple(keys)], [x], (None, *sizes))
-    widths = [(-places.start, places.stop - n) for places, n in zip(taken, x.shape[1:], strict=True)]
-    return f.reshape(f.pad(x, ((0, 0), *widths)), (-1, *sizes))
+    ends = [places.start + len(places) * places.step for places in taken]
+    widths = [(-places.start, end - n) for places, end, n in zip(taken, ends, x.shape[1:], strict=True)]
+    x = f.pad(x, ((0, 0), *widths))
+    for axis, places in enumerate(taken, 1):
+        if places.step > 1:
+            x = _first_of_each(f, x, axis, places.step)
+    return f.reshape(x, (-1, *sizes))
+
+
+def _first_of_each(f: Any, x: Any, axis: int, step: int) -> Any:
+    """Every entry of `axis` whose place divides by `step`, and so does the size."""
+    shape = (-1, *x.shape[1:axis], x.shape[axis] // step, step, *x.shape[axis + 1 :])
+    widths = [(0, 1 - step if i == axis + 1 else 0) for i in range(len(shape))]
+    return f.reshape(f.pad(f.reshape(x, shape), widths), replaced(shape, axis + 1))
+
+
+def at_places(f: Any, x: Any, axis: int, made: Callable[[np.ndarray], np.ndarray], size: int) -> Any | None:
+    """The entries of `axis` at the places that `made` makes of them all, `size` in number: runs of neighbours, joined.
+
+    None where they are too many for that.
+    """
+    n = x.shape[axis]
+    if not 0 < n + size <= _LONGEST_AXIS:
+        return None
+    places = made(np.arange(n))
+    starts = [0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), len(places)]
+    if len(starts) > _MOST_RUNS:
+        return None
+    runs = [(int(places[i]), int(places[j - 1]) + 1) for i, j in itertools.pairwise(starts)]
+    still = [(0, 0)] * len(x.shape)
+    cut = {(a, b): f.crop(x, replaced(still, axis, (a, n - b))) for a, b in dict.fromkeys(runs)}
+    return f.concatenate([cut[run] for run in runs], axis)
 
 
 def _full_key(key: Any, rank: int) -> list[Any]:

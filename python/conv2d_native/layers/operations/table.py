@@ -51,13 +51,15 @@ _NUMPY: dict[str, Lower] = {
     ),
     **_rows("DivideNoNan", elementwise, elementwise.binary),
     **_rows(
-        "Abs Absolute Fabs Exp Exp2 Expm1 Log Log10 Log1p Log2 Sqrt Cbrt Reciprocal Sin Cos Tan Arcsin Arccos Arctan "
+        "Exp2 Expm1 Log Log10 Log1p Log2 Sqrt Cbrt Reciprocal Sin Cos Tan Arcsin Arccos Arctan "
         "Sinh Cosh Arcsinh Arccosh Arctanh Sinc Deg2rad Rad2deg Floor Ceil Trunc Sign Signbit Isnan Isinf Isfinite "
         "Isposinf Isneginf LogicalNot",
         np,
         elementwise.unary,
     ),
     **_rows("Tanh", None, elementwise.activation),
+    "Exp": elementwise.activation("exponential"),
+    **dict.fromkeys(("Abs", "Absolute", "Fabs"), elementwise.absolute),
     **_rows("Negative Square Clip NanToNum ZerosLike OnesLike FullLike Where Select", elementwise),
     "Round": elementwise.round_to,
     "Copy": elementwise.identity,
