@@ -141,7 +141,8 @@ class NamedWeights:
         """All weights of the layer `top`, those of the layers in it too, by their order: that of `names`."""
         stored = self.stored(top)
         entries = _kept(stored.entries)
-        if [_leaf(entry).replace("depthwise_", "") for entry in entries] != list(names):
+        leaves = [_leaf(entry) for entry in entries]
+        if len(leaves) != len(names) or not all(map(_is_called, leaves, names)):
             text = f"expected {list(names)[:40]}, but {entries[:40]} are stored."
             raise _wrong(self._file.name, (top,), text)
         places = [(*stored.group, *_split(entry)) for entry in entries]
@@ -249,6 +250,11 @@ def _kept(entries: list[str]) -> list[str]:
 
 def _leaf(entry: str) -> str:
     return re.sub(r":\d+$", "", entry.rsplit("/", 1)[-1])
+
+
+def _is_called(leaf: str, name: str) -> bool:
+    """Whether a weight `name` is stored as `leaf`: Keras 2 calls the kernel of a depthwise layer otherwise."""
+    return leaf in (name, f"depthwise_{name}")
 
 
 def _common_suffix(left: Path, right: Path) -> int:
