@@ -38,7 +38,6 @@ class Operation:
     """
 
     weights: tuple[Any, ...] = ()
-    sublayers: tuple[Any, ...] = ()
     built = True
     trainable = True
 
