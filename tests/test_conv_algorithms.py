@@ -8,8 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+import conv2d_native as cn
 import oracle
 from conv2d_native import _core
+from conv2d_native import layers as L
 from problems import LAYERS, ODD, ConvProblem, same
 
 GATES = {"gauss": (8, 1e-6), "positive": (20, 1e-6), "integer": (0, 0)}
@@ -171,3 +173,15 @@ def test_residual_is_added_before_the_activation(text, isa):
 def test_every_algorithm_meets_a_problem():
     met = {name for text in PROBLEMS for name in candidates(text)}
     assert met == {row["name"] for row in _core.explain(_core.ConvProblem.parse(PROBLEMS[0]))}
+
+
+@pytest.mark.parametrize("size, channels, outputs", [(3, 16, 3), (3, 300, 1), (5, 33, 2), (1, 64, 3)])
+def test_few_outputs_are_the_same_from_a_slice(size, channels, outputs):
+    """Pixels that lie apart are copied, dense ones read in place: sums are taken in one order."""
+    source = cn.Input((11, 12, 8))
+    made = L.Conv2D(channels, 1, activation="relu")(source)
+    few = L.Conv2D(outputs, size)(made)
+    beside = L.Concatenate()([made, L.Conv2D(24, 1)(source)])
+    x = np.random.default_rng(0).standard_normal((2, 11, 12, 8)).astype(np.float32)
+    with cn.exact():
+        np.testing.assert_array_equal(cn.Model(source, few)(x), cn.Model(source, [few, beside])(x)[0])

@@ -388,28 +388,3 @@ def test_super_calls_of_layers_of_the_package_and_of_one_s_own():
     np.testing.assert_allclose(Sum()([X, X]), 2 * X + 1, rtol=1e-6)
     direct = Direct()
     np.testing.assert_allclose(direct(X), direct.dense(X), rtol=1e-6)
-
-
-def test_what_a_call_adds_to_the_loss_of_training_is_dropped():
-    class Penalised(L.Layer):
-        def build(self, input_shape):
-            self.gain = self.add_weight((input_shape[-1],), "ones", name="gain")
-
-        def call(self, x):
-            self.add_loss(0.01 * cn.ops.sum(cn.ops.square(self.gain)))
-            return x * self.gain * 2.0
-
-    class Net(cn.Model):
-        def __init__(self):
-            super().__init__()
-            self.penalised = Penalised()
-
-        def call(self, x):
-            y = self.penalised(x)
-            self.add_loss(cn.ops.sum(y, axis=-1))
-            return y
-
-    source = cn.Input((6, 5, 3))
-    for made in (Penalised(), cn.Model(source, Penalised()(source)), Net()):
-        np.testing.assert_array_equal(made(X), 2 * X)
-        assert made.losses == []

@@ -146,3 +146,28 @@ def test_arguments_beside_the_stack():
     assert again.name == "named" and not again.trainable
     with pytest.raises(NotImplementedError, match="`by`"):
         Times([L.Dense(2)], np.ones(2)).get_config()
+
+
+def test_what_a_call_adds_to_the_loss_of_training_is_dropped():
+    class Penalised(L.Layer):
+        def build(self, input_shape):
+            self.gain = self.add_weight((input_shape[-1],), "ones", name="gain")
+
+        def call(self, x):
+            self.add_loss(0.01 * cn.ops.sum(cn.ops.square(self.gain)))
+            return x * self.gain * 2.0
+
+    class Net(cn.Model):
+        def __init__(self):
+            super().__init__()
+            self.penalised = Penalised()
+
+        def call(self, x):
+            y = self.penalised(x)
+            self.add_loss(cn.ops.sum(y, axis=-1))
+            return y
+
+    source = cn.Input((6, 5, 3))
+    for made in (Penalised(), cn.Model(source, Penalised()(source)), Net()):
+        np.testing.assert_array_equal(made(X), 2 * X)
+        assert made.losses == []

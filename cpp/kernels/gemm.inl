@@ -112,14 +112,15 @@ void gemm_tile(const GemmTile& t) {
   }
 }
 
-// Few columns: vectors run over k, kRows * kColumns of them fill the lanes of one with their sums.
+// Few columns: vectors run over k, kRows * kColumns of them fill the lanes of one or two with their sums.
 template <int kColumns>
 void gemm_few(const GemmTile& t, int64_t rows) {
-  constexpr int kRows = kLanes / kColumns, kSums = kRows * kColumns;
-  Vec acc[kLanes];
+  constexpr int kRows = few_rows(kLanes, kColumns), kSums = kRows * kColumns;
+  constexpr int kSpace = (kSums + kLanes - 1) / kLanes * kLanes;
+  Vec acc[kSpace];
   const float* row[kRows];
 #pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) acc[i] = zero();
+  for (int i = 0; i < kSpace; ++i) acc[i] = zero();
 #pragma GCC unroll 16
   for (int m = 0; m < kRows; ++m) row[m] = t.a[m < rows ? m : rows - 1];
   const float* b = t.b;
@@ -145,26 +146,28 @@ void gemm_few(const GemmTile& t, int64_t rows) {
     for (; k + kLanes <= t.depth; k += kLanes) step(k, [](const float* p) { return load(p); });
     if (k < t.depth) step(k, [&](const float* p) { return load_first(p, t.depth - k); });
   }
-  alignas(64) float sum[kLanes], term[kLanes] = {};
+  alignas(64) float sum[kSpace], term[kSpace] = {}, none[kColumns] = {};
   const auto each = [&](const auto& f) __attribute__((always_inline)) {
     for (int64_t m = 0, i = 0; m < rows; ++m) {
       for (int o = 0; o < kColumns; ++o, ++i) f(i, m, t.column + o);
     }
   };
-  if (t.accumulate) each([&](int64_t i, int64_t m, int64_t o) { term[i] = t.c[m][o]; });
-  if (!t.accumulate && t.bias != nullptr) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kSums; ++i) term[i] = t.bias[t.column + i % kColumns];
-  }
+  for (int i = 0; i < kSums; ++i) term[i] = (t.bias != nullptr ? t.bias + t.column : none)[i % kColumns];
+  if (t.accumulate) each([&](int64_t i, int64_t m, int64_t o) { term[i] = t.c[m][o]; });
   if (!t.accumulate && t.residual != nullptr) {
     each([&](int64_t i, int64_t m, int64_t o) { term[i] += t.residual[m][o]; });
   }
-  Vec v = add(sum_each(acc), load(term));
-  if (t.finish) v = min(set(t.high), max(set(t.low), v));
+  const auto finished = [&](int i) __attribute__((always_inline)) {
+    const Vec v = add(sum_each(acc + i), load(term + i));
+    return t.finish ? min(set(t.high), max(set(t.low), v)) : v;
+  };
   if (rows == kRows && t.c[rows - 1] - t.c[0] == (rows - 1) * kColumns) {
-    return store_first(t.c[0] + t.column, v, kSums);
+    float* c = t.c[0] + t.column;
+    if constexpr (kSums > kLanes) store(c, finished(0));
+    return store_first(c + kSpace - kLanes, finished(kSpace - kLanes), kSums + kLanes - kSpace);
   }
-  store(sum, v);
+  for (int i = 0; i < kSpace; i += kLanes) store(sum + i, finished(i));
   each([&](int64_t i, int64_t m, int64_t o) { t.c[m][o] = sum[i]; });
 }
 

@@ -35,6 +35,8 @@ struct GemmTile {
 constexpr int kMaxGemmRows = 16;
 
 constexpr int kMostFewColumns = 4;
+// Rows of a tile of n columns, few: its sums fill a vector, or hide how long an operation takes.
+constexpr int64_t few_rows(int64_t lanes, int64_t n) { return lanes == 8 && n == 3 ? 4 : lanes / n; }
 
 template <typename Entry, int kCount>
 struct Table {
@@ -189,7 +191,7 @@ struct Kernels {
 
   GemmFamily gemm[3];
 
-  // gemm_few[columns], columns <= lanes / 2: tiles of 1 <= rows <= lanes / columns. Here b is [columns][runs
+  // gemm_few[columns], columns <= lanes / 2: tiles of 1 <= rows <= few_rows. Here b is [columns][runs
   // * depth], its rows b_step apart, and `ahead` may be null: with every vector of k, rows * lanes floats at
   // it are asked for, ahead_step bytes further every time.
   void (*gemm_few[kMostFewColumns + 1])(const GemmTile& tile, int64_t rows);

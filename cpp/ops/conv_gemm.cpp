@@ -67,11 +67,11 @@ ConvAlgorithm conv_gemm() {
         if (!m.wide && p.groups > 1 && p.group_c() < 16 && 4.0 * bytes > m.l3_bytes)
           bytes += p.x_bytes() * 16.0 / static_cast<double>(p.group_c());
         if (vectors_run_over_k(p.groups, p.oc, static_cast<int64_t>(m.lanes))) {
+          const int64_t runs = p.dw == 1 ? p.kh : p.kh * p.kw;  // of steps, each to its last vector
           const double steps =
-              static_cast<double>(p.kh * p.kw) * std::ceil(static_cast<double>(p.c) / m.lanes);
-          const double sums = static_cast<double>(p.n * p.oh * p.ow * p.oc);
-          const double step = (m.wide ? 2.6 : 5.6) * m.lanes / m.flops_per_cycle;
-          return sums * (steps * step + 4.0) + bytes / m.bytes_per_cycle;
+              static_cast<double>(runs * ceil_div(p.kh * p.kw * p.c / runs, static_cast<int64_t>(m.lanes)));
+          const double step = (m.wide ? 2.6 : p.oc == 3 ? 3.0 : 3.9) * m.lanes / m.flops_per_cycle;
+          return p.y_bytes() / 4.0 * (steps * step + 4.0) + bytes / m.bytes_per_cycle;
         }
         const double vectors =
             std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);

@@ -1,9 +1,10 @@
 // Blocks of pixels times panels of columns, chunk after chunk of k. k runs over (channels, taps, channels of
-// the chunk): chunks of at most kDepth keep a tile of pixels in the first-level cache and bound the rounding
-// error, because their sums are added as partial sums. Pixels are read in place where no tap leaves the image
-// or chunks have one tap, which tiles that see zeros alone leave out; else the rows that a block needs are
-// copied once, with zeros around them, or tap by tap where taps lie far apart. Goto and van de Geijn, 2008;
-// indirect rows after Dukhan, "The Indirect Convolution Algorithm", 2019.
+// the chunk): chunks of at most kDepth, for each lane where vectors run over k, keep a tile of pixels in the
+// first-level cache and bound the rounding error, because their sums are added as partial sums. Pixels are
+// read in place where no tap leaves the image or chunks have one tap, which tiles that see zeros alone leave
+// out; else the rows that a block needs are copied once, with zeros around them, or tap by tap where taps lie
+// far apart. Goto and van de Geijn, 2008; indirect rows after Dukhan, "The Indirect Convolution Algorithm",
+// 2019.
 #include "ops/tap_gemm.h"
 
 #include <algorithm>
@@ -22,10 +23,9 @@ constexpr int64_t kUnitsPerWorker = 4;
 // Smaller units would read the kernel, or copy the pixels, too often.
 constexpr int64_t kLeastPixels = 48, kLeastPixelsOfLargeKernel = 96;
 constexpr int64_t kLeastColumns = 128, kLeastColumnsOfCopies = 512;
-constexpr int64_t kPadFloats = 16;
-constexpr int64_t kPattern = 96;     // floats of a repeated pattern
-constexpr int64_t kAheadSteps = 64;  // of k
-constexpr int64_t kFarBytes = 1 << 20;
+constexpr int64_t kPadFloats = 16, kFewFloats = 6144;  // the second: of b and, twice, a where columns are few
+constexpr int64_t kPattern = 96;                       // floats of a repeated pattern
+constexpr int64_t kAheadSteps = 64, kFarBytes = 1 << 20;  // of k; of images and kernels
 constexpr int64_t kNearFloats = 32;  // between pixels read side by side: processors foresee what follows
 constexpr int64_t kWays = 8, kFewColumns = 128;  // of the first-level cache; met while it keeps a tile
 
@@ -52,6 +52,7 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
     : p_(std::move(problem)), kernels_(kernels), weights_(std::move(weights)) {
   panels_ = ceil_div(p_.group_oc(), kernels_.gemm_columns);
   few_ = vectors_run_over_k(p_.groups, p_.oc, kernels_.lanes);
+  depth_ = few_ ? std::min(kDepth * kernels_.lanes, kFewFloats / (p_.oc + 2)) : kDepth;
   make_chunks();
   inside_ = p_.dy.front() >= 0 && p_.dx.front() >= 0 && (p_.gh - 1) * p_.sh + p_.dy.back() < p_.h &&
             (p_.gw - 1) * p_.sw + p_.dx.back() < p_.w;
@@ -68,15 +69,16 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   by_taps_ = single_ && (taps() == 1 || block_pixels_ * taps() * step <= 2 * by_rows);
   copy_floats_ = by_taps_ ? (block_pixels_ + 1) * step : by_rows;
   worker_bytes_ = static_cast<size_t>(checked_multiply({4, ceil_div(copy_floats_, 16) * 16}, "scratch") +
-                                      ceil_div((3 * block_pixels_ + kDepth) * 8, 64) * 64);
+                                      ceil_div((3 * block_pixels_ + depth_) * 8, 64) * 64);
   packed_ = weights_->packed(key, [&] { return pack(); });
 }
 
 // Whether kernels may read pixels where they lie: where these share a set, few columns meet a tile that fits
-// it before it is evicted.
+// it before it is evicted. Vectors over k run over whole rows of taps, wherever these lie.
 bool TapGemm::readable(const ConvIo& io) const {
   const int64_t next = p_.gw > 1 ? p_.sw * io.x_stride : (p_.gh > 1 ? p_.sh : p_.h) * p_.w * io.x_stride;
   const bool kept = kernels_.gemm_rows < kWays && p_.group_oc() <= kFewColumns;
+  if (few_ && taps() > 1 && io.x_stride != p_.c) return false;
   return io.pre.empty() && (p_.n * p_.gh * p_.gw < kWays || kept || !collides(next));
 }
 
@@ -143,10 +145,10 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
 
 void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
   const int64_t most = chunks_.empty() ? 0 : chunks_[0].channels;
-  b->step = b->source == Source::kInPlace                           ? io.x_stride
-            : b->source == Source::kRows && !collides(p_.sw * most) ? most
-            : b->source == Source::kTaps && most <= 16              ? most
-                                                                    : ceil_div(most, 16) * 16 + kPadFloats;
+  b->step = b->source == Source::kInPlace                                     ? io.x_stride
+            : b->source == Source::kRows && (few_ || !collides(p_.sw * most)) ? most
+            : b->source == Source::kTaps && most <= 16                        ? most
+                                                       : ceil_div(most, 16) * 16 + kPadFloats;
   locate(io, b);
   for (int64_t g = units.begin / panels_; g <= (units.end - 1) / panels_; ++g) {
     const Range panels{std::max(units.begin - g * panels_, int64_t{0}),
@@ -156,10 +158,7 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
       if (b->source == Source::kTaps) locate_tap(io, *b, chunk, channel);
       if (chunk.first == 0 && b->source == Source::kRows) copy_rows(io, *b, channel, chunk.channels);
       GemmTile t{};
-      t.runs = find_runs(chunk, *b, &t.depth);
-      if (b->source == Source::kInPlace) {
-        for (int64_t r = 0; r < t.runs; ++r) b->offsets[r] += channel;
-      }
+      t.runs = find_runs(chunk, *b, channel, &t.depth);
       t.offsets = b->offsets;
       t.accumulate = &chunk != &chunks_.front();
       t.finish = &chunk == &chunks_.back();
@@ -259,11 +258,10 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
 }
 
 // Where the chunk's taps lie from a pixel's first: as few runs of equal length as the layout allows.
-int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const {
+int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t channel, int64_t* depth) const {
   const int64_t across = static_cast<int64_t>(p_.dx.size());
   *depth = chunk.channels;
-  // Vectors over k begin anew with every run: how long it is must not depend on where pixels lie.
-  const bool whole = !few_ && chunk.first % across == 0 && chunk.taps % across == 0 && across > 1 &&
+  const bool whole = chunk.first % across == 0 && chunk.taps % across == 0 && across > 1 &&
                      b.step == chunk.channels && p_.dx.back() - p_.dx.front() == across - 1;
   const int64_t length = whole ? across : 1;
   *depth *= length;
@@ -271,7 +269,8 @@ int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t* depth) c
   for (int64_t t = chunk.first; t < chunk.first + chunk.taps; t += length) {
     const int64_t y = p_.dy[static_cast<size_t>(t / across)] - p_.dy.front();
     const int64_t x = p_.dx[static_cast<size_t>(t % across)] - p_.dx.front();
-    b.offsets[runs++] = b.source == Source::kTaps ? 0 : (y * b.width + x) * b.step;
+    const int64_t first = b.source == Source::kInPlace ? channel : 0;
+    b.offsets[runs++] = b.source == Source::kTaps ? 0 : first + (y * b.width + x) * b.step;
   }
   return runs;
 }
@@ -288,8 +287,7 @@ const float* TapGemm::next_panels(const Chunk& chunk, int64_t g, Range panels, i
 void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual,
                        GemmTile t) const {
   const int64_t columns = kernels_.gemm_columns, count = b.pixels.end - b.pixels.begin;
-  const int64_t depth = chunk.taps * chunk.channels;
-  const int64_t tiles = ceil_div(count, kernels_.gemm_rows);
+  const int64_t depth = chunk.taps * chunk.channels, tiles = ceil_div(count, kernels_.gemm_rows);
   const int64_t share = 4 * columns / std::max<int64_t>(1, tiles - 1);
   const int64_t wide = panels_ - (p_.group_oc() - (panels_ - 1) * columns <= kernels_.lanes ? 1 : 0);
   const int64_t panel_bytes = static_cast<int64_t>(kPanelShare * machine_of(kernels_).l2_bytes);
@@ -333,7 +331,7 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
 }
 
 void TapGemm::multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const {
-  const int64_t count = b.pixels.end - b.pixels.begin, most = kernels_.lanes / p_.oc;
+  const int64_t count = b.pixels.end - b.pixels.begin, most = few_rows(kernels_.lanes, p_.oc);
   t.b = packed_->floats() + chunk.b_begin;
   t.b_step = chunk.taps * chunk.channels;
   t.ahead_step = 4 * most * kernels_.lanes;

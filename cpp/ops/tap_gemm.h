@@ -54,7 +54,7 @@ class TapGemm {
   void locate(const ConvIo& io, Block* b) const;
   void locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const;
   void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
-  int64_t find_runs(const Chunk& chunk, const Block& b, int64_t* depth) const;
+  int64_t find_runs(const Chunk& chunk, const Block& b, int64_t channel, int64_t* depth) const;
   const float* next_panels(const Chunk& chunk, int64_t g, Range panels, int64_t to) const;
   void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;
   void multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const;
@@ -68,10 +68,10 @@ class TapGemm {
   const Kernels& kernels_;
   const std::shared_ptr<const ConvWeights> weights_;
   std::vector<Chunk> chunks_;
-  int64_t panels_ = 0, group_floats_ = 0;
-  bool few_ = false;      // vectors run over k
-  bool inside_ = false;   // no tap leaves the image
-  bool single_ = true;    // every chunk has one tap
+  int64_t panels_ = 0, group_floats_ = 0, depth_ = 0;  // depth_: of a chunk at most
+  bool few_ = false;                                   // vectors run over k
+  bool inside_ = false;                                // no tap leaves the image
+  bool single_ = true;                                 // every chunk has one tap
   bool by_taps_ = false;  // pixels that cannot be read in place are copied tap by tap
   int64_t block_pixels_ = 0, copy_floats_ = 0;
   size_t worker_bytes_ = 0;

@@ -11,13 +11,13 @@ namespace conv2d {
 constexpr int64_t kRows = 8;  // of the source, read side by side
 
 void TapGemm::make_chunks() {
-  const int64_t parts = ceil_div(p_.group_c(), kDepth);
+  const int64_t parts = ceil_div(p_.group_c(), depth_);
   const int64_t channels = parts == 1 ? p_.group_c() : ceil_div(ceil_div(p_.group_c(), parts), 16) * 16;
   const int64_t across = static_cast<int64_t>(p_.dx.size());
   for (int64_t c0 = 0; c0 < p_.group_c(); c0 += channels) {
     const int64_t count = std::min(channels, p_.group_c() - c0);
-    const int64_t unit = across * channels <= kDepth ? across : 1;  // whole rows of taps where they fit
-    const int64_t units = taps() / unit, most = std::max<int64_t>(1, kDepth / (unit * channels));
+    const int64_t unit = across * channels <= depth_ ? across : 1;  // whole rows of taps where they fit
+    const int64_t units = taps() / unit, most = std::max<int64_t>(1, depth_ / (unit * channels));
     const int64_t pieces = std::max<int64_t>(1, ceil_div(units, most));
     for (int64_t i = 0; i < pieces; ++i) {
       const Range r = part({0, units}, i, pieces);
