@@ -69,7 +69,7 @@ class Constant(Initializer):
             value = value.get("config", {}).get("value")
         self.value = value
         if not np.issubdtype(np.asarray(value).dtype, np.number):
-            raise ValueError(f"`value` must be a number or an array of numbers. Received: value={value!r}")
+            raise ValueError(arguments.must("value", "be a number or an array of numbers", value))
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.broadcast_to(np.asarray(self.value), shape)
@@ -98,9 +98,7 @@ class RandomInitializer(Initializer):
         if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
             seed = int(seed)
         elif seed is not None and not isinstance(seed, np.random.Generator):
-            raise ValueError(
-                f"`seed` must be None, an int or a numpy.random.Generator. Received: seed={seed!r}"
-            )
+            raise ValueError(arguments.must("seed", "be None, an int or a numpy.random.Generator", seed))
         self.seed = seed
         self._entropy = random.randint(1, 10**9) if seed is None else seed
 
@@ -163,7 +161,7 @@ class VarianceScaling(RandomInitializer):
     ) -> None:
         super().__init__(seed)
         if not scale > 0:
-            raise ValueError(f"`scale` must be positive. Received: scale={scale}")
+            raise ValueError(arguments.must("scale", "be positive", scale))
         self.scale, self.mode = scale, arguments.choice("mode", mode, _MODES)
         word = arguments.choice("distribution", distribution, _DISTRIBUTIONS, True)
         self.distribution = "truncated_normal" if word == "normal" else word

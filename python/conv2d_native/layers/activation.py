@@ -132,7 +132,7 @@ class Softmax(ActivationLayer):
         super().__init__(**kwargs)
         axes = arguments.integer_list("axis", axis)
         if not axes:
-            raise ValueError(f"`axis` must be an integer or a list of integers. Received: axis={axis!r}.")
+            raise ValueError(arguments.must("axis", "be an integer or a list of integers", axis))
         self.axis: Any = axes if len(axes) > 1 else axes[0]
 
     @property
@@ -150,7 +150,7 @@ class Softmax(ActivationLayer):
         rank = len(x.shape)
         axes = sorted({arguments.axis("axis", axis, rank) for axis in self.axis})
         if not axes[0]:
-            raise ValueError(f"`axis` must not be the batch. Received: axis={self.axis}.")
+            raise ValueError(arguments.must("axis", "not be the batch", self.axis))
         order, back = shapes.to_the_end(axes, rank)
         sizes = [x.shape[i] for i in order]
         kept = rank - len(axes)

@@ -99,9 +99,8 @@ def dtype_name(dtype: Any) -> str:
         try:
             dtype = getattr(dtype, "name", None) or np.dtype(dtype).name
         except Exception:  # of NumPy, or of the object itself
-            raise TypeError(
-                f"`dtype` must be a name, a NumPy dtype or a dtype policy. Received: dtype={arguments.shown(dtype)}."
-            ) from None
+            words = "be a name, a NumPy dtype or a dtype policy"
+            raise TypeError(arguments.must("dtype", words, dtype)) from None
     if dtype is None:
         return "float32"
     return arguments.choice("dtype", dtype, _DTYPES)

@@ -56,7 +56,7 @@ class InputSpec(Configurable):
         }
         most = self.max_ndim if self.ndim is None else self.ndim
         if most is not None and any(not -most <= axis < most for axis in self.axes):
-            raise ValueError(f"`axes` must be from {-most} to {most - 1}. Received: axes={self.axes}.")
+            raise ValueError(arguments.must("axes", f"be from {-most} to {most - 1}", self.axes))
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: the arguments, but for `allow_last_axis_squeeze` and `name`."""

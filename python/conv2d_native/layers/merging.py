@@ -212,7 +212,7 @@ class Dot(Merge):
         axes = [self.axes] * 2 if isinstance(self.axes, int) else self.axes
         numbers = [arguments.axis("axes", axis, rank) for axis, rank in zip(axes, ranks, strict=True)]
         if 0 in numbers:
-            raise ValueError(f"`axes` must not hold the batch. Received: axes={self.axes}.")
+            raise ValueError(arguments.must("axes", "not hold the batch", self.axes))
         return numbers
 
     def call(self, f: Any, x: Any) -> Any:

@@ -245,7 +245,7 @@ class UnitNormalization(Layer):
             arguments.axis("axis", axis, len(shape)) for axis in arguments.integer_list("axis", self.axis)
         ]
         if len(set(axes)) < len(axes):
-            raise ValueError(f"`axis` must name each axis once. Received: axis={self.axis}.")
+            raise ValueError(arguments.must("axis", "name each axis once", self.axis))
 
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""

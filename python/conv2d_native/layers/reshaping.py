@@ -73,9 +73,8 @@ class Permute(Layer):
         listed = tuple(dims) if isinstance(dims, range) else dims
         self.dims = tuple(arguments.integer_list("dims", listed, 1))
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(
-                f"`dims` must be a permutation of the axes that counts from 1. Received: dims={self.dims}."
-            )
+            words = "be a permutation of the axes that counts from 1"
+            raise ValueError(arguments.must("dims", words, self.dims))
         self.input_rank = len(self.dims) + 1
 
     def call(self, f: Any, x: Any) -> Any:
