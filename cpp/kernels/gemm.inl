@@ -146,14 +146,14 @@ void gemm_few(const GemmTile& t, int64_t rows) {
     for (; k + kLanes <= t.depth; k += kLanes) step(k, [](const float* p) { return load(p); });
     if (k < t.depth) step(k, [&](const float* p) { return load_first(p, t.depth - k); });
   }
-  alignas(64) float sum[kSpace], term[kSpace] = {}, none[kColumns] = {};
+  alignas(64) float sum[kSpace], term[kSpace] = {};
   const auto each = [&](const auto& f) __attribute__((always_inline)) {
     for (int64_t m = 0, i = 0; m < rows; ++m) {
       for (int o = 0; o < kColumns; ++o, ++i) f(i, m, t.column + o);
     }
   };
 #pragma GCC unroll 16
-  for (int i = 0; i < kSums; ++i) term[i] = (t.bias != nullptr ? t.bias + t.column : none)[i % kColumns];
+  for (int i = 0; t.bias != nullptr && i < kSums; ++i) term[i] = t.bias[t.column + i % kColumns];
   if (t.accumulate) each([&](int64_t i, int64_t m, int64_t o) { term[i] = t.c[m][o]; });
   if (!t.accumulate && t.residual != nullptr) {
     each([&](int64_t i, int64_t m, int64_t o) { term[i] += t.residual[m][o]; });
