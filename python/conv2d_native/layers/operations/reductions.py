@@ -11,6 +11,7 @@ import numpy as np
 from ... import arguments
 from ...arguments import must, shown
 from ...errors import UnsupportedLayerError
+from .elementwise import negative
 from .operands import (
     axis_list,
     axis_numbers,
@@ -59,7 +60,7 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
         if kind:
             made = f.reduce(x, kind, axes, keep)
         elif name in ("min", "amin"):
-            made = _turned(f, f.reduce(_turned(f, x), "max", axes, keep))
+            made = negative(f, f.reduce(negative(f, x), "max", axes, keep))
         elif name == "var":
             rest = f.subtract(x, f.reduce(x, "mean", axes, True))
             made = f.reduce(f.multiply(rest, rest), "mean", axes, keep)
@@ -68,10 +69,6 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
         return made if edge is None else getattr(f, str(limit))(made, edge)
 
     return lower
-
-
-def _turned(f: Any, x: Any) -> Any:
-    return f.scale_shift(x, np.float32(-1))
 
 
 def _across(f: Any, name: str, xs: Sequence[Any], axis: Any, unused: dict[str, Any]) -> Any:
