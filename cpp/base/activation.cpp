@@ -50,9 +50,8 @@ bool read_number(std::istringstream& from, char end, float* value) {
 
 std::string to_string(const Activation& activation) {
   const char* family = "linear";
-  for (const NamedActivation& named : kNames) {
+  for (const NamedActivation& named : kNames)
     if (named.value == activation) return named.name;
-  }
   for (const NamedActivation& named : kNames) {
     if (named.value.kind == activation.kind) {
       family = named.name;

@@ -21,9 +21,8 @@ inline int64_t checked_multiply(std::initializer_list<int64_t> factors, const ch
 
 inline int64_t checked_add(int64_t a, int64_t b, const char* what) {
   int64_t sum = 0;
-  if (__builtin_add_overflow(a, b, &sum)) {
+  if (__builtin_add_overflow(a, b, &sum))
     throw std::invalid_argument(std::string(what) + " is too large: the size does not fit 64 bits.");
-  }
   return sum;
 }
 

@@ -120,9 +120,8 @@ std::string to_string(const ConvProblem& p) {
   write_pair(text, "s", p.sh, p.sw);
   write_pair(text, "d", p.dh, p.dw);
   text << 'p' << p.pad.top;
-  if (!(p.pad == Padding{p.pad.top, p.pad.top, p.pad.top, p.pad.top})) {
+  if (!(p.pad == Padding{p.pad.top, p.pad.top, p.pad.top, p.pad.top}))
     text << '.' << p.pad.bottom << '.' << p.pad.left << '.' << p.pad.right;
-  }
   text << "_oc" << p.oc << 'g' << p.groups;
   if (p.activation.kind != ActivationKind::kLinear) text << '_' << to_string(p.activation);
   return text.str();
@@ -134,9 +133,8 @@ ConvProblem parse_conv_problem(const std::string& text) {
   read(text, &at, {{"n", &p.n}, {"h", &p.h}, {"w", &p.w}, {"c", &p.c}});
   read(text, &at, {{"_k", &p.kh, &p.kw}, {"s", &p.sh, &p.sw}, {"d", &p.dh, &p.dw}, {"p", &p.pad.top}});
   p.pad.bottom = p.pad.left = p.pad.right = p.pad.top;
-  if (at < text.size() && text[at] == '.') {
+  if (at < text.size() && text[at] == '.')
     read(text, &at, {{".", &p.pad.bottom}, {".", &p.pad.left}, {".", &p.pad.right}});
-  }
   read(text, &at, {{"_oc", &p.oc}, {"g", &p.groups}});
   if (at < text.size() && text[at] == '_')
     p.activation = parse_activation(text.substr(at + 1));

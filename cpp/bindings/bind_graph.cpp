@@ -64,9 +64,8 @@ py::list run_executable(const Executable& e, const std::vector<py::array>& input
                         const std::optional<std::vector<py::array>>& outs,
                         std::vector<double>* seconds = nullptr) {
   const std::vector<Shape>&in_shapes = e.input_shapes(), &out_shapes = e.output_shapes();
-  if (inputs.size() != in_shapes.size() || (outs && outs->size() != out_shapes.size())) {
+  if (inputs.size() != in_shapes.size() || (outs && outs->size() != out_shapes.size()))
     throw py::value_error("`inputs` and `outs` must hold one array for each value of the graph.");
-  }
   std::vector<const float*> xs;
   std::vector<float*> ys;
   py::list results;

@@ -44,9 +44,8 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
   const int64_t largest = static_cast<int64_t>(most), least = std::max(largest / 2, largest - kMostParts);
   int64_t best = largest;
   const auto waste = [n](int64_t part) { return (part - n % part) % part; };
-  for (int64_t part = largest; part > least; --part) {
+  for (int64_t part = largest; part > least; --part)
     if (waste(part) < waste(best)) best = part;
-  }
   return best;
 }
 

@@ -168,9 +168,8 @@ int Graph::add_binary(BinaryKind kind, int a, int b) {
   for (size_t i = 0; i < rank; ++i) {
     const int64_t l = i + left.size() < rank ? 1 : left[i + left.size() - rank];
     const int64_t r = i + right.size() < rank ? 1 : right[i + right.size() - rank];
-    if (l != r && l != 1 && r != 1) {
+    if (l != r && l != 1 && r != 1)
       fail("shapes " + to_string(left) + " and " + to_string(right) + " cannot be broadcast together.");
-    }
     output[i] = l == 1 ? r : l;
   }
   for (const Node* node : {&at(a), &at(b)}) {
@@ -222,9 +221,8 @@ int Graph::add_pad(int x, Shape before, Shape after, float value) {
 
 int Graph::add_reshape(int x, const Shape& shape) {
   check_shape(shape);
-  if (element_count(shape) != element_count(at(x).shape)) {
+  if (element_count(shape) != element_count(at(x).shape))
     fail("cannot reshape " + to_string(at(x).shape) + " to " + to_string(shape) + ".");
-  }
   return add(ReshapeParams{}, {x}, shape);
 }
 

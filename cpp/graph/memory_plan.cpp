@@ -57,9 +57,8 @@ class Planner {
         readers_[static_cast<size_t>(input)].push_back(id);
       }
     }
-    for (int id = 0; id < count; ++id) {
+    for (int id = 0; id < count; ++id)
       if (live[static_cast<size_t>(id)] || node(id).get<InputParams>()) plan_.order.push_back(id);
-    }
   }
 
   bool is_output(int id) const { return std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end(); }

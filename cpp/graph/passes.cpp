@@ -10,9 +10,8 @@ class Optimizer {
   Optimizer(Graph graph, const std::vector<int>& outputs, const Kernels& kernels, bool exact)
       : graph_(std::move(graph)), kernels_(kernels), exact_(exact), uses_(graph_.nodes().size(), 0) {
     for (int output : outputs) ++uses_[static_cast<size_t>(output)];
-    for (const Node& node : graph_.nodes()) {
+    for (const Node& node : graph_.nodes())
       for (int input : node.inputs) ++uses_[static_cast<size_t>(input)];
-    }
   }
 
   Graph run() {
@@ -28,9 +27,8 @@ class Optimizer {
         }
       }
     }
-    for (int id = 0; id < count; ++id) {
+    for (int id = 0; id < count; ++id)
       if (uses(id) > 0) stream(id);
-    }
     return std::move(graph_);
   }
 
@@ -47,9 +45,8 @@ class Optimizer {
   // `id` takes over x, its input that nobody else reads.
   void absorb(int id, int x, Params params, std::vector<int> inputs) {
     Node& into = node(id);
-    for (int input : into.inputs) {
+    for (int input : into.inputs)
       if (input != x) --uses(input);
-    }
     uses(x) = 0;
     for (int input : node(x).inputs) --uses(input);
     for (int input : inputs) ++uses(input);

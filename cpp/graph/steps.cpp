@@ -272,9 +272,8 @@ class StepMaker {
     const auto found = c_.choices.find(to_string(p));
     if (found == c_.choices.end()) return {};
     options.algorithm = found->second;
-    for (const ConvChoice& row : explain_conv(p, c_.kernels, options)) {
+    for (const ConvChoice& row : explain_conv(p, c_.kernels, options))
       if (row.chosen) return found->second;
-    }
     return {};
   }
 
@@ -339,9 +338,8 @@ std::shared_ptr<const ConvWeights> WeightStore::get(const Array& kernel, const s
   }
   const auto made = std::make_shared<const ConvWeights>(kernel.owner, kernel.data, scale, bias);
   const std::lock_guard<std::mutex> lock(core_mutex());
-  for (auto i = weights_.begin(); i != weights_.end();) {
+  for (auto i = weights_.begin(); i != weights_.end();)
     i = i->second.expired() ? weights_.erase(i) : std::next(i);
-  }
   const auto known = weights_.emplace(std::move(key), made).first->second.lock();
   return known != nullptr ? known : made;
 }
@@ -351,9 +349,8 @@ size_t WeightStore::packed_bytes() const {
   const auto all = weights_;
   lock.unlock();
   size_t bytes = 0;
-  for (const auto& entry : all) {
+  for (const auto& entry : all)
     if (const auto weights = entry.second.lock()) bytes += weights->packed_bytes();
-  }
   return bytes;
 }
 

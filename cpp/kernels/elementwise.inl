@@ -24,9 +24,8 @@ CONV2D_INLINE void binary_rows(const BinaryRows& t, Function function) {
     } else if (t.a_step != 0) {
       for (; i + kLanes <= t.count; i += kLanes) store(y + i, clamp(function(load(a + i), b0)));
     } else {
-      for (; i + kLanes <= t.count; i += kLanes) {
+      for (; i + kLanes <= t.count; i += kLanes)
         store(y + i, clamp(function(a0, t.b_step != 0 ? load(b + i) : b0)));
-      }
     }
     if (i < t.count) {
       const Vec u = t.a_step != 0 ? load_first(a + i, t.count - i) : a0;
@@ -92,27 +91,23 @@ CONV2D_INLINE void reduce_joined(const float* x, int64_t stride, int64_t rows, f
     const bool starts = first == 0;
     const auto whole = [](const float* p) { return load(p); };
     int64_t i = 0;
-    for (; i + 8 * kLanes <= count; i += 8 * kLanes) {
+    for (; i + 8 * kLanes <= count; i += 8 * kLanes)
       join_rows<8>(x + i, stride, height, total + i / kLanes, starts, whole, join);
-    }
-    for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    for (; i + 2 * kLanes <= count; i += 2 * kLanes)
       join_rows<2>(x + i, stride, height, total + i / kLanes, starts, whole, join);
-    }
     for (; i < count; i += kLanes) {
       const int64_t n = count - i < kLanes ? count - i : kLanes;
       const auto part = [n](const float* p) { return load_first(p, n); };
       join_rows<1>(x + i, stride, height, total + i / kLanes, starts, part, join);
     }
   }
-  for (int64_t i = 0; i < count; i += kLanes) {
+  for (int64_t i = 0; i < count; i += kLanes)
     store_first(y + i, mul(total[i / kLanes], set(factor)), count - i < kLanes ? count - i : kLanes);
-  }
 }
 
 void reduce_rows(ReduceKind kind, const float* x, int64_t stride, int64_t rows, float* y, int64_t count) {
-  if (kind == ReduceKind::kMax) {
+  if (kind == ReduceKind::kMax)
     return reduce_joined(x, stride, rows, y, count, 1.0f, [](Vec a, Vec b) { return max_or_nan(a, b); });
-  }
   const float factor = kind == ReduceKind::kMean ? 1.0f / static_cast<float>(rows) : 1.0f;
   reduce_joined(x, stride, rows, y, count, factor, [](Vec a, Vec b) { return add(a, b); });
 }
@@ -121,9 +116,8 @@ template <typename Join>
 CONV2D_INLINE float across(Vec v, Join join) {
   float lane[kLanes];
   store(lane, v);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
+  for (int width = kLanes / 2; width > 0; width /= 2)
     for (int i = 0; i < width; ++i) lane[i] = join(lane[i], lane[i + width]);
-  }
   return lane[0];
 }
 float across_sum(Vec v) {

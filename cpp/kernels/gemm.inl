@@ -42,9 +42,8 @@ CONV2D_INLINE void gemm_store(const GemmTile& t, int64_t column, int64_t columns
     for (int v = 0; v < kVecs; ++v) bias[v] = get(t.bias + column, v);
     for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], bias[v]); });
   }
-  if (!t.accumulate && t.residual != nullptr) {
+  if (!t.accumulate && t.residual != nullptr)
     for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(acc[m][v], get(t.residual[m] + column, v)); });
-  }
   if (t.finish && t.low > -__builtin_inff()) {
     const Vec low = set(t.low);
     for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = max(low, acc[m][v]); });
@@ -148,16 +147,14 @@ void gemm_few(const GemmTile& t, int64_t rows) {
   }
   alignas(64) float sum[kSpace], term[kSpace] = {};
   const auto each = [&](const auto& f) __attribute__((always_inline)) {
-    for (int64_t m = 0, i = 0; m < rows; ++m) {
+    for (int64_t m = 0, i = 0; m < rows; ++m)
       for (int o = 0; o < kColumns; ++o, ++i) f(i, m, t.column + o);
-    }
   };
 #pragma GCC unroll 16
   for (int i = 0; t.bias != nullptr && i < kSums; ++i) term[i] = t.bias[t.column + i % kColumns];
   if (t.accumulate) each([&](int64_t i, int64_t m, int64_t o) { term[i] = t.c[m][o]; });
-  if (!t.accumulate && t.residual != nullptr) {
+  if (!t.accumulate && t.residual != nullptr)
     each([&](int64_t i, int64_t m, int64_t o) { term[i] += t.residual[m][o]; });
-  }
   const auto finished = [&](int i) __attribute__((always_inline)) {
     const Vec v = add(sum_each(acc + i), load(term + i));
     return t.finish ? min(set(t.high), max(set(t.low), v)) : v;

@@ -67,9 +67,8 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
   if (t.residual == nullptr && count == kCount && t.y_stride == kOutputs) return interleave<kOutputs, kCount>(sums, y);
   interleave<kOutputs, kCount>(sums, pixels);
   if (t.residual == nullptr && t.y_stride == kOutputs) {
-    for (int64_t i = 0, all = count * kOutputs; i < all; i += kLanes) {
+    for (int64_t i = 0, all = count * kOutputs; i < all; i += kLanes)
       store_first(y + i, load(pixels + i), all - i < kLanes ? all - i : kLanes);
-    }
     return;
   }
   for (int64_t i = 0; i < count; ++i) {

@@ -212,9 +212,8 @@ bool winograd_input(const WinogradInput& t) {
   if (rest == 0) return fit;
   float last[Rows::kPoints * Columns::kPoints * kLanes], *to = last;
   for (int64_t i = 0; i < Rows::kPoints; ++i) {
-    for (int64_t j = 0; j < Columns::kPoints; ++j, to += kLanes) {
+    for (int64_t j = 0; j < Columns::kPoints; ++j, to += kLanes)
       store(to, load_first(t.x + i * t.row + j * t.column + whole, rest));
-    }
   }
   return input_vectors<Rows, Columns>(
              {last, Columns::kPoints * kLanes, kLanes, kLanes, t.v + whole * kProductRows, t.plane}) &&
@@ -285,9 +284,8 @@ CONV2D_INLINE void output_tile(const float* m, int64_t plane, float* y, int64_t 
     Columns::template inverse<kOutColumns>(
         [&](int j) __attribute__((always_inline)) { return half[j][i]; }, v);
 #pragma GCC unroll 4
-    for (int j = 0; j < kOutColumns; ++j) {
+    for (int j = 0; j < kOutColumns; ++j)
       store(y + i * row + j * column, min(high, max(low, add(v[j], bias))));
-    }
   }
 }
 
@@ -306,9 +304,8 @@ void winograd_output(const WinogradOutput& t) {
     for (int64_t i = 0; !at_once && i < t.rows; ++i) {
       for (int64_t j = 0; j < t.columns; ++j) {
         Vec v = load(tile + (i * kOutColumns + j) * kLanes);
-        if (t.residual != nullptr) {
+        if (t.residual != nullptr)
           v = add(v, load_first(t.residual + i * t.residual_row + j * t.residual_column + o, count));
-        }
         store_first(t.y + i * t.row + j * t.column + o, min(high, max(low, v)), count);
       }
     }

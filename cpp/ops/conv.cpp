@@ -40,9 +40,8 @@ std::shared_ptr<const Buffer> ConvWeights::blocks(int64_t terms, int64_t outputs
     if (bias() != nullptr) std::copy_n(bias(), outputs, buffer.floats());
     float* to = buffer.floats() + count * width;
     for (int64_t o = 0; o < outputs; ++o) {
-      for (int64_t k = 0; k < terms; ++k) {
+      for (int64_t k = 0; k < terms; ++k)
         to[(o / width * terms + k) * width + o % width] = kernel_[k * outputs + o] * scale(o);
-      }
     }
     return buffer;
   });
@@ -84,9 +83,8 @@ std::vector<ConvChoice> explain_conv(const ConvProblem& problem, const Kernels& 
       row.reason = "exact arithmetic was asked for";
     if (row.reason.empty() && options.needs_pre && !algorithm.takes_pre)
       row.reason = "it cannot transform its input";
-    if (row.reason.empty() && !options.algorithm.empty() && options.algorithm != algorithm.name) {
+    if (row.reason.empty() && !options.algorithm.empty() && options.algorithm != algorithm.name)
       row.reason = "'" + options.algorithm + "' was asked for";
-    }
     if (row.reason.empty()) row.cost = algorithm.cost(one, machine);
     rows.push_back(std::move(row));
     if (rows.back().reason.empty() && (best == nullptr || rows.back().cost < best->cost)) best = &rows.back();

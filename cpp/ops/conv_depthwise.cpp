@@ -72,9 +72,8 @@ class DepthwisePlan : public ConvPlan {
     const int64_t count = p.kh + (t.out_rows - 1) * p.sh, width = ring_width(channels);
     auto slot = [&](int64_t iy) { return ring + iy % ring_rows() * p.w * width; };
     const int64_t end = std::min(top + (count - 1) * p.dh + 1, p.h);
-    for (int64_t iy = std::max({*filled, top, int64_t{0}}); ring != nullptr && iy < end; ++iy) {
+    for (int64_t iy = std::max({*filled, top, int64_t{0}}); ring != nullptr && iy < end; ++iy)
       prepare(io, n, io.x + (n * p.h + iy) * image_row, c0, channels, slot(iy));
-    }
     *filled = std::max(*filled, end);
     for (int64_t k = 0; k < count; ++k) {
       const int64_t iy = top + k * p.dh;
@@ -102,9 +101,8 @@ class DepthwisePlan : public ConvPlan {
   void run_phase(DepthwiseRows t, int64_t count, int64_t phase) const {
     const int64_t dw = t.dw, start = phase - t.pad_left, first = ((start % dw) + dw) % dw;
     const float* rows[kMaxTapRows];
-    for (int64_t k = 0; k < count; ++k) {
+    for (int64_t k = 0; k < count; ++k)
       rows[k] = t.rows[k] != nullptr && first < t.w ? t.rows[k] + first * t.pixel_stride : nullptr;
-    }
     for (int64_t r = 0; r < t.out_rows; ++r) {
       t.y[r] += phase * t.y_stride;
       if (t.residual[r] != nullptr) t.residual[r] += phase * t.residual_stride;

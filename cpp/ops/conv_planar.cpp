@@ -24,9 +24,8 @@ class PlanarPlan : public ConvPlan {
     worker_bytes_ = static_cast<size_t>(checked_multiply({4, rows_, row_}, "scratch"));
     for (int64_t i = 0; i < p.kh; ++i) {
       for (int64_t j = 0; j < p.kw; ++j) {
-        for (int64_t c = 0; c < p.c; ++c) {
+        for (int64_t c = 0; c < p.c; ++c)
           offsets_.push_back(i * p.dh * row_ + (c * p.sw + j * p.dw % p.sw) * plane_ + j * p.dw / p.sw);
-        }
       }
     }
   }

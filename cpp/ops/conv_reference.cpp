@@ -43,9 +43,8 @@ class ReferencePlan : public ConvPlan {
         if (ix < 0 || ix >= p.w) continue;
         const float* x = io.x + ((n * p.h + iy) * p.w + ix) * io.x_stride + c0;
         const float* kernel = weights_->kernel() + (i * p.kw + j) * p.group_c() * p.oc + o;
-        for (int64_t k = 0; k < p.group_c(); ++k) {
+        for (int64_t k = 0; k < p.group_c(); ++k)
           sum += static_cast<double>(transformed(io.pre, x[k], n, c0 + k)) * kernel[k * p.oc];
-        }
       }
     }
     return sum;

@@ -30,9 +30,8 @@ std::vector<Span> spans_of(int64_t size, int64_t dilation, int64_t outputs) {
   std::vector<Span> spans;
   for (int64_t phase = 0; phase < std::min(dilation, size); ++phase) {
     const int64_t total = ceil_div(size - phase, dilation);
-    for (int64_t at = 0; at < total; at += outputs) {
+    for (int64_t at = 0; at < total; at += outputs)
       spans.push_back({phase + at * dilation, std::min(outputs, total - at)});
-    }
   }
   return spans;
 }
@@ -145,9 +144,8 @@ class WinogradPlan : public ConvPlan {
       const int64_t vectors = p.group_oc() - panel * 2 * lanes > lanes ? 2 : 1, width = vectors * lanes;
       const float* u = u_->floats() + (g * panels_ + panel) * points_ * depth * 2 * lanes;
       for (int64_t point = 0; point < points_; ++point) {
-        for (int64_t i = count * point / points_; far_y && i < count * (point + 1) / points_; ++i) {
+        for (int64_t i = count * point / points_; far_y && i < count * (point + 1) / points_; ++i)
           fetch_output(output_of(io, g, panel, at[i]));
-        }
         for (int64_t k0 = 0; k0 < depth; k0 += kDepth) {
           WinogradProduct t{};
           t.u = u + (point * depth + k0) * width;
@@ -162,13 +160,11 @@ class WinogradPlan : public ConvPlan {
         }
       }
       for (int64_t run = 0; run < runs; ++run) {
-        for (int64_t i = first_of(run); i < first_of(run + 1); ++i) {
+        for (int64_t i = first_of(run); i < first_of(run + 1); ++i)
           if (at[i].fit) finish(io, g, panel, at[i], m + run * run_m + (i - first_of(run)) * width);
-        }
       }
-      for (int64_t i = 0; !all_fit && i < count; ++i) {
+      for (int64_t i = 0; !all_fit && i < count; ++i)
         if (!at[i].fit) direct(io, g, panel, at[i], pixels);
-      }
     }
   }
 
@@ -183,9 +179,8 @@ class WinogradPlan : public ConvPlan {
       const int64_t y = tile.row.first * p.sh - p.pad.top + i * p.dh;
       if (y < 0 || y >= p.h || x < 0) continue;
       const float* line = io.x + ((tile.n * p.h + y) * p.w + x) * io.x_stride + g * p.group_c();
-      for (int64_t j = 0; j < fresh && x + j * p.dw < p.w; ++j, line += p.dw * io.x_stride) {
+      for (int64_t j = 0; j < fresh && x + j * p.dw < p.w; ++j, line += p.dw * io.x_stride)
         for (int64_t c = 0; c < p.group_c(); c += 16) __builtin_prefetch(line + c, 0, 2);
-      }
     }
   }
 
@@ -302,9 +297,8 @@ class WinogradPlan : public ConvPlan {
 };
 
 const WinogradForm* find(WinogradFamily family, const ConvProblem& p) {
-  for (const WinogradForm& form : kWinogradForms) {
+  for (const WinogradForm& form : kWinogradForms)
     if (form.family() == family && form.kh == p.kh && form.kw == p.kw) return &form;
-  }
   return nullptr;
 }
 
@@ -312,9 +306,8 @@ template <WinogradFamily kFamily>
 std::string why_not(const ConvProblem& p, const Kernels&) {
   const WinogradForm* form = find(kFamily, p);
   if (form == nullptr) return "it has no transform for this kernel size";
-  if (p.sh != form->stride || p.sw != form->stride) {
+  if (p.sh != form->stride || p.sw != form->stride)
     return "the strides are not " + std::to_string(form->stride);
-  }
   if (form->stride > 1 && (p.dh > 1 || p.dw > 1)) return "it is dilated";
   return p.group_c() == 1 && p.groups > 1 ? "it is depthwise" : "";
 }

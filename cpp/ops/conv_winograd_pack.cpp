@@ -36,9 +36,8 @@ struct Matrix {
     for (int j = 0; j < points; ++j) at[j][taps - 1] = j < finite ? 0.0 : 1.0;
     for (int j = 0; j < finite; ++j) {
       double scale = 1.0;
-      for (int k = 0; k < finite; ++k) {
+      for (int k = 0; k < finite; ++k)
         if (k != j) scale *= winograd_point(pairs, j) - winograd_point(pairs, k);
-      }
       for (int i = 0; i < taps; ++i) at[j][i] = std::pow(winograd_point(pairs, j), i) / scale;
     }
   }

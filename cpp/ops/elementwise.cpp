@@ -265,9 +265,8 @@ void run_resize(const Kernels& kernels, ResizeKind kind, int64_t n, int64_t h, i
     const int64_t oy = row % oh;
     if (kind == ResizeKind::kNearest) {
       const float* from = image + nearest_cell(oy, h, oh) * w * c;
-      for (int64_t ox = 0; ox < ow; ++ox) {
+      for (int64_t ox = 0; ox < ow; ++ox)
         std::memcpy(to + ox * c, from + nearest_cell(ox, w, ow) * c, static_cast<size_t>(c) * 4);
-      }
       return;
     }
     const Tap v = bilinear_tap(oy, h, oh);

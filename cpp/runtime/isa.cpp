@@ -40,9 +40,8 @@ const IsaRow kRows[] = {
 };
 
 const Kernels* find(const std::string& name) {
-  for (const Kernels* kernels : supported_isas()) {
+  for (const Kernels* kernels : supported_isas())
     if (name == kernels->name) return kernels;
-  }
   return nullptr;
 }
 
@@ -58,9 +57,8 @@ std::atomic<const Kernels*> active{nullptr};  // null: not chosen yet
 
 std::vector<const Kernels*> supported_isas() {
   std::vector<const Kernels*> found;
-  for (const IsaRow& row : kRows) {
+  for (const IsaRow& row : kRows)
     if (row.supported()) found.push_back(row.kernels);
-  }
   return found;
 }
 

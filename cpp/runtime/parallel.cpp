@@ -42,9 +42,8 @@ class Placement {
     cpu_set_t allowed, free;
     if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
     free = allowed;
-    for (int cpu = 0; cpu < kCpus; ++cpu) {
+    for (int cpu = 0; cpu < kCpus; ++cpu)
       if (taken_[cpu / 64].load(std::memory_order_relaxed) >> (cpu % 64) & 1) CPU_CLR(cpu, &free);
-    }
     if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof(free), &free) != 0) return;
     take(sched_getcpu());
     sched_setaffinity(0, sizeof(allowed), &allowed);
@@ -118,9 +117,8 @@ int granted_threads(int wanted) {
       return nullptr;
     };
     pthread_t thread;
-    while (made.size() < made.capacity() && pthread_create(&thread, &attributes, pass, &gate) == 0) {
+    while (made.size() < made.capacity() && pthread_create(&thread, &attributes, pass, &gate) == 0)
       made.push_back(thread);
-    }
   }
   for (const pthread_t thread : made) pthread_join(thread, nullptr);
   pthread_attr_destroy(&attributes);
@@ -187,9 +185,8 @@ std::mutex& core_mutex() { return the_core_mutex; }
 
 void parallel_run(int threads, void (*body)(void*, const Worker&), void* context) {
 #if defined(_OPENMP)
-  if (threads > 1 && !omp_in_parallel()) {
+  if (threads > 1 && !omp_in_parallel())
     return stale_team ? run_led_by_fresh_thread(threads, body, context) : run_team(threads, body, context);
-  }
 #endif
   body(context, Worker(0, 1));
 }
@@ -198,9 +195,8 @@ int num_threads() {
   int threads = threads_setting.load(std::memory_order_relaxed);
   if (threads == 0) {
     threads = allowed_threads();
-    if (const int64_t wanted = threads_from_environment()) {
+    if (const int64_t wanted = threads_from_environment())
       threads = static_cast<int>(std::min<int64_t>(threads, wanted));
-    }
     int unknown = 0;
     if (!threads_setting.compare_exchange_strong(unknown, threads)) threads = unknown;
   }

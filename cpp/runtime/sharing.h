@@ -60,9 +60,8 @@ class Worker {
     ++round_;
     due_ += parts;
     int64_t done = 0;
-    for (Range r; sharing_->take(round_, parts, index, count, &r); done += r.end - r.begin) {
+    for (Range r; sharing_->take(round_, parts, index, count, &r); done += r.end - r.begin)
       body(Range{total * r.begin / parts, total * r.end / parts});
-    }
     if (done > 0) sharing_->add_done(done);
   }
   // body(i) for every i of [0, total), likewise.
