@@ -1,4 +1,4 @@
-"""Row E15: Ctrl-C in runs, in predict, in a first call and in batches of transposed convolutions."""
+"""Row E15: Ctrl-C in runs, amid one operation, in predict, in a first call, in transposed convolutions."""
 
 import pytest
 
@@ -49,6 +49,29 @@ for _ in range(3):
 print(max(late))
 """
     assert seconds_late(f"batch = {batch}" + code) < 0.2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("operation", ["conv2d", "conv2d_transpose"])
+def test_e15_interrupted_amid_one_operation(operation, threads):
+    """One operation of seconds on one image; the next call is right."""
+    code = """
+_core.set_num_threads(threads)
+g = _core.Graph()
+if operation == "conv2d":
+    x = np.ones((1, 256, 256, 64), np.float32)
+    y = g.conv2d(g.input(x.shape), np.ones((31, 31, 64, 64), np.float32))
+else:
+    x = np.ones((1, 6, 7, 4), np.float32)
+    kernel = np.ones((300, 300, 4, 4), np.float32)
+    y = g.conv2d_transpose(g.input(x.shape), kernel, None, (1, 1), (0, 0), (1, 1), (305, 306))
+e = g.compile([y], 1)
+small, z = compiled(), data()
+want = small.run([z])
+print(latency(0.3, lambda: e.run([x])))
+same(small.run([z]), want)
+"""
+    assert seconds_late(f"operation, threads = {operation!r}, {threads}" + code) < 0.2
 
 
 def test_e15_interrupted_predict():

@@ -254,6 +254,14 @@ def test_e11_native_objects_are_not_pickled(protocol):
             pickle.dumps(made, protocol)
 
 
+@pytest.mark.parametrize("name", ["ConvProblem", "ConvPlan", "Graph", "Executable"])
+def test_e11_native_objects_are_initialised(name):
+    native = getattr(_core, name)
+    for make in (native.__new__, object.__new__):
+        with pytest.raises(TypeError, match="__new__"):
+            make(native)
+
+
 def test_e11_cloudpickle():
     cloudpickle = pytest.importorskip("cloudpickle")
     model = make()

@@ -63,10 +63,16 @@ PYBIND11_MODULE(_core, m) {
   conv2d::bind_conv(m);
   conv2d::bind_graph(m);
   conv2d::bind_runtime(m);
-  // Python's old protocols would make an object of pybind11's base class, which ends the process.
+  // Objects that were never initialised end the process: Python's old pickle protocols would make one of
+  // pybind11's base class, __new__ alone one of the class.
   const auto refuse = [](const pybind11::args&) {
-    throw pybind11::type_error("cannot pickle native objects");
+    throw pybind11::type_error("cannot pickle native objects, nor make them by __new__ alone");
   };
-  for (const char* name : {"ConvProblem", "ConvPlan", "Graph", "Executable"})
-    m.attr(name).attr("__reduce__") = pybind11::cpp_function(refuse);
+  for (const char* name : {"ConvProblem", "ConvPlan", "Graph", "Executable"}) {
+    const pybind11::object made = m.attr(name);
+    PyTypeObject& type = *reinterpret_cast<PyTypeObject*>(made.ptr());
+    const newfunc make = type.tp_new;
+    for (const char* method : {"__reduce__", "__new__"}) made.attr(method) = pybind11::cpp_function(refuse);
+    type.tp_new = make;  // what a call of the class takes
+  }
 }

@@ -11,7 +11,8 @@ namespace {
 
 constexpr double kCyclesPerWorker = 15000.0;  // less work than this is not worth waking a thread
 constexpr double kCyclesPerPoll = 2.5e8;      // of every worker: less than 0.1 s
-constexpr double kSecondsPerPoll = 0.05;      // of compiling
+constexpr double kCyclesPerLook = 1.5e7;      // of a step that is polled amid
+constexpr double kSecondsPerPoll = 0.05;      // of compiling, and amid a step
 constexpr size_t kSpareFrames = 4;
 constexpr size_t kNodesPerTeam = 16;     // smaller graphs have little to pack
 constexpr int64_t kMostParts = 1 << 12;  // sizes of a part that are compared
@@ -29,15 +30,14 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
   double cycles = 0.0;
   for (const Node& node : graph.nodes()) {
     if (!node.batched) continue;
-    if (const ConvParams* conv = node.get<ConvParams>())
-      cycles += conv->problem.flops() / machine.flops_per_cycle;
-    if (const ConvTransposeParams* transpose = node.get<ConvTransposeParams>())
-      cycles += transpose->problem.flops() / machine.flops_per_cycle;
+    double flops = 0.0;
+    if (const ConvParams* conv = node.get<ConvParams>()) flops = conv->problem.flops();
+    if (const auto* transpose = node.get<ConvTransposeParams>()) flops = transpose->problem.flops();
     if (const StreamParams* stream = node.get<StreamParams>()) {
-      for (const ConvParams& stage : stream->stages)
-        cycles += stage.problem.flops() / machine.flops_per_cycle;
+      for (const ConvParams& stage : stream->stages) flops += stage.problem.flops();
     }
-    cycles += 8.0 * static_cast<double>(element_count(node.shape)) / machine.cache_bytes_per_cycle;
+    const double bytes = 8.0 * static_cast<double>(element_count(node.shape));
+    cycles += flops / machine.flops_per_cycle + bytes / machine.cache_bytes_per_cycle;
   }
   const double most = std::max(1.0, kCyclesPerPoll * num_threads() / std::max(cycles, 1.0));
   if (static_cast<double>(n) <= most) return n;
@@ -132,11 +132,28 @@ std::unique_ptr<Executable::Memory> Executable::take_memory(int workers) const {
   return memory;
 }
 
-void Executable::run_region(size_t begin, size_t end, const Frame& frame, int workers,
-                            double* seconds) const {
-  parallel_run(workers, [&](const Worker& worker) {
+// Worker 0 polls amid long steps too: what `poll` throws leaves out the rest.
+void Executable::run_region(size_t begin, size_t end, const Frame& frame, int workers, double* seconds,
+                            const std::function<void()>& poll) const {
+  std::exception_ptr error;
+  std::atomic<bool> stopped{false};
+  double due = seconds_now() + kSecondsPerPoll;
+  const std::function<bool(int)> stop = [&](int index) {
+    if (index == 0 && !stopped && seconds_now() > due) {
+      try {
+        poll();
+      } catch (...) {
+        error = std::current_exception();
+        stopped = true;
+      }
+      due = seconds_now() + kSecondsPerPoll;
+    }
+    return stopped.load();
+  };
+  parallel_run(workers, [&](Worker worker) {
     double start = seconds != nullptr ? seconds_now() : 0.0;
     for (size_t i = begin; i < end; ++i) {
+      worker.stop = poll && steps_[i].cycles > kCyclesPerLook * workers ? &stop : nullptr;
       steps_[i].run(frame, worker);
       if (i + 1 < end || seconds != nullptr) worker.barrier();
       if (seconds != nullptr && worker.index == 0) {
@@ -146,6 +163,7 @@ void Executable::run_region(size_t begin, size_t end, const Frame& frame, int wo
       }
     }
   });
+  if (error) std::rethrow_exception(error);
 }
 
 void Executable::run(const std::vector<const float*>& inputs, const std::vector<float*>& outputs,
@@ -163,20 +181,11 @@ void Executable::run(const std::vector<const float*>& inputs, const std::vector<
       const Slot& slot = memory_.slots[i];
       const size_t index = static_cast<size_t>(slot.index);
       float*& base = memory->frame.slots[i];
-      switch (slot.kind) {
-        case SlotKind::kArena:
-          base = memory->arena.floats() + slot.offset;
-          break;
-        case SlotKind::kInput:
-          base = samples(inputs[index], input_ids_[index]);
-          break;
-        case SlotKind::kOutput:
-          base = samples(outputs[index], outputs_[index]);
-          break;
-        case SlotKind::kConstant:
-          base = const_cast<float*>(graph_.at(slot.index).get<ConstantParams>()->array.data);
-          break;
-      }
+      base = slot.kind == SlotKind::kArena   ? memory->arena.floats() + slot.offset
+             : slot.kind == SlotKind::kInput ? samples(inputs[index], input_ids_[index])
+             : slot.kind == SlotKind::kOutput
+                 ? samples(outputs[index], outputs_[index])
+                 : const_cast<float*>(graph_.at(slot.index).get<ConstantParams>()->array.data);
     }
     run_part(*memory, workers, seconds, poll);
   }
@@ -204,7 +213,7 @@ void Executable::run_part(Memory& memory, int workers, double* seconds,
     do {
       cycles += steps_[end++].cycles;
     } while (end < steps_.size() && !steps_[end].run_on_host && cycles <= kCyclesPerPoll * workers / 2);
-    run_region(i, end, memory.frame, workers, seconds);
+    run_region(i, end, memory.frame, workers, seconds, poll);
     i = end;
   }
 }

@@ -35,9 +35,9 @@ class Executable {
   // Passes over the steps that a call takes: their flops and bytes are those of one.
   double passes() const { return part_ > 0 ? static_cast<double>(n_) / static_cast<double>(part_) : 1.0; }
 
-  // Thread-safe. `seconds`, when not null, gets the time of every step. `poll` is called about every 0.1 s of
-  // a long run, outside parallel regions, and may throw. Throws std::bad_alloc and what host steps and `poll`
-  // throw.
+  // Thread-safe. `seconds`, when not null, gets the time of every step. `poll` is called by the
+  // calling thread about every 0.1 s of a long run, inside a parallel region too, and may throw. Throws
+  // std::bad_alloc and what host steps and `poll` throw.
   void run(const std::vector<const float*>& inputs, const std::vector<float*>& outputs,
            double* seconds = nullptr, const std::function<void()>& poll = {}) const;
 
@@ -48,7 +48,8 @@ class Executable {
   };
   std::unique_ptr<Memory> take_memory(int workers) const;
   void run_part(Memory& memory, int workers, double* seconds, const std::function<void()>& poll) const;
-  void run_region(size_t begin, size_t end, const Frame& frame, int workers, double* seconds) const;
+  void run_region(size_t begin, size_t end, const Frame& frame, int workers, double* seconds,
+                  const std::function<void()>& poll) const;
 
   Graph graph_;
   std::vector<int> outputs_, input_ids_;

@@ -21,7 +21,8 @@ struct TransposeProblem {
 
   // Throws std::invalid_argument.
   void check() const;
-  double flops() const { return 2.0 * n * h * w * c * kh * kw * oc; }
+  // Zeros around x are counted, as those of ConvProblem are.
+  double flops() const { return 2.0 * n * oh * ow * c * kh * kw * oc / (sh * sw); }
 };
 std::string to_string(const TransposeProblem& problem);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 
 namespace conv2d {
 
@@ -55,13 +56,17 @@ class Worker {
   template <typename Body>
   void each(int64_t total, const Body& body) const {
     if (total <= 0) return;
-    if (sharing_ == nullptr) return body(Range{0, total});
-    const int64_t parts = std::min(total, kMostParts);
+    const int64_t parts = std::min(total, stop == nullptr ? kMostParts : kMostLooks);
+    const auto compute = [&](Range r) {
+      const int64_t step = stop == nullptr ? r.end - r.begin : 1;
+      for (int64_t i = r.begin; i < r.end && !(stop != nullptr && (*stop)(index)); i += step)
+        body(Range{total * i / parts, total * (i + step) / parts});
+    };
+    if (sharing_ == nullptr) return compute({0, parts});
     ++round_;
     due_ += parts;
     int64_t done = 0;
-    for (Range r; sharing_->take(round_, parts, index, count, &r); done += r.end - r.begin)
-      body(Range{total * r.begin / parts, total * r.end / parts});
+    for (Range r; sharing_->take(round_, parts, index, count, &r); done += r.end - r.begin) compute(r);
     if (done > 0) sharing_->add_done(done);
   }
   // body(i) for every i of [0, total), likewise.
@@ -78,9 +83,11 @@ class Worker {
 
   const int index;
   const int count;
+  // When not null, asked with `index` before each of up to 1024 parts of a round: true leaves it out.
+  const std::function<bool(int)>* stop = nullptr;
 
  private:
-  static constexpr int64_t kMostParts = (1 << 16) - 1;
+  static constexpr int64_t kMostParts = (1 << 16) - 1, kMostLooks = 1 << 10;
   Sharing* sharing_;  // null for a worker alone
   mutable uint32_t round_ = 0;
   mutable int64_t due_ = 0;
