@@ -1,10 +1,11 @@
-"""Convolutions that are streamed by bands of rows, against float64 NumPy."""
+"""Convolutions that are streamed by bands of rows, and dense layers on images fused likewise, against float64 NumPy."""
 
 import numpy as np
 import pytest
 
 import oracle
 from conv2d_native import _core
+from conv2d_native.graph import GraphBuilder
 from error_measure import relative_l2
 from graph_values import array, close, ops
 
@@ -68,3 +69,33 @@ def test_a_stream_adds_the_residual():
     wide = np.clip(oracle.conv2d(v, k1), 0, 6)
     deep = oracle.conv2d(wide, k2, padding="same", groups=160)
     close(executable.run([v])[0], np.maximum(v + oracle.conv2d(deep, k3), 0))
+
+
+@pytest.mark.parametrize("before", ["pad", "gate", "depthwise"])
+def test_a_dense_layer_on_images_sees_rows_columns_and_images(before):
+    """What feeds it is fused with it: a border of zeros, a factor of each channel, a stream of rows."""
+    v, kernel = array(2, 56, 57, 192), array(192, 32) / 14
+    f = GraphBuilder()
+    x = f.input(v.shape)
+    border = [(0, 0), (2, 1), (0, 3), (0, 0)]
+    if before == "pad":
+        y, fed = f.pad(x, border), np.pad(v, border)
+    elif before == "gate":
+        y, fed = f.multiply(x, f.reduce(x, "max", (1, 2), True)), v * v.max((1, 2), keepdims=True)
+    else:
+        taps = array(3, 3, 192, 1) / 3
+        y, fed = f.depthwise_conv2d(x, taps), oracle.conv2d(v, taps.reshape(3, 3, 1, 192), groups=192)
+    executable = f.compile([f.dense(y, kernel, activation="relu")], len(v))
+    assert ops(executable)[-1] == {"depthwise": "stream"}.get(before, "conv") and "pad" not in ops(executable)
+    close(executable.run([v])[0], np.maximum(fed.astype(np.float64) @ kernel, 0))
+
+
+@pytest.mark.parametrize("kind", ["conv2d", "dense"])
+def test_a_border_around_nothing(kind):
+    g = _core.Graph()
+    v = g.pad(g.input((1, 0, 4, 2)), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    kernel, bias = array(2, 5), array(5)
+    y = g.dense(v, kernel, bias) if kind == "dense" else g.conv2d(v, kernel[None, None], bias)
+    np.testing.assert_array_equal(
+        g.compile([y], 3).run([np.zeros((3, 0, 4, 2), np.float32)])[0], np.broadcast_to(bias, (3, 2, 6, 5))
+    )

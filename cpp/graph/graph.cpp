@@ -118,6 +118,8 @@ int Graph::add_dense(int x, Array kernel, std::vector<float> bias, Activation ac
   ConvProblem p;
   p.c = input.back();
   p.n = element_count(leading(input, input.size() - 1));
+  // What it is fused with must tell images, rows and columns apart.
+  if (input.size() == 4 && p.n > 0) p.n = input[0], p.h = input[1], p.w = input[2];
   p.oc = kernel.shape[1];
   p.activation = activation;
   p.finish();

@@ -157,11 +157,11 @@ class Optimizer {
     return true;
   }
 
-  // Whether x adds rows and columns of zeros to images, and nothing else.
+  // Whether x adds rows and columns of zeros to images that hold something, and nothing else.
   bool is_zero_border(int x) {
     const PadParams* pad = node(x).get<PadParams>();
     return pad != nullptr && pad->value == 0.0f && node(x).shape.size() == 4 && pad->before[3] == 0 &&
-           pad->after[3] == 0 &&
+           pad->after[3] == 0 && element_count(node(node(x).inputs[0]).shape) > 0 &&
            std::min({pad->before[1], pad->after[1], pad->before[2], pad->after[2]}) >= 0;
   }
 
