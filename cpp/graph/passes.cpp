@@ -227,7 +227,7 @@ class Optimizer {
     const ConvProblem &p = here->problem, &q = before->problem;
     const bool alternate = (p.is_depthwise() && q.is_pointwise() && q.groups == 1) ||
                            (q.is_depthwise() && p.is_pointwise() && p.groups == 1);
-    return alternate && node(node(id).inputs[0]).shape.size() == 4;
+    return alternate && p.n == q.n && p.h == q.oh && p.w == q.ow;
   }
 
   bool reader_can_follow(int id) {

@@ -1,5 +1,7 @@
 #include "graph/steps.h"
 
+#include <stdexcept>
+
 #include "ops/pool.h"
 
 namespace conv2d {
@@ -63,6 +65,10 @@ class StepMaker {
     step_.weights = weights;
     step_.problem = to_string(p);
     step_.algorithm = plan->algorithm;
+    check_count(input(0), p.n * p.h * p.w * p.c);
+    check_count(id_, p.n * p.oh * p.ow * p.oc);
+    if (params.residual >= 0) check_count(input(params.residual), p.n * p.oh * p.ow * p.oc);
+    if (params.gate >= 0) check_count(input(params.gate), p.n * p.c);
     step_.flops = p.flops();
     step_.bytes += p.kernel_bytes();
     step_.worker_bytes = plan->worker_bytes();
@@ -89,6 +95,10 @@ class StepMaker {
       step_.bytes += p.kernel_bytes();
     }
     step_.algorithm = "stream";
+    const ConvProblem &p = stages.front().problem, &q = stages.back().problem;
+    check_count(input(0), p.n * p.h * p.w * p.c);
+    check_count(id_, q.n * q.oh * q.ow * q.oc);
+    if (params.stages.back().residual >= 0) check_count(input(1), q.n * q.oh * q.ow * q.oc);
     const auto first = std::make_shared<const ConvParams>(params.stages.front());
     const bool needs_pre = first->pre_relu || !first->pre_scale.empty();
     const auto plan = std::make_shared<const StreamPlan>(stages, c_.kernels, needs_pre, c_.exact);
@@ -107,6 +117,8 @@ class StepMaker {
         p, c_.store.get(params.kernel, params.scale, params.bias), c_.kernels);
     step_.problem = to_string(p);
     step_.flops = p.flops();
+    check_count(input(0), p.n * p.h * p.w * p.c);
+    check_count(id_, p.n * p.oh * p.ow * p.oc);
     step_.worker_bytes = plan->worker_bytes();
     const Place x = place(input(0)), y = y_;
     return made([=](const Frame& f, const Worker& worker) {
@@ -119,6 +131,8 @@ class StepMaker {
     p.n *= batch();
     p.finish();
     step_.problem = to_string(p);
+    check_count(input(0), p.n * p.h * p.w * p.c);
+    check_count(id_, p.n * p.oh * p.ow * p.c);
     const Place x = place(input(0)), y = y_;
     return made([=, &kernels = c_.kernels](const Frame& f, const Worker& worker) {
       run_pool(kernels, p, {f.at(x), x.stride}, {f.at(y), y.stride}, worker);
@@ -275,6 +289,12 @@ class StepMaker {
     for (const ConvChoice& row : explain_conv(p, c_.kernels, options))
       if (row.chosen) return found->second;
     return {};
+  }
+
+  // Whatever passes did to a problem, its step stays within the values that it reads and writes.
+  void check_count(int value, int64_t count) const {
+    if (count != full_count(c_.graph.at(value), c_.n))
+      throw std::logic_error("'" + step_.problem + "' does not fit what it reads or writes.");
   }
 
   int64_t batch() const { return node_.batched ? c_.n : 1; }
