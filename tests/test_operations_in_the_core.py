@@ -24,6 +24,7 @@ CASES = {
     ),
     "every_second": (lambda x: x[:, 1::2, ::3], lambda x: x[:, 1::2, ::3]),
     "every_second_of_some": (lambda x: x[:, -4:5:3, 0, ..., None, ::2], lambda x: x[:, -4:5:3, 0, ..., None, ::2]),
+    "a_step_beyond_the_end": (lambda x: x[:, 1::10**9, ::-9, :2**40], lambda x: x[:, 1::10**9, ::-9, :2**40]),
     "tile": (lambda x: ops.tile(x, (1, 2, 1, 3)), lambda x: np.tile(x, (1, 2, 1, 3))),
     "tile_one": (lambda x: ops.tile(x[:, :1, :1], (1, 7, 300, 2)), lambda x: np.tile(x[:, :1, :1], (1, 7, 300, 2))),
     "repeat": (lambda x: ops.repeat(x, 3, axis=2), lambda x: np.repeat(x, 3, 2)),
@@ -75,3 +76,19 @@ def test_what_would_be_too_many_steps_is_numpy_s():
         x = RNG.random((2, 300, 2), np.float32)
         np.testing.assert_array_equal(model(x), expected(x))
         assert " host " in str(cn.explain(model))
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        lambda x: x[..., ::2],
+        lambda x: x[:, None, ..., 1::2],
+        lambda x: x[..., None][..., :1, :2, :],
+        lambda x: ops.repeat(x[..., None], 2, axis=3),
+        lambda x: ops.pad(x[..., None], [(0, 0), (0, 0), (2, 1), *[(0, 0)] * 6], mode="reflect"),
+    ],
+)
+def test_what_has_too_many_axes_for_the_core_is_numpy_s(computed):
+    x = RNG.random((2, 1, 2, 1, 2, 1, 2, 3), np.float32)
+    source = cn.Input(x.shape[1:])
+    np.testing.assert_array_equal(cn.Model(source, computed(source))(x), computed(x))

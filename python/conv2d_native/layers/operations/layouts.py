@@ -148,6 +148,8 @@ def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values:
         if is_tensor(value) or value.size != 1:
             raise TypeError(must("constant_values", "be a number", constant_values))
         return f.pad(x, tuple(tuple(w) for w in widths), value=value.item())
+    if constant_values is not None:
+        raise ValueError(must("constant_values", "be None unless `mode` is 'constant'", constant_values))
     shape = [n if n is None else n + sum(w) for n, w in zip(x.shape, widths, strict=True)]
     sizes = arguments.result_shape((None, *shape[1:]))
     changes = [
@@ -206,7 +208,7 @@ def _spread(f: Any, x: Any, sizes: Sequence[int]) -> Any | None:
 def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
     """`shape` starts with the batch, whatever it says of that."""
     listed = list(shape) if arguments.is_listed(shape) else [shape]
-    sizes = arguments.integer_list("shape", listed[1:])
+    sizes = arguments.integer_list("shape", listed[1:], 1)
     if len(listed) != len(x.shape):
         raise UnsupportedLayerError(
             f"Operation 'broadcast_to' keeps the {len(x.shape)} axes here. Received: shape={shown(shape)}."

@@ -24,6 +24,7 @@ from .operands import (
 
 _MOST_PARTS = 1024  # tensors that one operation may make
 _MOST_RUNS, _LONGEST_AXIS = 128, 1 << 16  # of what is joined by the core
+_MOST_AXES = 8  # of what is cropped there
 
 
 def get_item(f: Any, x: Any, key: Any) -> Any:
@@ -38,11 +39,14 @@ def get_item(f: Any, x: Any, key: Any) -> Any:
             continue
         axis = len(taken) + 1
         if isinstance(k, slice):
-            taken.append(range(x.shape[axis])[k])
-            sizes.append(len(taken[-1]))
+            places = range(x.shape[axis])[k]
+            taken.append(places if len(places) != 1 else _one_place(places[0], axis, x.shape[axis]))
+            sizes.append(len(places))
         else:
             taken.append(_one_place(k, axis, x.shape[axis]))
-    if not all(places and places.step > 0 for places in taken):
+    steps = [places.step for places in taken if places]
+    axes = len(x.shape) + any(step > 1 for step in steps)  # one is divided
+    if 0 in sizes or min(steps, default=1) < 1 or axes > _MOST_AXES:
         return host(f, lambda a: a[tuple(keys)], [x], (None, *sizes))
     ends = [places.start + len(places) * places.step for places in taken]
     widths = [(-places.start, end - n) for places, end, n in zip(taken, ends, x.shape[1:], strict=True)]
@@ -66,7 +70,7 @@ def at_places(f: Any, x: Any, axis: int, made: Callable[[np.ndarray], np.ndarray
     None where they are too many for that.
     """
     n = x.shape[axis]
-    if not 0 < n + size <= _LONGEST_AXIS:
+    if not 0 < n + size <= _LONGEST_AXIS or len(x.shape) > _MOST_AXES:
         return None
     places = made(np.arange(n))
     starts = [0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), len(places)]
