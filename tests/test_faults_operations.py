@@ -353,3 +353,20 @@ def layers_reshape(shape):
             return f.reshape(x, shape)
 
     return Reshaped()(X)
+
+
+@pytest.mark.parametrize(
+    "name", ["abs", "exp", "relu", "sqrt", "argmax", "transpose", "flip", "cast", "softmax"]
+)
+@pytest.mark.parametrize("several", [[S], (S, S), {"a": S}])
+def test_operations_of_one_tensor_refuse_several_by_name(name, several):
+    extra = {"flip": (1,), "cast": ("int32",), "argmax": (1,)}.get(name, ())
+    refused(lambda: getattr(ops, name)(several, *extra), "`x` must be one tensor", error=TypeError)
+
+
+def test_more_places_where_one_tensor_is_taken():
+    refused(lambda: ops.mean({"a": S}, axis=1), "`x` must be a list of tensors", error=TypeError)
+    refused(lambda: ops.tile([S], 2), "`x` must be one tensor", error=TypeError)
+    refused(lambda: ops.conv([S], np.ones((1, 1, 5, 2))), "`inputs` must be one tensor", error=TypeError)
+    refused(lambda: ops.add(1.0, x2=[S]), "`x2` must be one tensor", error=TypeError)
+    refused(lambda: ops.concatenate({"a": S}, axis=1), "`xs` must be a list of tensors", error=TypeError)

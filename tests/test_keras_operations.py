@@ -162,6 +162,13 @@ def test_stacks_and_constants_side_by_side():
         cn.ops.concatenate([X, source], axis=2)
 
 
+@pytest.mark.parametrize("axis", [1, -1])
+def test_constants_are_stacked_with_tensors(axis):
+    source = cn.Input(X.shape[1:])
+    made = cn.Model(source, cn.ops.stack([X[:1], source, 2 * source], axis))(X)
+    np.testing.assert_array_equal(made, np.stack([np.repeat(X[:1], len(X), 0), X, 2 * X], axis))
+
+
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod"])
 def test_lists_of_tensors_reduced_to_one(name):
     source, own = cn.Input(X.shape[1:]), getattr(cn.ops, name)

@@ -128,8 +128,10 @@ def append(f: Any, x1: Any, x2: Any, axis: Any = None) -> Any:
 def stack(f: Any, x: Any, axis: int = 0) -> Any:
     if not isinstance(x, (list, tuple)) or not x:
         raise TypeError(must("x", "be a list of tensors", x))
-    axis = one_axis(axis, len(x[0].shape) + 1)
-    return f.concatenate([expand_dims(f, item, axis) for item in x], axis=axis)
+    parts = [constant("x", item) for item in x]
+    axis = one_axis(axis, len(parts[0].shape) + 1)
+    rows = [expand_dims(f, part, axis) if is_tensor(part) else np.expand_dims(part, axis) for part in parts]
+    return concatenate(f, rows, axis)
 
 
 def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:

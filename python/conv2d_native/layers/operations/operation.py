@@ -7,8 +7,10 @@ its shape a second time.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+from ...arguments import must
 from ...errors import UnsupportedLayerError
 from ...graph import GraphBuilder
 from ...named_objects import OPERATION_MODULES, to_snake_case
@@ -26,7 +28,7 @@ from ..symbolic import (
     symbolic_leaves,
 )
 from ..variable import Variable
-from .table import OPERATIONS, is_operand
+from .table import OPERATIONS, is_operand, takes_list
 from .tensorflow import keras_operation, keras_words
 
 
@@ -73,6 +75,7 @@ class Operation:
             raise TypeError(
                 f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
             )
+        self._check_operands(args, kwargs)
         args = map_structure(_constant, args)
         kwargs = {
             self.words.get(key, key): map_structure(_constant, value)
@@ -84,6 +87,15 @@ class Operation:
         outputs = self.compute_output_spec(*args, **kwargs)
         Node(self, args, kwargs, outputs)
         return outputs
+
+    def _check_operands(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Refuse several tensors in the place of one."""
+        lower = OPERATIONS[self.class_name].lower
+        names = list(inspect.signature(lower).parameters)[1:]  # without `f`
+        for word, value in (*zip(names, args, strict=False), *kwargs.items()):
+            takes, listed = takes_list(self.class_name, word), isinstance(value, (list, tuple))
+            if (isinstance(value, dict) or (listed and not takes)) and is_symbolic(value):
+                raise TypeError(must(word, "be a list of tensors" if takes else "be one tensor", value))
 
     def _settled(self, words: dict[str, Any]) -> dict[str, Any]:
         """TensorFlow's functions get their settings with each call, Keras's operations have those of the first."""

@@ -39,6 +39,14 @@ def _rows(
     return {key: make(function) for key, function in found.items()} if make else found
 
 
+_REDUCTIONS = {
+    **_rows(
+        "Mean Max Min Sum Prod Var Std Amax Amin Median Any All Ptp Nansum Nanprod CountNonzero",
+        np,
+        reductions.reduction,
+    ),
+    **_rows("Nanmean Nanmax Nanmin Nanvar Nanstd", reductions, reductions.reduction),
+}
 _NUMPY: dict[str, Lower] = {
     **_rows("Add Subtract Multiply Divide", None, elementwise.affine),
     "TrueDivide": elementwise.affine("divide"),
@@ -65,12 +73,7 @@ _NUMPY: dict[str, Lower] = {
     "Copy": elementwise.identity,
     "Isclose": elementwise.is_close,
     "IsIn": elementwise.is_in,
-    **_rows(
-        "Mean Max Min Sum Prod Var Std Amax Amin Median Any All Ptp Nansum Nanprod CountNonzero",
-        np,
-        reductions.reduction,
-    ),
-    **_rows("Nanmean Nanmax Nanmin Nanvar Nanstd", reductions, reductions.reduction),
+    **_REDUCTIONS,
     **_rows("Cumsum Cumprod Nancumsum Nancumprod", np, reductions.along),
     **_rows("Argmax Argmin", np, reductions.position),
     "Average": reductions.average,
@@ -170,3 +173,9 @@ _OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "ind
 def is_operand(class_name: str, word: str) -> bool:
     """Whether Keras takes `word` in the call of an operation rather than in its constructor."""
     return word in _OPERANDS and (class_name, word) != ("Resize", "fill_value")
+
+
+def takes_list(class_name: str, word: str) -> bool:
+    """Whether `word` may be a list or tuple with tensors in it, or says itself why not."""
+    listed = word in ("xs", "key", "condlist", "choicelist") or not is_operand(class_name, word)
+    return listed or class_name == "Stack" or class_name in _REDUCTIONS
