@@ -112,7 +112,7 @@ def sweep_graph(isa: str) -> int:
                 lambda g, x: g.softmax(x),
                 lambda g, x: g.activation(x, "gelu"),
                 lambda g, x: g.scale_shift(x, vector, vector),  # noqa: B023
-                lambda g, x: g.prelu(x, vector),  # noqa: B023
+                lambda g, x: g.binary("prelu", x, g.constant(vector)),  # noqa: B023
                 lambda g, x: g.normalize(x, 1e-3, vector, vector),  # noqa: B023
                 lambda g, x: g.binary("add", x, g.constant(vector)),  # noqa: B023
                 lambda g, x: g.binary("maximum", x, x),

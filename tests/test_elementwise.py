@@ -166,7 +166,7 @@ def test_rows(shape, isa):
         (lambda g, v: g.scale_shift(v, scale, shift), exact * scale + shift),
         (lambda g, v: g.scale_shift(v, None, shift), exact + shift),
         (lambda g, v: g.activation(g.scale_shift(v, scale, None), "gelu"), oracle.gelu(exact * scale)),
-        (lambda g, v: g.prelu(v, scale), oracle.prelu(x, scale)),
+        (lambda g, v: g.binary("prelu", v, g.constant(scale)), oracle.prelu(x, scale)),
         (
             lambda g, v: g.reduce(v, "sum", [1]) if shape[1] > 1 else v,
             exact.sum(1) if shape[1] > 1 else exact,

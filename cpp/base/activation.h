@@ -41,7 +41,8 @@ struct Activation {
   }
   // Infinite where f is no clamp or has no bound.
   float low() const {
-    return kind == ActivationKind::kRelu && is_clamp() ? 0.0f : -std::numeric_limits<float>::infinity();
+    if (kind != ActivationKind::kRelu || !is_clamp()) return -std::numeric_limits<float>::infinity();
+    return max_value < 0.0f ? max_value : 0.0f;
   }
   float high() const {
     return kind == ActivationKind::kRelu && is_clamp() ? max_value : std::numeric_limits<float>::infinity();

@@ -11,20 +11,13 @@
 #include <vector>
 
 #include "bindings/gil.h"
+#include "graph/graph.h"
 
 namespace conv2d {
 
 namespace py = pybind11;
 
-using Shape = std::vector<int64_t>;
 using FloatArray = py::array_t<float, py::array::c_style>;
-
-inline std::string shape_text(const int64_t* shape, size_t rank) {
-  std::string text = "(";
-  for (size_t i = 0; i < rank; ++i)
-    text += std::to_string(shape[i]) + (i + 1 < rank ? ", " : rank == 1 ? ",)" : ")");
-  return rank == 0 ? "()" : text;
-}
 
 // A C-contiguous, 4-byte aligned float32 array of exactly `shape`, or ValueError that names it.
 inline float* check_array(const py::array& array, const Shape& shape, const char* name,
@@ -36,10 +29,9 @@ inline float* check_array(const py::array& array, const Shape& shape, const char
   if (!plain || !same || (writeable && !array.writeable())) {
     const Shape got(array.shape(), array.shape() + array.ndim());
     throw py::value_error("`" + std::string(name) + "` must be a C-contiguous" +
-                          (writeable ? ", writeable" : "") + " float32 array of shape " +
-                          shape_text(shape.data(), shape.size()) + ". Received: " + name + " of dtype " +
-                          py::str(array.dtype()).cast<std::string>() + " and shape " +
-                          shape_text(got.data(), got.size()) + ".");
+                          (writeable ? ", writeable" : "") + " float32 array of shape " + to_string(shape) +
+                          ". Received: " + name + " of dtype " + py::str(array.dtype()).cast<std::string>() +
+                          " and shape " + to_string(got) + ".");
   }
   return static_cast<float*>(const_cast<void*>(array.data()));
 }

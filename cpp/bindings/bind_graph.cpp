@@ -181,9 +181,9 @@ void bind_graph_values(py::class_<SharedGraph>& c) {
       .def(
           "binary",
           [](SharedGraph& g, const std::string& kind, int a, int b) {
-            return g.add_binary(
-                kind_of<BinaryKind>(kind, {"add", "subtract", "multiply", "divide", "maximum", "minimum"}), a,
-                b);
+            const auto found = kind_of<BinaryKind>(
+                kind, {"add", "subtract", "multiply", "divide", "maximum", "minimum", "prelu"});
+            return g.add_binary(found, a, b);
           },
           py::arg("kind"), py::arg("a"), py::arg("b"))
       .def("concat", &SharedGraph::add_concat, py::arg("xs"), py::arg("axis"))
@@ -204,12 +204,6 @@ void bind_graph_values(py::class_<SharedGraph>& c) {
             return g.add_normalize(x, epsilon, as_vector(gamma, "gamma"), as_vector(beta, "beta"));
           },
           py::arg("x"), py::arg("epsilon"), py::arg("gamma") = py::none(), py::arg("beta") = py::none())
-      .def(
-          "prelu",
-          [](SharedGraph& g, int x, const py::array& alpha) {
-            return g.add_prelu(x, as_vector(alpha, "alpha"));
-          },
-          py::arg("x"), py::arg("alpha"))
       .def(
           "host",
           [](SharedGraph& g, const std::vector<int>& xs, const py::function& function, const Shape& shape) {
@@ -293,7 +287,6 @@ void bind_graph(py::module_& m) {
           py::arg("inputs"))
       .def_property_readonly("nodes", &describe)
       .def_property_readonly("input_shapes", [](const Executable& e) { return e.input_shapes(); })
-      .def_property_readonly("output_shapes", [](const Executable& e) { return e.output_shapes(); })
       .def_property_readonly("flops", &Executable::flops)
       .def_property_readonly("arena_bytes", &Executable::arena_bytes);
 }

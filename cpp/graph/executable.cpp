@@ -33,9 +33,8 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
     double flops = 0.0;
     if (const ConvParams* conv = node.get<ConvParams>()) flops = conv->problem.flops();
     if (const auto* transpose = node.get<ConvTransposeParams>()) flops = transpose->problem.flops();
-    if (const StreamParams* stream = node.get<StreamParams>()) {
+    if (const StreamParams* stream = node.get<StreamParams>())
       for (const ConvParams& stage : stream->stages) flops += stage.problem.flops();
-    }
     const double bytes = 8.0 * static_cast<double>(element_count(node.shape));
     cycles += flops / machine.flops_per_cycle + bytes / machine.cache_bytes_per_cycle;
   }
@@ -62,14 +61,9 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
       part_(part_of(graph_, n, machine_of(kernels))),
       memory_(plan_memory(graph_, outputs_, part_)) {
   spare_.reserve(kSpareFrames);
-  const auto full = [&](int id) {
-    Shape shape = graph_.at(id).shape;
-    if (graph_.at(id).batched) shape[0] *= n;
-    return shape;
-  };
   double bytes = 4.0 * static_cast<double>(memory_.arena_floats);
   for (int output : outputs_) {
-    output_shapes_.push_back(full(output));
+    output_shapes_.push_back(full_shape(graph_.at(output), n));
     bytes += 4.0 * static_cast<double>(full_count(graph_.at(output), n));
   }
   check_memory(bytes);
@@ -80,7 +74,7 @@ Executable::Executable(Graph graph, std::vector<int> outputs, int64_t n, std::sh
     if (graph_.at(id).get<InputParams>()) {
       full_count(graph_.at(id), n);  // throws where the whole batch has no size; the plan is of a part
       input_ids_.push_back(id);
-      input_shapes_.push_back(full(id));
+      input_shapes_.push_back(full_shape(graph_.at(id), n));
     }
   }
   std::vector<std::vector<Step>> made(memory_.order.size());

@@ -37,6 +37,12 @@ int64_t element_count(const Shape& shape) {
   return count;
 }
 
+Shape full_shape(const Node& node, int64_t n) {
+  Shape shape = node.shape;
+  if (node.batched) shape[0] *= n;
+  return shape;
+}
+
 std::string to_string(const Shape& shape) {
   std::string text = "(";
   for (size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
@@ -46,7 +52,7 @@ std::string to_string(const Shape& shape) {
 const char* op_name(const Node& node) {
   static const char* const names[] = {
       "input",  "constant", "conv", "stream",  "conv_transpose", "pool",   "reduce",    "affine", "softmax",
-      "binary", "concat",   "pad",  "reshape", "transpose",      "resize", "normalize", "prelu",  "host"};
+      "binary", "concat",   "pad",  "reshape", "transpose",      "resize", "normalize", "host"};
   return names[node.params.index()];
 }
 
@@ -222,7 +228,6 @@ int Graph::add_pad(int x, Shape before, Shape after, float value) {
 }
 
 int Graph::add_reshape(int x, const Shape& shape) {
-  check_shape(shape);
   if (element_count(shape) != element_count(at(x).shape))
     fail("cannot reshape " + to_string(at(x).shape) + " to " + to_string(shape) + ".");
   return add(ReshapeParams{}, {x}, shape);
@@ -253,12 +258,6 @@ int Graph::add_normalize(int x, float epsilon, std::vector<float> gamma, std::ve
   check_length(gamma, at(x).shape.back(), "gamma");
   check_length(beta, at(x).shape.back(), "beta");
   return add(NormalizeParams{epsilon, std::move(gamma), std::move(beta)}, {x}, at(x).shape);
-}
-
-int Graph::add_prelu(int x, std::vector<float> alpha) {
-  if (alpha.empty() && at(x).shape.back() > 0) fail("`alpha` must have one entry for each channel.");
-  check_length(alpha, at(x).shape.back(), "alpha");
-  return add(PreluParams{std::move(alpha)}, {x}, at(x).shape);
 }
 
 int Graph::add_host(const std::vector<int>& xs, HostFunction function, const Shape& shape) {

@@ -87,9 +87,6 @@ struct NormalizeParams {
   float epsilon;
   std::vector<float> gamma, beta;
 };
-struct PreluParams {
-  std::vector<float> alpha;
-};
 
 // Arrays of a host step, with their full shapes. May throw.
 struct HostArray {
@@ -104,7 +101,7 @@ struct HostParams {
 using Params =
     std::variant<InputParams, ConstantParams, ConvParams, StreamParams, ConvTransposeParams, PoolParams,
                  ReduceParams, AffineParams, SoftmaxParams, BinaryParams, ConcatParams, PadParams,
-                 ReshapeParams, TransposeParams, ResizeParams, NormalizeParams, PreluParams, HostParams>;
+                 ReshapeParams, TransposeParams, ResizeParams, NormalizeParams, HostParams>;
 
 struct Node {
   Params params;
@@ -125,6 +122,7 @@ struct Node {
 
 const char* op_name(const Node& node);
 int64_t element_count(const Shape& shape);
+Shape full_shape(const Node& node, int64_t n);  // in a batch of n
 std::string to_string(const Shape& shape);
 
 // Every add function checks its arguments and returns the new value. Throws std::invalid_argument.
@@ -148,7 +146,6 @@ class Graph {
   int add_transpose(int x, const std::vector<int>& axes);
   int add_resize(int x, ResizeKind kind, int64_t oh, int64_t ow);
   int add_normalize(int x, float epsilon, std::vector<float> gamma, std::vector<float> beta);
-  int add_prelu(int x, std::vector<float> alpha);
   int add_host(const std::vector<int>& xs, HostFunction function, const Shape& shape);
 
   const Node& at(int value) const;

@@ -78,12 +78,10 @@ class Optimizer {
       absorb(id, x, std::move(fused), node(x).inputs);
       return true;
     }
-    if (const BinaryParams* binary = plain ? sole<BinaryParams>(x) : nullptr) {
-      if (!is_linear(binary->activation)) return false;
-      absorb(id, x, BinaryParams{binary->kind, affine->activation}, node(x).inputs);
-      return true;
-    }
-    return false;
+    const BinaryParams* binary = plain ? sole<BinaryParams>(x) : nullptr;
+    if (binary == nullptr || !is_linear(binary->activation)) return false;
+    absorb(id, x, BinaryParams{binary->kind, affine->activation}, node(x).inputs);
+    return true;
   }
 
   // `id`, the operation `affine` on the convolution x, becomes the convolution's end.

@@ -7,12 +7,6 @@
 namespace conv2d {
 namespace {
 
-Shape full_shape(const Node& node, int64_t n) {
-  Shape shape = node.shape;
-  if (node.batched) shape[0] *= n;
-  return shape;
-}
-
 const float* data_or_null(const std::vector<float>& values) {
   return values.empty() ? nullptr : values.data();
 }
@@ -172,17 +166,6 @@ class StepMaker {
           run_normalize(k, p->epsilon, data_or_null(p->gamma), data_or_null(p->beta), x, y, rows, channels,
                         worker);
         });
-  }
-
-  std::vector<Step> operator()(const PreluParams& params) {
-    const auto p = std::make_shared<PreluParams>(params);
-    const int64_t channels = node_.shape.back(),
-                  rows = channels == 0 ? 0 : full_count(node_, c_.n) / channels;
-    const Broadcast b{2, {rows, channels}, {channels, 1}, {0, 1}};
-    const Place x = place(input(0)), y = y_;
-    return made([=, &kernels = c_.kernels](const Frame& f, const Worker& worker) {
-      run_binary(kernels, BinaryKind::kPrelu, Activation(), b, f.at(x), p->alpha.data(), f.at(y), worker);
-    });
   }
 
   std::vector<Step> operator()(const BinaryParams& params) {

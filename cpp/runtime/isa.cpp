@@ -45,12 +45,6 @@ const Kernels* find(const std::string& name) {
   return nullptr;
 }
 
-const Kernels* choose() {
-  const char* wanted = std::getenv("CONV2D_NATIVE_ISA");
-  const Kernels* forced = wanted != nullptr ? find(wanted) : nullptr;
-  return forced != nullptr ? forced : supported_isas().front();
-}
-
 std::atomic<const Kernels*> active{nullptr};  // null: not chosen yet
 
 }  // namespace
@@ -71,7 +65,9 @@ std::vector<std::string> built_isas() {
 const Kernels& active_isa() {
   const Kernels* kernels = active.load(std::memory_order_relaxed);
   if (kernels == nullptr) {
-    const Kernels* const chosen = choose();
+    const char* wanted = std::getenv("CONV2D_NATIVE_ISA");
+    const Kernels* const forced = wanted != nullptr ? find(wanted) : nullptr;
+    const Kernels* const chosen = forced != nullptr ? forced : supported_isas().front();
     if (active.compare_exchange_strong(kernels, chosen)) kernels = chosen;
   }
   return *kernels;

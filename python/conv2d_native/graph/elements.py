@@ -119,10 +119,8 @@ class ElementOperations:
     def prelu(self, x: Any, alpha: Any) -> Any:
         """x if x >= 0 else alpha * x; alpha broadcasts to one sample."""
         alpha = arguments.array("alpha", alpha)
-        if alpha.ndim >= 1 and alpha.size == alpha.shape[-1] == x.shape[-1]:
-            return Tensor(self, self.core.prelu(x.id, alpha.reshape(-1)))
         alpha = alpha.reshape(1, *alpha.shape)
-        fits = len(alpha.shape) <= x.rank and all(
+        fits = alpha.ndim <= x.rank and all(
             a in (1, n) for a, n in zip(alpha.shape[:0:-1], x.shape[:0:-1], strict=False)
         )
         if not fits:
@@ -130,7 +128,7 @@ class ElementOperations:
                 f"`alpha` must broadcast to one sample of shape {x.shape[1:]}. "
                 f"Received: alpha of shape {alpha.shape[1:]}."
             )
-        return self.add(self.maximum(x, 0.0), self.multiply(self.minimum(x, 0.0), alpha))
+        return Tensor(self, self.core.binary("prelu", x.id, self._operand(alpha, x.rank)))
 
     def activate(self, x: Any, activation: Any) -> Any:
         """Apply None, a name or another form that activations.get understands."""
