@@ -155,6 +155,9 @@ class Activation:
         text = None if self.function else TABLE[self.name].text
         return None if text is None else text(**self.values)
 
+    def steps(self, f: Any, x: Any) -> Any:
+        """What the operations of the graph builder `f` make of `x` for a function of the user's; None: a host step."""
+
     def __call__(self, x: Any) -> np.ndarray:
         return run(self, x)
 
@@ -177,8 +180,10 @@ def _checked(key: str, value: Any, default: Any) -> Any:
 def get(identifier: Any) -> Activation:
     """Return the Activation of a name, None (linear), a function, a layer or a serialized dict.
 
-    A function of yours, by NumPy or conv2d_native.ops, gets a float32 array and returns one of its shape. Models with
-    it are saved with its name, and opened with custom_objects={name: function}.
+    A function of yours, by NumPy or conv2d_native.ops, gets a float32 array and returns one of its shape. In a layer
+    it is tried on a symbolic tensor first, once for each image size: what operators and conv2d_native.ops make of that
+    is computed from then on, without a call of the function. Models with it are saved with its name, and opened with
+    custom_objects={name: function}.
     Raises ValueError that lists the names for an unknown one, TypeError for what is none of these.
 
         >>> get("relu")(np.array([-1.0, 2.0])).tolist()
@@ -197,8 +202,9 @@ def get(identifier: Any) -> Activation:
     known = getattr(identifier, "activation", None) if callable(identifier) else None
     if isinstance(known, Activation):
         return known
-    if inspect.isroutine(identifier) or isinstance(identifier, (np.ufunc, functools.partial)):
-        return Activation(getattr(identifier, "__name__", "<partial>"), (), identifier)
+    if callable(identifier) and not inspect.isclass(identifier) and not hasattr(identifier, "weights"):
+        name = getattr(identifier, "__name__", f"<{type(identifier).__name__}>")
+        return Activation(name, (), identifier)
     raise TypeError(
         arguments.must("activation", "be a name, None, a function or an activation layer", identifier)
     )

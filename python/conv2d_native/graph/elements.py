@@ -136,6 +136,9 @@ class ElementOperations:
         if x.source is not None and made.text is not None:
             inner, order = x.source
             return self.transpose(self.activate(inner, made), order)
+        steps = made.steps(self, x)
+        if steps is not None:
+            return steps
         id = activations.lower(self.core, x.id, made)
         return x if id == x.id else Tensor(self, id)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import activations, arguments, shapes
 from .base import Layer
+from .recorded_activation import layer_activation
 from .registry import register_layer
 from .weighted import Weighted
 
@@ -42,7 +43,7 @@ class Activation(ActivationLayer):
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = layer_activation(activation)
 
 
 @register_layer

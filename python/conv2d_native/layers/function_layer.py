@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..arguments import must
+from ..graph import GraphBuilder
 from ..structure import flatten, map_structure, pack
 from .base import Layer
 from .configuration import unique_name
+from .recorded_call import record_function
 from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes
 
 
@@ -25,7 +27,8 @@ class FunctionLayer(Layer):
 
     Of several inputs, a function with an argument for each gets them one by one, `function(a, b)`; any other gets the
     list, as in Keras. It must treat images one by one: its result for a batch is the stack of its results for the
-    images. The shape is found by running it on images of zeros.
+    images. The shape is found by running it on images of zeros. Where it takes symbolic tensors too, what operators and
+    conv2d_native.ops make of them is computed instead, and it runs no more.
     """
 
     _takes_structures = True
@@ -41,9 +44,12 @@ class FunctionLayer(Layer):
         self.function, self.class_name = function, class_name
 
     def call(self, f: Any, x: Any, **unused: Any) -> Any:
-        """Run the function as a host step: once, whatever it returns."""
+        """The steps that the function makes of symbolic tensors, or a host step: once, whatever it returns."""
         trial = self._trial(map_structure(lambda tensor: _zeros(tensor.shape[1:]), x))
         shapes = [made.shape[1:] for made in flatten(trial)]
+        recorded = record_function(self._made, x) if isinstance(f, GraphBuilder) else None
+        if recorded and [tensor.shape[1:] for tensor in flatten(recorded.made)] == shapes:
+            return pack(trial, flatten(recorded.computed(f, x)))
 
         def results(*arrays: np.ndarray) -> list[np.ndarray]:
             return flatten(self._results(pack(x, arrays)))
@@ -65,9 +71,11 @@ class FunctionLayer(Layer):
 
     def _results(self, x: Any) -> Any:
         """What the function makes of arrays, in its own structure."""
+        return map_structure(lambda a: np.ascontiguousarray(a, np.float32), self._made(x))
+
+    def _made(self, x: Any) -> Any:
         apart = isinstance(x, (list, tuple)) and _takes_apart(self.function, len(x))
-        made = self.function(*x) if apart else self.function(x)
-        return map_structure(lambda a: np.ascontiguousarray(a, np.float32), made)
+        return self.function(*x) if apart else self.function(x)
 
     def _trial(self, zeros: Any) -> Any:
         made = self._results(zeros)

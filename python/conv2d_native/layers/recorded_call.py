@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,13 +69,7 @@ def _computed_by_nodes(own: Callable[..., Any]) -> Callable[..., Any]:
             return _run(self, own, args, kwargs)
         f, given = args[0], (args[1:], kwargs)
         recorded = record_call(self, own, *map_structure(of_any_batch, given))
-        known = zip(flatten(recorded.places), flatten(given), strict=True)
-        values = {id(place): value for place, value in known if isinstance(place, KerasTensor)}
-        for node in recorded.nodes:
-            made = compute_node(f, node, values)
-            if self._names_steps:
-                label_steps(f, made, node.layer.name)
-        return with_values(recorded.made, values)
+        return recorded.computed(f, given, self._names_steps)
 
     return call
 
@@ -117,25 +112,53 @@ def _outputs(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a `call` of the user's did: the tensors it was given, what it returned, the nodes between, in order."""
+    """What a function of the user's did: the tensors it was given, what it returned, the nodes between, in order."""
 
     places: Any
     made: Any
     nodes: list[Node]
+
+    def computed(self, f: Any, given: Any, labelled: bool = False) -> Any:
+        """The same made of `given` with the operations of `f`; `labelled`: steps have the names of their layers."""
+        known = zip(flatten(self.places), flatten(given), strict=True)
+        values = {id(place): value for place, value in known if isinstance(place, KerasTensor)}
+        for node in self.nodes:
+            made = compute_node(f, node, values)
+            if labelled:
+                label_steps(f, made, node.layer.name)
+        return with_values(self.made, values)
+
+
+@contextmanager
+def _recording(places: Any) -> Iterator[None]:
+    """Within it, code of the user's runs on the symbolic tensors in `places`."""
+    # Settings that it assigns are not new ones; Keras names no operation in a layer's call.
+    with held_together(()), recorded_assignments(), operations_counted_apart(), call_given(places):
+        yield
+
+
+def record_function(function: Callable[[Any], Any], given: Any) -> Recorded | None:
+    """What `function` does with symbolic tensors in place of `given`. No layer lists the nodes afterwards.
+
+    None where it does not take them: it computes with NumPy, asks for values, or mixes the images of a batch.
+    """
+    places = map_structure(of_any_batch, given)
+    try:
+        with _recording(places):
+            made = function(places)
+        leaves = flatten(made)
+        if not leaves or not all(isinstance(tensor, KerasTensor) for tensor in leaves):
+            return None
+        return Recorded(places, made, _taken_off(made, places))
+    except Exception:  # whatever is wrong with it, the function says so itself when it is run on arrays
+        return None
 
 
 def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Recorded:
     """Run `own` on new symbolic tensors of the shapes of those that are given. No layer lists the nodes afterwards."""
     places = map_structure(_place, (args, kwargs))
     try:
-        # Settings that `own` assigns are not new ones; Keras names no operation in a layer's call.
-        with (
-            held_together(()),
-            recorded_assignments(),
-            operations_counted_apart(),
-            path_of(layer),
-            call_given(places),
-        ):
+        with path_of(layer), _recording(places):
             made = map_structure(for_every_image, _run(layer, own, *places))
     except (TypeError, AttributeError) as error:
         if "KerasTensor" not in str(error):
@@ -148,7 +171,7 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
             f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`, or "
             f"weights with a batch of 1. It returned {type(made).__name__}."
         )
-    return Recorded(places, made, _taken_off(made))
+    return Recorded(places, made, _taken_off(made, places))
 
 
 def _run(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
@@ -207,21 +230,27 @@ def _sized(probe: tuple[int, int], value: Any) -> Any:
     return KerasTensor((value.shape[0], *probed_sizes(value.shape, probe)))
 
 
-def _taken_off(made: Any) -> list[Node]:
-    """The nodes that lead to `made`, in an order that can be computed; no layer lists them any more."""
+def _taken_off(made: Any, places: Any) -> list[Node]:
+    """The nodes that lead from `places` to `made`, in an order that can be computed; no layer lists them any more.
+
+    Raises ValueError, with nothing changed, where a tensor from elsewhere is among what they compute with.
+    """
     nodes: list[Node] = []
-    pending = [(tensor.node, False) for tensor in flatten(made)]
+    known = set(map(id, symbolic_leaves(places)))
+    pending = [(tensor, False) for tensor in flatten(made)]
     met: set[int] = set()
     while pending:
-        node, done = pending.pop()
-        if node is None:
-            continue
+        tensor, done = pending.pop()
+        node = tensor.node
         if done:
             nodes.append(node)
-        elif id(node) not in met:
+        elif id(tensor) not in known and (node is None or not node.inputs):
+            raise ValueError(f"A call computes with {tensor!r}, which it was not given: make it an argument.")
+        elif node is not None and id(node) not in met:
             met.add(id(node))
-            inbound_nodes(node.layer).remove(node)
-            pending += [(node, True), *((tensor.node, False) for tensor in node.inputs)]
+            pending += [(tensor, True), *((tensor, False) for tensor in node.inputs)]
+    for node in nodes:
+        inbound_nodes(node.layer).remove(node)
     return nodes
 
 

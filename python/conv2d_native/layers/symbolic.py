@@ -94,7 +94,15 @@ class KerasTensor:
     __gt__, __ge__ = _operators("Greater")[0], _operators("GreaterEqual")[0]
     __lt__, __le__ = _operators("Less")[0], _operators("LessEqual")[0]
     __ne__ = _operators("NotEqual")[0]  # type: ignore[assignment]
-    __hash__ = object.__hash__  # as in Keras, == asks whether two are the same tensor
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        """Whether the two are the same tensor; in a call that is recorded, ops.equal, as for Keras's values."""
+        from .any_batch import is_recording
+
+        if is_recording() and hasattr(other, "shape" if not isinstance(other, (int, float)) else "real"):
+            return _operate("Equal", self, other)
+        return self is other
 
     def __invert__(self) -> KerasTensor:
         return _operate("LogicalNot", self)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import activations, arguments, constraints, initializers, regularizers
+from .. import arguments, constraints, initializers, regularizers
 from .base import Layer
+from .recorded_activation import layer_activation
 
 
 class Weighted(Layer):
@@ -27,7 +28,7 @@ class Weighted(Layer):
         self, activation: Any, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any
     ) -> None:
         """Keep activation and bias."""
-        self.activation = activations.get(activation)
+        self.activation = layer_activation(activation)
         self.use_bias = arguments.flag("use_bias", use_bias)
         self.set_weight("bias", initializer, regularizer, constraint)
 

@@ -87,6 +87,14 @@ def square(f: Any, x: Any) -> Any:
     return f.multiply(x, x)
 
 
+def power(f: Any, x1: Any, x2: Any) -> Any:
+    """Squares and cubes are products, all others NumPy's powers."""
+    a, b = constants(x1=x1, x2=x2)
+    if is_tensor(b) or b.ndim or b not in (2, 3):
+        return binary(np.power)(f, a, b)
+    return square(f, a) if b == 2 else f.multiply(square(f, a), a)
+
+
 def erf(a: np.ndarray) -> Any:
     """x p(x^2) / q(x^2) within 1e-7: the coefficients are those of Eigen."""
     x = np.clip(a, -4, 4).astype(np.float64)

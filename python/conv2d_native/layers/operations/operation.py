@@ -28,7 +28,7 @@ from ..symbolic import (
     symbolic_leaves,
 )
 from ..variable import Variable
-from .table import OPERATIONS, is_operand, takes_list
+from .table import OPERATIONS, TRUTHS, is_operand, takes_list
 from .tensorflow import keras_operation, keras_words
 
 
@@ -128,7 +128,8 @@ class Operation:
                     f"Operation '{self.name}' makes as many tensors as an axis has entries, whose number is not known."
                 )
             shapes = follows_probes(shapes, others)
-        return pack(made, [KerasTensor(shape, name=self.name) for shape in shapes])
+        dtype = "bool" if self.class_name in TRUTHS else "float32"
+        return pack(made, [KerasTensor(shape, self.name, dtype) for shape in shapes])
 
     def _traced(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], probe: tuple[int, int]

@@ -52,7 +52,7 @@ _NUMPY: dict[str, Lower] = {
     "TrueDivide": elementwise.affine("divide"),
     **_rows("Maximum Minimum", None, elementwise.limit),
     **_rows(
-        "Power FloorDivide Mod Fmod Arctan2 Hypot Heaviside Logaddexp Logaddexp2 Fmax Fmin Greater GreaterEqual "
+        "FloorDivide Mod Fmod Arctan2 Hypot Heaviside Logaddexp Logaddexp2 Fmax Fmin Greater GreaterEqual "
         "Less LessEqual Equal NotEqual LogicalAnd LogicalOr LogicalXor",
         np,
         elementwise.binary,
@@ -68,7 +68,7 @@ _NUMPY: dict[str, Lower] = {
     **_rows("Tanh", None, elementwise.activation),
     "Exp": elementwise.activation("exponential"),
     **dict.fromkeys(("Abs", "Absolute", "Fabs"), elementwise.absolute),
-    **_rows("Negative Square Clip NanToNum ZerosLike OnesLike FullLike Where Select", elementwise),
+    **_rows("Power Negative Square Clip NanToNum ZerosLike OnesLike FullLike Where Select", elementwise),
     "Round": elementwise.round_to,
     "Copy": elementwise.identity,
     "Isclose": elementwise.is_close,
@@ -162,6 +162,9 @@ CLASS_NAMES = {
     _FUNCTION_NAMES.get(name) or to_snake_case(name): name for name in OPERATIONS
 }  # of ops.<function>
 CLASS_NAMES |= {"swish": "Silu", "hard_swish": "HardSilu"}
+TRUTHS = {"Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr", "LogicalXor",
+          "LogicalNot", "Isnan", "Isinf", "Isfinite", "Isposinf", "Isneginf", "Signbit", "Isclose", "IsIn", "Any",
+          "All"}  # fmt: skip  # their results are bool in Keras, 0 and 1 here
 
 # The words that Keras takes in the call of an operation; all others belong to its constructor, and to its config.
 _OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "indices", "constant_values",
