@@ -31,12 +31,15 @@ _HOMES = {
     "machine": "get_num_threads set_num_threads show_config version",
     "errors": "ModelFormatError UnsafeModelError UnsupportedLayerError",
     "layers": "Input InputLayer InputSpec Layer",
+    "layers.dtype_policy": "DTypePolicy FloatDTypePolicy",
     "layers.symbolic": "KerasTensor",
+    "layers.variable": "Variable",
     "models": "Model Sequential autotune check_model from_keras load_model model_from_json",
 }
 _MODULES = (
     "activations", "applications", "arguments", "backend", "config", "constraints", "errors", "formats", "functional",
-    "initializers", "layers", "models", "ops", "preprocessing", "random", "regularizers", "saving", "utils",
+    "dtype_policies", "initializers", "layers", "mixed_precision", "models", "ops", "preprocessing", "random",
+    "regularizers", "saving", "utils",
 )  # fmt: skip
 _TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -62,7 +65,10 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
     )  # fmt: skip
     from .graph import exact as exact
     from .layers import Input as Input, InputLayer as InputLayer, InputSpec as InputSpec, Layer as Layer
+    from .layers import dtype_policy as mixed_precision
+    from .layers.dtype_policy import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
     from .layers.symbolic import KerasTensor as KerasTensor
+    from .layers.variable import Variable as Variable
     from .machine import (
         get_num_threads as get_num_threads, set_num_threads as set_num_threads, show_config as show_config,
         version as version,
@@ -72,7 +78,7 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
         from_keras as from_keras, load_model as load_model, model_from_json as model_from_json,
     )  # fmt: skip
 
-    config = backend
+    config, dtype_policies = backend, mixed_precision
 # isort: on
 
 
@@ -91,6 +97,8 @@ def _place(name: str, home: str) -> None:
 
 _place("utils", "data_preparation")
 _place("config", "backend")
+_place("dtype_policies", "layers.dtype_policy")
+_place("mixed_precision", "layers.dtype_policy")
 
 
 def __getattr__(name: str) -> Any:

@@ -6,13 +6,14 @@ from typing import Any
 
 from . import arguments
 from .layers.configuration import restart_names
+from .layers.dtype_policy import dtype_policy, set_dtype_policy
 from .layers.symbolic import KerasTensor
 from .models.batches import is_interactive, set_interactive
 
 __all__ = [
-    "backend", "clear_session", "disable_interactive_logging", "enable_interactive_logging", "epsilon",
-    "floatx", "image_data_format", "is_interactive_logging_enabled", "is_keras_tensor", "set_epsilon",
-    "set_floatx", "set_image_data_format", "standardize_dtype",
+    "backend", "clear_session", "disable_interactive_logging", "dtype_policy", "enable_interactive_logging",
+    "epsilon", "floatx", "image_data_format", "is_interactive_logging_enabled", "is_keras_tensor",
+    "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format", "standardize_dtype",
 ]  # fmt: skip
 
 

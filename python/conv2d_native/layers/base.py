@@ -23,7 +23,7 @@ from ..newest import Newest
 from ..structure import map_structure, pack
 from . import variable
 from .any_batch import for_every_image, is_recording
-from .building import built_once, check_input, check_one_tensor
+from .building import build_by_config, build_config, built_once, check_input, check_one_tensor
 from .call_arguments import (
     NOT_GIVEN,
     arranged,
@@ -39,13 +39,13 @@ from .configuration import (
     constructed,
     constructor_arguments,
     constructor_words,
-    dtype_name,
     input_shape,
     is_own,
     joined_path,
     layer_name,
     serialized,
 )
+from .dtype_policy import dtype_name
 from .input_spec import check_specs, checked_specs
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
@@ -85,16 +85,17 @@ class Layer(WeightOwner):
     built: bool = False
     supports_masking: bool = False  # Keras's word; there are no masks here
     input_shape_argument: tuple[int | None, ...] | None
-    dtype_policy: str
     activity_regularizer: Any
     _in_build = False
     _build_shape: Any = None
+    _build_shapes: Any = None  # of a build that takes several, by its arguments
     _sizes_by_axis: dict[int, int]  # axis of the input: the size that the weights are made for
     _traces: Newest[Any, Traced]
     _calls: Newest[Any, Callable[..., Any]]
     _epoch: int
     _own_call: Any = None  # call(self, x, ...) as a class of the user's defines it
     _takes_structures = False  # whether a `call` of this package takes lists and dicts of tensors
+    _stores_shapes = False  # whether files have its get_build_config
     _names_steps = False  # whether the steps of a graph are called after the layers inside
     _graph_class: str | None = None  # Keras's class of a model that connects layers without a call of its own
     _constructor_arguments: Any = None  # where the constructor is the user's
@@ -106,6 +107,9 @@ class Layer(WeightOwner):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = built_once(cls.__dict__["build"])  # type: ignore[method-assign]
+        cls._is_users = is_own(cls)
+        if {"get_build_config", "build_from_config"} & cls.__dict__.keys():
+            cls._stores_shapes = True
         adapt_call(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -132,7 +136,7 @@ class Layer(WeightOwner):
         self.name = layer_name(name, type(self).__name__)
         vars(self).update(  # faster than __setattr__, as in _forget
             input_shape_argument=shape,
-            dtype_policy=dtype_name(dtype),
+            _policy=dtype_name(dtype),
             activity_regularizer=regularizers.get(activity_regularizer, "activity_regularizer"),
             _trainable=arguments.flag("trainable", trainable),
             _variables=[],
@@ -153,21 +157,6 @@ class Layer(WeightOwner):
         'net/top'
         """
         return joined_path(self._path_around, self.name) if self.built else None
-
-    @property
-    def dtype(self) -> str:
-        """The name of the dtype policy; computation is float32 in any case."""
-        return self.dtype_policy
-
-    @property
-    def compute_dtype(self) -> str:
-        """What the layer computes in: "float32"."""
-        return "float32"
-
-    @property
-    def variable_dtype(self) -> str:
-        """What its weights are kept in: "float32"."""
-        return "float32"
 
     @property
     def input_spec(self) -> Any:
@@ -319,13 +308,33 @@ class Layer(WeightOwner):
 
     # As data.
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the shapes that build_from_config needs, as Keras's files have them; None before the layer is built.
+
+        >>> layer = Dense(3)
+        >>> layer.build((None, 2))
+        >>> layer.get_build_config()
+        {'input_shape': (None, 2)}
+        """
+        return build_config(self)
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Make the weights for what get_build_config returned; nothing where it was None.
+
+        >>> layer = Dense(3)
+        >>> layer.build_from_config({"input_shape": [None, 2]})
+        >>> layer.count_params()
+        9
+        """
+        build_by_config(self, config)
+
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: the constructor's arguments as JSON data.
 
         >>> Dense(3, activation="relu").get_config()["activation"]
         'relu'
         """
-        policy = keras_form("keras", "DTypePolicy", {"name": self.dtype_policy})
+        policy = keras_form("keras", "DTypePolicy", self.dtype_policy.get_config())
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": policy}
         cls: Any = type(self)
         own = is_own(cls.get_config)  # it adds what is kept under other names
@@ -361,9 +370,12 @@ class Layer(WeightOwner):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
+        if self._is_users and isinstance(value, (variable.Variable, list, tuple, dict)):
+            self._hold(vars(self))  # all: lists of them may have grown meanwhile
         if self.built:
             cls: Any = type(self)
-            counts = name in (*constructor_words(cls), "_input_spec") or isinstance(value, WeightOwner)
+            parts = (WeightOwner, variable.Variable)
+            counts = name in (*constructor_words(cls), "_input_spec") or isinstance(value, parts)
             # What a call assigns is part of its computation: counted, it would be compiled anew for ever.
             if counts and not is_reading_held():
                 super().__setattr__("_settings", object())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from .. import shapes
-from ..arguments import shown
+from ..arguments import must, shown
 from ..locks import fork_safe_lock
 from .any_batch import call_given
 from .configuration import checked_shape, path_of
@@ -54,11 +55,36 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
                 self.check_shape(input_shape)
             self._in_build = True
             build(self, input_shape, *others, **named)
+            if self._is_users:
+                self._hold(vars(self))  # lists of weights may have grown
             self._in_build = not outermost
             if outermost:
+                if others or named:
+                    given = inspect.signature(build).bind(self, input_shape, *others, **named).arguments
+                    self._build_shapes = dict(list(given.items())[1:])
                 self._build_shape, self.built = input_shape, True
 
     return wrapped
+
+
+def build_config(layer: Any) -> dict[str, Any] | None:
+    """The shapes that `layer` was built for, in Keras's form."""
+    if layer._build_shapes is not None:
+        return {"shapes_dict": layer._build_shapes}
+    return None if layer._build_shape is None else {"input_shape": layer._build_shape}
+
+
+def build_by_config(layer: Any, config: Any) -> None:
+    """Build `layer` for the shapes of build_config. Raises TypeError for what is none."""
+    if not config:
+        return
+    if isinstance(config, Mapping) and "input_shape" in config:
+        layer.build(config["input_shape"])
+    elif isinstance(config, Mapping) and isinstance(config.get("shapes_dict"), Mapping):
+        shapes = {word: checked_shape(shape) for word, shape in config["shapes_dict"].items()}
+        layer.build(*inspect.signature(type(layer).build).bind(layer, **shapes).args[1:])
+    else:
+        raise TypeError(must("config", "be a dict with 'input_shape' or 'shapes_dict'", config))
 
 
 def check_input(name: str, shape: Any, fixed_rank: int | None, channels: Mapping[int, int]) -> None:

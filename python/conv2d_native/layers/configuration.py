@@ -26,8 +26,6 @@ _path_around: ContextVar[str] = ContextVar("path_around", default="")
 _outlined: ContextVar[bool] = ContextVar("outlined", default=False)
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
-_FLOATS = ("float32", "float64", "float16", "bfloat16")
-_DTYPES = (*_FLOATS, "mixed_float16", "mixed_bfloat16", "uint8", "int32", "bool")
 
 
 def unique_name(prefix: str) -> str:
@@ -59,6 +57,11 @@ def settled_path(layer: Any) -> str:
     return joined_path(layer._path_around, layer.name)
 
 
+def path_in(name: str) -> str:
+    """Keras's path of a weight called `name` that is made now."""
+    return joined_path(_path_around.get(), name)
+
+
 @contextmanager
 def path_of(layer: Any) -> Iterator[None]:
     """Within it, `layer` is the one in which others are built or called."""
@@ -88,22 +91,6 @@ def layer_name(name: Any, class_name: str) -> str:
     if not name or len(name) > 1000 or not name.isprintable():
         raise ValueError(arguments.must("name", "be 1 to 1000 printable characters", name))
     return name
-
-
-def dtype_name(dtype: Any) -> str:
-    """The name of Keras's dtype policy, a dict, a string or a NumPy dtype; computation is float32 in any case."""
-    if isinstance(dtype, Mapping):
-        config = dtype.get("config") or {}
-        dtype = config.get("name") if isinstance(config, Mapping) else config
-    if dtype is not None and not isinstance(dtype, str):
-        try:
-            dtype = getattr(dtype, "name", None) or np.dtype(dtype).name
-        except Exception:  # of NumPy, or of the object itself
-            words = "be a name, a NumPy dtype or a dtype policy"
-            raise TypeError(arguments.must("dtype", words, dtype)) from None
-    if dtype is None:
-        return "float32"
-    return arguments.choice("dtype", dtype, _DTYPES)
 
 
 def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
@@ -165,7 +152,7 @@ def constructed(cls: Any, config: Mapping[str, Any]) -> Any:
     if rest.get("name") is not None:
         made.name = layer_name(rest["name"], cls.__name__)
     made._trainable = arguments.flag("trainable", rest.get("trainable", made.trainable))
-    made.dtype_policy = dtype_name(rest.get("dtype", made.dtype_policy))
+    made.dtype_policy = rest.get("dtype", made.dtype_policy)
     return made
 
 

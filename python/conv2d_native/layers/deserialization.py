@@ -82,6 +82,9 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         made.registered_name = entry.get("registered_name")
         if not config.get("name"):  # from a get_config without it
             made.name = str(entry.get("name") or made.name)
+        shapes = entry.get("build_config")
+        if isinstance(shapes, Mapping) and made._stores_shapes and not (made._names_steps or made.built):
+            made.build_from_config(shapes)
         return made
     if class_name in ("TFOpLambda", "SlicingOpLambda"):
         function = str(config.get("function") or "__operators__.getitem")

@@ -107,7 +107,7 @@ def serialize(layer: Any) -> dict[str, Any]:
         module = _MODULES.get(name, "keras.layers")
         registered = name if module.startswith("keras.src") else None
     made = keras_form(module, name, layer.get_config(), registered)
-    build_config = layer.get_build_config() if hasattr(layer, "get_build_config") else None
+    build_config = layer.get_build_config() if getattr(layer, "_stores_shapes", False) else None
     return {**made, "build_config": build_config} if build_config else made
 
 

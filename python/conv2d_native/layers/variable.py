@@ -7,6 +7,7 @@ weights get when it is computed (computed_with).
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +17,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import arguments
+from .. import arguments, initializers
 from ..errors import UnsupportedLayerError
 from ..locks import fork_safe_lock
 from .any_batch import call_given, is_recording
 from .assigned_in_call import assigned_in_call, call_in_progress
+from .configuration import path_in, unique_name
 from .symbolic import KerasTensor
 
 _LOCK = fork_safe_lock()  # no other lock is taken, and no code of the user's is run, while it is held
@@ -51,8 +53,24 @@ def is_reading_held() -> bool:
     return _HELD.get(_NONE) is not _NONE
 
 
+def weight_shape(shape: Any) -> tuple[int, ...]:
+    """The sizes of a weight; None is no axes. Raises TypeError or ValueError for a shape that is none."""
+    if isinstance(shape, str) or not hasattr(shape or (), "__iter__"):
+        words = "be a tuple of positive integers, and `name` is given by its name"
+        raise TypeError(arguments.must("shape", words, shape))
+    sizes = tuple(arguments.integer("shape", size) for size in shape or ())
+    if math.prod(sizes) > arguments.LARGEST_STEP // 4:
+        raise ValueError(f"A weight must have fewer than 2^61 entries. Received: shape={sizes}.")
+    return sizes
+
+
 class Variable(np.lib.mixins.NDArrayOperatorsMixin):
     """A float32 array of a fixed shape with Keras's attributes.
+
+    initializer: the values, or the name of an initializer or a function of a shape, which needs `shape` and runs when
+    they are first asked for. name: default "variable" with a number. dtype, autocast, aggregation, synchronization and
+    layout are Keras's words, without effect on float32 inference. An attribute of a layer, by itself or in lists and
+    dicts, is a weight of the layer. Raises ValueError without a shape, TypeError for what is no shape or no real array.
 
     `value` is read-only, so that what is compiled from it stays true: assign() replaces it. `path` is the name after
     those of its layer and of the layers and models around it when it was made, as in Keras. Arithmetic, comparisons,
@@ -62,24 +80,42 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         >>> layer.build((None, 3))
         >>> (layer.kernel * 2)[0].tolist()
         [2.0, 2.0]
+        >>> cn.Variable("ones", shape=(2,), name="gain")
+        <Variable path=gain, shape=(2,), dtype=float32>
     """
 
     __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
 
     def __init__(
         self,
-        name: str,
-        shape: Sequence[int],
-        initializer: Callable[..., Any],
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
+        name: str | None = None,
+        layout: Any = None,
+        *,
         regularizer: Callable[..., Any] | None = None,
         constraint: Callable[..., Any] | None = None,
-        trainable: bool = True,
     ) -> None:
-        self.name, self.path, self.shape = name, name, tuple(shape)
-        self.initializer, self.regularizer, self.constraint = initializer, regularizer, constraint
-        self.trainable = trainable
+        self.trainable = arguments.flag("trainable", trainable)
         self._value: np.ndarray | None = None
         self._was_read = False
+        self.name = unique_name("variable") if name is None else name
+        self.path = path_in(self.name)
+        self.initializer: Any = initializers.get(initializer) if isinstance(initializer, str) else initializer
+        if callable(self.initializer):
+            if shape is None:
+                raise ValueError("`shape` must be given with an initializer. Received: shape=None.")
+            self.shape = weight_shape(shape)
+        else:
+            value = arguments.array("initializer", initializer)
+            self.shape = value.shape if shape is None else weight_shape(shape)
+            self._value, self.initializer = self._plain(value, copy=True), None
+        self.regularizer, self.constraint = regularizer, constraint
 
     dtype = "float32"
 

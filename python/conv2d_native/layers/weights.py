@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
-from .configuration import settled_path, unique_name
-from .variable import Variable, assign_all, held_together
+from .configuration import settled_path
+from .dtype_policy import DTypePolicy, dtype_name
+from .variable import Variable, assign_all, held_together, weight_shape
 
 
 def group_order(group: str) -> tuple[bool, str]:
@@ -44,10 +45,12 @@ class WeightOwner:
     """Adds, lists, reads and replaces variables."""
 
     _sublayers_in_config: Any = False  # whether the configuration tells the layers inside
+    _is_users: bool = False  # whether the class is one of the user's: its attributes may hold weights
     name: str
     built: bool
     _path_around: str | None = None  # the path of the layer around this one
     _trainable: bool = True
+    _policy: str
     _settings: Any
     _variables: list[Variable]
 
@@ -70,27 +73,29 @@ class WeightOwner:
         autocast, aggregation, overwrite_with_gradient: Keras's words, without effect on float32 inference.
         Raises TypeError or ValueError for a shape that is none, and for what the tables of initializers do not hold.
         """
-        if isinstance(shape, str) or not hasattr(shape or (), "__iter__"):
-            words = "be a tuple of positive integers, and `name` is given by its name"
-            raise TypeError(arguments.must("shape", words, shape))
-        sizes = tuple(arguments.integer("shape", size) for size in shape or ())
-        if math.prod(sizes) > arguments.LARGEST_STEP // 4:
-            raise ValueError(
-                f"A weight must have fewer than 2^61 entries. Received: '{name}' of shape {sizes} for layer "
-                f"'{getattr(self, 'name', None)}'."
-            )
         made = Variable(
-            unique_name("variable") if name is None else name,
-            sizes,
             initializers.get(initializer) or initializers.Zeros(),
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-            arguments.flag("trainable", trainable),
+            weight_shape(shape),
+            trainable=trainable,
+            name=name,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
         )
         made.path = f"{settled_path(self)}/{made.name}"
-        trainable_ones = sum(v.trainable for v in self._variables)
-        self._variables.insert(trainable_ones if trainable else len(self._variables), made)
+        if self._is_users:
+            self._hold(vars(self))
+        self._hold([made])
         return made
+
+    def _hold(self, values: Any, around: tuple[int, ...] = ()) -> None:
+        """Take the variables in nested lists, tuples and dicts for weights of this layer, where they are not yet."""
+        for value in list(values.values() if isinstance(values, dict) else values):
+            if isinstance(value, Variable):
+                if value not in self._variables:
+                    trainable_ones = sum(v.trainable for v in self._variables)
+                    self._variables.insert(trainable_ones if value.trainable else len(self._variables), value)
+            elif isinstance(value, (list, tuple, dict)) and id(value) not in around:
+                self._hold(value, (*around, id(value)))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """Layers inside this one, after the names under which files have their weights."""
@@ -108,6 +113,30 @@ class WeightOwner:
     def _all_settings(self) -> list[Any]:
         """`_settings` of this layer and of all inside it."""
         return [self._settings, *(s for layer in self.sublayers for s in layer._all_settings())]
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """What `dtype` said: it is kept in the configuration. Assigned, it may be a name too."""
+        return DTypePolicy(self._policy)
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._policy = dtype_name(value)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights in Keras; they are float32 in any case."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """What the layer computes in: "float32"."""
+        return "float32"
+
+    @property
+    def variable_dtype(self) -> str:
+        """What its weights are kept in: "float32"."""
+        return "float32"
 
     @property
     def trainable(self) -> bool:
