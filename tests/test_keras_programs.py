@@ -259,6 +259,17 @@ def test_normalization_takes_its_statistics_from_data(axis):
     expected = (X - X.mean(others, keepdims=True)) / X.std(others, keepdims=True)
     np.testing.assert_allclose(model(X), expected, rtol=1e-4, atol=1e-5)
     assert np.abs(model(X) - before).max() > 1e-3
+    np.testing.assert_allclose(layer.mean, X.mean(others, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(layer.variance, X.var(others, keepdims=True), rtol=1e-4)
+    assert layer.input_mean is None and layer.get_config()["mean"] is layer.get_config()["variance"] is None
+
+
+def test_normalization_has_its_mean_and_variance_when_it_is_built():
+    layer = L.Normalization(mean=[1.0, 2.0], variance=4.0 * np.ones(2))
+    assert layer.mean is layer.variance is None and layer.input_mean == [1.0, 2.0]
+    layer.build((None, 5, 2))
+    assert layer.mean.tolist() == [[[1, 2]]] and layer.variance.tolist() == [[[4, 4]]]
+    assert layer.get_config()["mean"] == [1.0, 2.0] and layer.get_config()["variance"] == [4.0, 4.0]
 
 
 def test_normalization_refuses_data():

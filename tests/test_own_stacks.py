@@ -155,6 +155,7 @@ def test_what_a_call_adds_to_the_loss_of_training_is_dropped():
 
         def call(self, x):
             self.add_loss(0.01 * cn.ops.sum(cn.ops.square(self.gain)))
+            self.add_loss(0.01 * cn.ops.mean(x) + cn.ops.max(x, axis=0))  # over the images of a batch
             return x * self.gain * 2.0
 
     class Net(cn.Model):
@@ -171,3 +172,22 @@ def test_what_a_call_adds_to_the_loss_of_training_is_dropped():
     for made in (Penalised(), cn.Model(source, Penalised()(source)), Net()):
         np.testing.assert_array_equal(made(X), 2 * X)
         assert made.losses == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x: cn.ops.mean(x),
+        lambda x: x - cn.ops.mean(x),
+        lambda x: L.ReLU()(cn.ops.max(x, axis=0)),
+        lambda x: x + cn.ops.moments(x, [0])[0],
+        lambda x: sum(cn.ops.unstack(x)),
+    ],
+)
+def test_what_mixes_images_is_refused_where_it_is_used(use):
+    class Mixing(L.Layer):
+        def call(self, x):
+            return use(x)
+
+    with pytest.raises(cn.UnsupportedLayerError, match="the batch axis is not computed here"):
+        Mixing()(cn.Input((5, 3)))

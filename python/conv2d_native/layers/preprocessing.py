@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import arguments, resampling
 from .base import Layer
+from .configuration import serialized
 from .registry import register_layer
 from .spatial import SpatialLayer
 from .symbolic import is_symbolic
@@ -39,8 +41,9 @@ class Rescaling(Layer):
 class Normalization(Layer):
     """(x - mean) / max(sqrt(variance), 1e-7) along `axis` (-1); with invert=True, back again.
 
-    mean, variance: numbers or lists along the axes; without them they are weights (mean, variance, count), which a
-    file or adapt() brings. axis: an int, several, or None for one mean of everything.
+    mean, variance: numbers or lists along the axes, kept as input_mean and input_variance; without them they are
+    weights (mean, variance, count), which a file or adapt() brings. As attributes of a layer that is built they are
+    arrays that broadcast to inputs, None before. axis: an int, several, or None for one mean of everything.
 
         >>> Normalization(mean=[1.0, 2.0], variance=[4.0, 4.0])(np.array([[3.0, 2.0]])).tolist()
         [[1.0, 0.0]]
@@ -56,7 +59,34 @@ class Normalization(Layer):
                 "`mean` and `variance` must be given both, in one shape. "
                 f"Received: mean={arguments.shown(mean)}, variance={arguments.shown(variance)}."
             )
-        self.mean, self.variance, self.invert = mean, variance, arguments.flag("invert", invert)
+        self.input_mean, self.input_variance = mean, variance
+        self.invert = arguments.flag("invert", invert)
+
+    @property
+    def mean(self) -> np.ndarray | None:
+        """What is subtracted."""
+        return self._along_axes("mean")
+
+    @property
+    def variance(self) -> np.ndarray | None:
+        """Whose square root divides."""
+        return self._along_axes("variance")
+
+    def _along_axes(self, word: str) -> np.ndarray | None:
+        """`word` as it is now, of the rank of an input."""
+        if not self.built:
+            return None
+        given = getattr(self, f"input_{word}")
+        value = getattr(self, f"adapt_{word}").value if given is None else np.asarray(given, np.float32)
+        shape = [n if axis in self._kept else 1 for axis, n in enumerate(self._build_shape)]
+        return np.broadcast_to(
+            value.reshape(shape) if value.size == math.prod(shape) else value, shape
+        ).copy()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration: `mean` and `variance` where the constructor was given them."""
+        given = {"mean": serialized(self.input_mean), "variance": serialized(self.input_variance)}
+        return super().get_config() | given
 
     def build(self, input_shape: Any) -> None:
         """Create mean, variance and count where they are not given."""
@@ -68,7 +98,7 @@ class Normalization(Layer):
                 f"All `axis` values to be kept must have a known shape. Received axis={self.axis}, "
                 f"inputs.shape={input_shape}."
             )
-        if self.mean is None:
+        if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", trainable=False, name="count")
@@ -84,7 +114,7 @@ class Normalization(Layer):
             >>> layer(np.array([[5.0]])).tolist()
             [[3.0]]
         """
-        if self.mean is not None:
+        if self.input_mean is not None:
             raise ValueError(f"Layer '{self.name}' was given `mean` and `variance`: it does not adapt.")
         values = arguments.array("data", data)
         if not values.size:
@@ -97,9 +127,9 @@ class Normalization(Layer):
 
     def call(self, f: Any, x: Any) -> Any:
         """One scale and shift where they run along the last axis, else two operations."""
-        given = self.mean is not None
-        mean = np.asarray(self.mean if given else self.adapt_mean.value, np.float64)
-        variance = np.asarray(self.variance if given else self.adapt_variance.value, np.float64)
+        given = self.input_mean is not None
+        mean = np.asarray(self.input_mean if given else self.adapt_mean.value, np.float64)
+        variance = np.asarray(self.input_variance if given else self.adapt_variance.value, np.float64)
         deviation = np.maximum(np.sqrt(variance), arguments.EPSILON)
         scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
         if mean.ndim == 0 or self._kept == [len(x.shape) - 1]:

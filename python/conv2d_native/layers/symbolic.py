@@ -153,6 +153,26 @@ class KerasTensor:
         return _operate(class_name, self, **(activation.values if class_name != "Relu" else {}))
 
 
+class UncomputedTensor(KerasTensor):
+    """In a recorded call, what an operation would make that is not computed here: asked for its shape, it says why."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.node = None
+
+    @property
+    def shape(self) -> Any:  # type: ignore[override]
+        raise self.error
+
+    def __iter__(self) -> Any:
+        raise self.error
+
+    def __repr__(self) -> str:
+        return f"<UncomputedTensor {self.error}>"
+
+
 class Node:
     """One call of a layer: arguments with symbolic tensors among them, and the tensors that come out."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, shapes
+from ..structure import pack
 
 _BAR_AFTER_SECONDS = 1.0
 
@@ -46,12 +47,21 @@ def features(batch: Any) -> Any:
     return batch[0] if isinstance(batch, tuple) and batch else batch
 
 
-def arrange(x: Any, names: Sequence[str], by_key: bool, ranks: Sequence[int]) -> list[Any]:
+def arrange(x: Any, names: Sequence[str], structure: Any, ranks: Sequence[int]) -> list[Any]:
     """The inputs as a list in the order of `names`, whose entries have `ranks` axes, the batch included.
 
-    `by_key`: the model's inputs are a dict. A dict is accepted for every model, a list for those without keys,
-    an array alone for those with one input.
+    `structure`: that of the model's inputs, which `x` may have. A dict by names is accepted for every model, a list for
+    those whose inputs are no dict, an array alone for those with one input.
     """
+    by_key = isinstance(structure, Mapping)
+    items = structure.values() if by_key else structure if isinstance(structure, (list, tuple)) else ()
+    if any(isinstance(item, (list, tuple, Mapping)) for item in items):
+        found = _in_structure(x, structure)
+        if found is not None:
+            return found
+        if isinstance(x, (list, tuple)) and any(isinstance(item, Mapping) for item in x):
+            form = arguments.shown(pack(structure, names))
+            raise ValueError(arguments.must("x", f"have the form of the inputs, {form}", x))
     if isinstance(x, Mapping):
         missing = [name for name in names if name not in x]
         if missing:
@@ -67,6 +77,18 @@ def arrange(x: Any, names: Sequence[str], by_key: bool, ranks: Sequence[int]) ->
     if not isinstance(x, (list, tuple)) or len(x) != len(names):
         raise ValueError(arguments.must("x", f"be a list of {len(names)} arrays ({', '.join(names)})", x))
     return list(x)
+
+
+def _in_structure(x: Any, structure: Any) -> list[Any] | None:
+    """The parts of `x` in the places of the leaves of `structure`, by the order of flatten(); None: it has others."""
+    if isinstance(structure, Mapping):
+        fits, keys = isinstance(x, Mapping) and x.keys() == structure.keys(), sorted(structure)
+    elif isinstance(structure, (list, tuple)):
+        fits, keys = isinstance(x, (list, tuple)) and len(x) == len(structure), list(range(len(structure)))
+    else:
+        return [x]
+    found = [_in_structure(x[key], structure[key]) for key in keys] if fits else [None]
+    return None if None in found else [leaf for part in found for leaf in part or ()]
 
 
 def as_array(name: str, x: Any) -> np.ndarray:

@@ -29,9 +29,10 @@ class Inspection(Layer):
 
     @property
     def input_names(self) -> list[str]:
-        """Names of the inputs in the order of `inputs`: the keys of a dict, else the names of the layers."""
+        """Names of the inputs in the order of `inputs`: the keys of a dict of tensors, else the names of the layers."""
         structure = self._structure("input_names")
-        return sorted(structure) if isinstance(structure, dict) else [tensor.name for tensor in self.inputs]
+        by_key = isinstance(structure, dict) and all(hasattr(value, "shape") for value in structure.values())
+        return sorted(structure) if by_key else [tensor.name for tensor in self.inputs]
 
     @property
     def output_names(self) -> list[str]:

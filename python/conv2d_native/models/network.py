@@ -302,7 +302,7 @@ class Model(Inspection, Storage, OwnCalls):
             )
         names = self.input_names
         words = names if len(names) > 1 else ["x"]
-        given = arrange(x, names, isinstance(self._input_structure, dict), [t.ndim for t in self.inputs])
+        given = arrange(x, names, self._input_structure, [t.ndim for t in self.inputs])
         arrays = [
             fit_shape(name, as_array(name, value), tensor.shape)
             for name, value, tensor in zip(words, given, self.inputs, strict=True)

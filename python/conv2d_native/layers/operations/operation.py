@@ -15,12 +15,14 @@ from ...errors import UnsupportedLayerError
 from ...graph import GraphBuilder
 from ...named_objects import OPERATION_MODULES, to_snake_case
 from ...structure import flatten, map_structure, pack
+from ..any_batch import is_recording
 from ..configuration import operation_name
 from ..symbolic import (
     PROBES,
     KerasTensor,
     Node,
     Shape,
+    UncomputedTensor,
     follows_probes,
     inbound_nodes,
     is_symbolic,
@@ -70,7 +72,10 @@ class Operation:
         return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Record this operation on symbolic tensors and return the tensors that it makes."""
+        """Record this operation on symbolic tensors and return the tensors that it makes.
+
+        In a layer's call what is not computed here is an error where it is used: add_loss drops what it is given.
+        """
         if not is_symbolic(*args, **kwargs):
             raise TypeError(
                 f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
@@ -84,7 +89,12 @@ class Operation:
         }
         if self.words:
             kwargs = self._settled(keras_words(self.class_name, kwargs))
-        outputs = self.compute_output_spec(*args, **kwargs)
+        try:
+            outputs = self.compute_output_spec(*args, **kwargs)
+        except UnsupportedLayerError as error:
+            if not is_recording():
+                raise
+            return UncomputedTensor(error)
         Node(self, args, kwargs, outputs)
         return outputs
 
