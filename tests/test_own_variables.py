@@ -168,3 +168,47 @@ def test_the_policy_of_the_process_is_float32():
         cn.DTypePolicy("float31")
     with pytest.raises(TypeError, match="`name` must be a string"):
         cn.DTypePolicy(3)
+
+
+class Scoped(L.Layer):
+    def build(self, input_shape):
+        with cn.name_scope("inner"):
+            self.first = cn.Variable(1.0, name="first")
+            self.second = self.add_weight((), name="second")
+            self.dense = L.Dense(2, name="top")
+            self.dense.build(input_shape)
+
+    def call(self, x):
+        return self.dense(x) * self.first
+
+
+def test_scopes_of_names_are_in_paths_as_in_keras():
+    layer = Scoped(name="m")
+    layer.build((None, 2))
+    paths = ["m/inner/first", "m/second", "m/inner/top/kernel", "m/inner/top/bias"]
+    assert [v.path for v in layer.weights] == paths
+    for wrong in (3, "a/b"):
+        with pytest.raises(ValueError, match="`name` must be a string without '/'"):
+            cn.name_scope(wrong)
+
+
+def test_devices_and_settings_that_programs_name(tmp_path):
+    for name in ("cpu", "CPU:0", "/device:CPU:0"):
+        with cn.device(name):
+            model = cn.Sequential([cn.Input((3,)), L.Dense(2)])
+    for name in ("gpu:0", 0):
+        with pytest.raises(ValueError, match="`device_name` must be 'cpu' or 'cpu:0'"):
+            cn.device(name)
+    cn.config.disable_traceback_filtering()
+    assert not cn.config.is_traceback_filtering_enabled()
+    with pytest.raises(ValueError, match="Code in files is never run"):
+        cn.config.enable_unsafe_deserialization()
+    cn.saving.save_weights(model, tmp_path / "m.weights.h5")
+    other = cn.Sequential([cn.Input((3,)), L.Dense(2)])
+    cn.saving.load_weights(other, tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(other(X), model(X))
+    assert cn.ops.dtype(model.weights[0]) == cn.ops.dtype(cn.Input((2,))) == "float32"
+    assert cn.ops.dtype([1.5]) == "float64" and isinstance(
+        cn.initializers.IdentityInitializer(), cn.Initializer
+    )
+    assert isinstance(cn.regularizers.L2(), cn.Regularizer)

@@ -28,13 +28,16 @@ _HOMES = {
         global_average_pool2d global_max_pool2d layer_normalization max_pool2d prelu resize separable_conv2d
     """,
     "graph": "exact",
-    "machine": "get_num_threads set_num_threads show_config version",
+    "initializers": "Initializer",
+    "machine": "device get_num_threads set_num_threads show_config version",
     "errors": "ModelFormatError UnsafeModelError UnsupportedLayerError",
     "layers": "Input InputLayer InputSpec Layer",
+    "layers.configuration": "name_scope",
     "layers.dtype_policy": "DTypePolicy FloatDTypePolicy",
     "layers.symbolic": "KerasTensor",
     "layers.variable": "Variable",
     "models": "Model Sequential autotune check_model from_keras load_model model_from_json",
+    "regularizers": "Regularizer",
 }
 _MODULES = (
     "activations", "applications", "arguments", "backend", "config", "constraints", "errors", "formats", "functional",
@@ -65,18 +68,21 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
     )  # fmt: skip
     from .graph import exact as exact
     from .layers import Input as Input, InputLayer as InputLayer, InputSpec as InputSpec, Layer as Layer
+    from .initializers import Initializer as Initializer
     from .layers import dtype_policy as mixed_precision
+    from .layers.configuration import name_scope as name_scope
     from .layers.dtype_policy import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
     from .layers.symbolic import KerasTensor as KerasTensor
     from .layers.variable import Variable as Variable
     from .machine import (
-        get_num_threads as get_num_threads, set_num_threads as set_num_threads, show_config as show_config,
-        version as version,
+        device as device, get_num_threads as get_num_threads, set_num_threads as set_num_threads,
+        show_config as show_config, version as version,
     )  # fmt: skip
     from .models import (
         Model as Model, Sequential as Sequential, autotune as autotune, check_model as check_model,
         from_keras as from_keras, load_model as load_model, model_from_json as model_from_json,
     )  # fmt: skip
+    from .regularizers import Regularizer as Regularizer
 
     config, dtype_policies = backend, mixed_precision
 # isort: on

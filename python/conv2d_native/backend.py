@@ -11,9 +11,11 @@ from .layers.symbolic import KerasTensor
 from .models.batches import is_interactive, set_interactive
 
 __all__ = [
-    "backend", "clear_session", "disable_interactive_logging", "dtype_policy", "enable_interactive_logging",
-    "epsilon", "floatx", "image_data_format", "is_interactive_logging_enabled", "is_keras_tensor",
-    "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format", "standardize_dtype",
+    "backend", "clear_session", "disable_interactive_logging", "disable_traceback_filtering",
+    "dtype_policy", "enable_interactive_logging", "enable_unsafe_deserialization", "epsilon",
+    "floatx", "image_data_format", "is_interactive_logging_enabled", "is_keras_tensor",
+    "is_traceback_filtering_enabled", "set_dtype_policy", "set_epsilon", "set_floatx",
+    "set_image_data_format", "standardize_dtype",
 ]  # fmt: skip
 
 
@@ -53,6 +55,34 @@ def is_interactive_logging_enabled() -> bool:
     True
     """
     return is_interactive()
+
+
+def disable_traceback_filtering() -> None:
+    """Let errors show all calls that lead to them, as they do in any case.
+
+    >>> disable_traceback_filtering()
+    """
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return False: errors show all calls that lead to them.
+
+    >>> is_traceback_filtering_enabled()
+    False
+    """
+    return False
+
+
+def enable_unsafe_deserialization() -> None:
+    """Raise ValueError: code in files is never run here.
+
+    >>> enable_unsafe_deserialization()
+    Traceback (most recent call last):
+    ValueError: Code in files is never run: give functions by load_model(..., custom_objects={name: function}).
+    """
+    raise ValueError(
+        "Code in files is never run: give functions by load_model(..., custom_objects={name: function})."
+    )
 
 
 def standardize_dtype(dtype: Any) -> str:

@@ -31,7 +31,14 @@ _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform", "normal")
 
 
 class Initializer(Configurable):
-    """Base class: call it with a shape (and a dtype, default float32) to get an array."""
+    """Base class: call it with a shape (and a dtype, default float32) to get an array.
+
+    >>> class Halves(cn.Initializer):
+    ...     def draw(self, shape):
+    ...         return np.full(shape, 0.5)
+    >>> Halves()((2,)).tolist()
+    [0.5, 0.5]
+    """
 
     def __call__(self, shape: Shape, dtype: npt.DTypeLike | None = None) -> np.ndarray:
         values = self.draw(tuple(int(size) for size in shape))
@@ -278,6 +285,8 @@ random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, T
 variance_scaling, orthogonal = VarianceScaling, Orthogonal
 glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
+
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal  # Keras's other names
 
 TABLE = Table(
     "initializers",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from . import _core, arguments
@@ -70,3 +71,19 @@ def show_config() -> dict[str, Any]:
     for key, value in config.items():
         print(f"{key:12s} {', '.join(value) if isinstance(value, (list, tuple)) else value}")
     return config
+
+
+def device(device_name: str) -> AbstractContextManager[None]:
+    """Return a context for Keras's `with keras.device("cpu:0")`: everything is computed there in any case.
+
+    Raises ValueError for any other device.
+
+        >>> with device("cpu:0"):
+        ...     model = Sequential([Dense(2, input_shape=(3,))])
+    """
+    if (
+        not isinstance(device_name, str)
+        or device_name.strip("/").rpartition("device:")[2].lower()[:3] != "cpu"
+    ):
+        raise ValueError(arguments.must("device_name", "be 'cpu' or 'cpu:0'", device_name))
+    return nullcontext()

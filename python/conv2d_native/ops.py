@@ -29,8 +29,8 @@ from .layers.symbolic import KerasTensor, is_symbolic
 from .structure import flatten, map_structure
 
 nn = image = linalg = numpy = sys.modules[__name__]
-_OWN = ("batch_normalization", "cast", "convert_to_numpy", "convert_to_tensor", "einsum", "is_tensor", "one_hot",
-        "shape", "top_k")  # fmt: skip
+_OWN = ("batch_normalization", "cast", "convert_to_numpy", "convert_to_tensor", "dtype", "einsum", "is_tensor",
+        "one_hot", "shape", "top_k")  # fmt: skip
 _OF_THE_TABLE = set(CLASS_NAMES) - {*_OWN, "get_item"}
 __all__ = sorted({*_OF_THE_TABLE, *_OWN})
 
@@ -143,6 +143,15 @@ def shape(x: Any) -> tuple[int | None, ...]:
     (None, 8, 8, 3)
     """
     return tuple(x.shape) if is_symbolic(x) else np.shape(x)
+
+
+def dtype(x: Any) -> str:
+    """Return the name of the dtype of an array, a weight or a symbolic tensor.
+
+    >>> dtype(np.ones(3)), dtype(Input((3,)))
+    ('float64', 'float32')
+    """
+    return str(x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype)
 
 
 def is_tensor(x: Any) -> bool:

@@ -21,7 +21,14 @@ from .named_objects import Configurable, Table
 
 
 class Regularizer(Configurable):
-    """Base class: call it with an array to get its penalty as a float32 scalar."""
+    """Base class: call it with an array to get its penalty as a float32 scalar.
+
+    >>> class Total(cn.Regularizer):
+    ...     def penalty(self, x):
+    ...         return x.sum()
+    >>> float(Total()([1.0, 2.0]))
+    3.0
+    """
 
     def __call__(self, x: npt.ArrayLike) -> np.float32:
         return np.float32(self.penalty(np.asarray(x, np.float64)))

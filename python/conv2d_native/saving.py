@@ -16,8 +16,8 @@ from .models import load_model, save_model
 
 __all__ = [
     "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
-    "get_registered_name", "get_registered_object", "load_model", "register_keras_serializable", "save_model",
-    "serialize_keras_object",
+    "get_registered_name", "get_registered_object", "load_model", "load_weights", "register_keras_serializable",
+    "save_model", "save_weights", "serialize_keras_object",
 ]  # fmt: skip
 
 
@@ -90,6 +90,25 @@ def get_registered_object(
     """
     known = (CUSTOM_OBJECTS, custom_objects or {}, module_objects or {})
     return next((objects[name] for objects in known if name in objects), None)
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: None = None) -> None:
+    """Do model.save_weights(filepath, overwrite, max_shard_size).
+
+    >>> model = Sequential([Dense(2, input_shape=(3,))])
+    >>> save_weights(model, "small.weights.h5")
+    """
+    model.save_weights(filepath, overwrite, max_shard_size)
+
+
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **words: Any) -> None:
+    """Do model.load_weights(filepath, skip_mismatch, **words).
+
+    >>> model = Sequential([Dense(2, input_shape=(3,))])
+    >>> save_weights(model, "small.weights.h5")
+    >>> load_weights(model, "small.weights.h5")
+    """
+    model.load_weights(filepath, skip_mismatch, **words)
 
 
 def serialize_keras_object(obj: Any) -> dict[str, Any]:

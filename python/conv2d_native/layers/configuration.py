@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
@@ -62,14 +62,30 @@ def path_in(name: str) -> str:
     return joined_path(_path_around.get(), name)
 
 
-@contextmanager
-def path_of(layer: Any) -> Iterator[None]:
+def path_of(layer: Any) -> AbstractContextManager[None]:
     """Within it, `layer` is the one in which others are built or called."""
-    token = _path_around.set(settled_path(layer))
+    return _path_begins(settled_path(layer))
+
+
+@contextmanager
+def _path_begins(path: str) -> Iterator[None]:
+    token = _path_around.set(path)
     try:
         yield
     finally:
         _path_around.reset(token)
+
+
+def name_scope(name: str) -> AbstractContextManager[None]:
+    """Within it, paths of variables and layers that are made have `name` before theirs. It may hold no "/".
+
+    >>> with name_scope("block"):
+    ...     cn.Variable(1.0, name="gain").path
+    'block/gain'
+    """
+    if not isinstance(name, str) or "/" in name:
+        raise ValueError(arguments.must("name", "be a string without '/'", name))
+    return _path_begins(path_in(name))
 
 
 def joined_path(around: str | None, name: str) -> str:
