@@ -53,14 +53,16 @@ def is_reading_held() -> bool:
     return _HELD.get(_NONE) is not _NONE
 
 
-def weight_shape(shape: Any) -> tuple[int, ...]:
-    """The sizes of a weight; None is no axes. Raises TypeError or ValueError for a shape that is none."""
+def weight_shape(shape: Any, name: str | None, place: str = "") -> tuple[int, ...]:
+    """The sizes of weight `name`; None is no axes. Raises TypeError or ValueError, which says `place`, for none."""
     if isinstance(shape, str) or not hasattr(shape or (), "__iter__"):
         words = "be a tuple of positive integers, and `name` is given by its name"
         raise TypeError(arguments.must("shape", words, shape))
     sizes = tuple(arguments.integer("shape", size) for size in shape or ())
     if math.prod(sizes) > arguments.LARGEST_STEP // 4:
-        raise ValueError(f"A weight must have fewer than 2^61 entries. Received: shape={sizes}.")
+        raise ValueError(
+            f"A weight must have fewer than 2^61 entries. Received: {name!r} of shape {sizes}{place}."
+        )
     return sizes
 
 
@@ -110,10 +112,10 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         if callable(self.initializer):
             if shape is None:
                 raise ValueError("`shape` must be given with an initializer. Received: shape=None.")
-            self.shape = weight_shape(shape)
+            self.shape = weight_shape(shape, name)
         else:
             value = arguments.array("initializer", initializer)
-            self.shape = value.shape if shape is None else weight_shape(shape)
+            self.shape = value.shape if shape is None else weight_shape(shape, name)
             self._value, self.initializer = self._plain(value, copy=True), None
         self.regularizer, self.constraint = regularizer, constraint
 

@@ -75,7 +75,7 @@ class WeightOwner:
         """
         made = Variable(
             initializers.get(initializer) or initializers.Zeros(),
-            weight_shape(shape),
+            weight_shape(shape, name, f" for layer '{getattr(self, 'name', None)}'"),
             trainable=trainable,
             name=name,
             regularizer=regularizers.get(regularizer),
