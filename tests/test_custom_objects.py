@@ -10,7 +10,7 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
-from conv2d_native.formats import write_keras
+from conv2d_native.formats import read_model, write_keras
 
 RNG = np.random.default_rng(6)
 
@@ -168,6 +168,42 @@ def test_lambda_layers_need_their_function_from_the_user():
         np.testing.assert_allclose(model(x), x / 255 @ kernel + bias, rtol=1e-5)
     with pytest.raises(ValueError, match="Functions cannot be written"):
         model.save(io.BytesIO())
+
+
+def columns(x, start=0, stop=None, factors=(1, 1)):
+    return x[:, start:stop] * np.float32(factors)
+
+
+@pytest.mark.parametrize("given", [columns, lambda x, start, **rest: columns(x, start, **rest)])
+@pytest.mark.parametrize("factors", [[2, 3], {"class_name": "__tuple__", "items": [2, 3]}])
+def test_arguments_that_a_file_has_for_a_lambda_reach_the_function(given, factors):
+    stored = {"start": 1, "stop": 3, "factors": factors}
+    data, *_ = with_layer("Lambda", function="columns", function_type="function", arguments=stored)
+    spec = read_model(data)
+    entry = {**spec.config, "config": {**spec.config["config"], "layers": spec.config["config"]["layers"][:2]}}
+    x = RNG.random((3, 4), np.float32)
+    model = cn.model_from_json(entry, {"Lambda": given})
+    np.testing.assert_allclose(model(x), x[:, 1:3] * [2, 3], rtol=1e-6)
+    np.testing.assert_array_equal(cn.models.clone_model(model)(x), model(x))
+
+
+def test_arguments_that_the_function_for_a_lambda_does_not_take_are_left():
+    code = {"class_name": "__lambda__", "config": {"value": "4wEAAAA"}}
+    data, kernel, bias = with_layer("Lambda", function="halve", arguments={"x": 9, "by": 2.0, "then": code})
+    x = RNG.random((3, 4), np.float32)
+    for given in (lambda x: x / 2, lambda x, by=1, then=1: x / by * then, partial(np.multiply, np.float32(0.5))):
+        model = cn.load_model(data, {"Lambda": given})
+        np.testing.assert_allclose(model(x), x / 2 @ kernel + bias, rtol=1e-5)
+
+
+def test_dropout_of_efficientnet(tmp_path):
+    data, kernel, bias = with_layer("FixedDropout", rate=0.2, noise_shape=[None, 1], seed=None)
+    x = RNG.random((3, 4), np.float32)
+    model = cn.load_model(data)
+    np.testing.assert_allclose(model(x), x @ kernel + bias, rtol=1e-5)
+    entry = json.loads(model.to_json())["config"]["layers"][1]
+    assert (entry["module"], entry["registered_name"]) == (None, "FixedDropout")  # keras.layers has none
+    assert entry["config"]["rate"] == 0.2 and entry["config"]["noise_shape"] == [None, 1]
 
 
 @pytest.mark.parametrize(

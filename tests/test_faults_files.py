@@ -286,7 +286,7 @@ def test_c14_deep_json(opening, tmp_path):
 )
 def test_c15_numbers_without_end(number):
     for data in with_text(TEXT.replace('"units": 3', f'"units": {number}')):
-        with pytest.raises(ModelFormatError, match="JSON"):
+        with pytest.raises(ModelFormatError, match="`units`" if "Infinity" in number else "JSON"):
             load(data)
 
 

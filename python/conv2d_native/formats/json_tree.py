@@ -26,7 +26,7 @@ def parse_json(data: bytes | str, where: str, file_bytes: int) -> dict[str, Any]
             object_pairs_hook=_Objects().unique,
             parse_int=_integer,
             parse_float=_number,
-            parse_constant=_refuse,
+            parse_constant=_constant,
         )
     except RecursionError:
         raise ModelFormatError(f"{where}: the JSON is nested too deeply.") from None
@@ -70,8 +70,11 @@ def _number(text: str) -> float:
     return value
 
 
-def _refuse(text: str) -> float:
-    raise ValueError(f"{text} is not a number that JSON knows")
+def _constant(text: str) -> float:
+    """Keras writes an infinity so, as the edge of a padding that a maximum follows; NaN is no value of an argument."""
+    if text == "NaN":
+        raise ValueError("NaN is not a number that JSON knows")
+    return float(text)
 
 
 def _check_depth(tree: dict[str, Any], where: str) -> None:

@@ -153,7 +153,7 @@ def _from_custom(
     if inspect.isclass(chosen) and issubclass(chosen, Layer):
         return _from_config(chosen, config, custom)
     if callable(chosen) and not inspect.isclass(chosen):
-        return FunctionLayer(chosen, class_name, name=name)
+        return FunctionLayer.of_file(chosen, class_name, config.get("arguments"), name)
     raise TypeError(
         f"`custom_objects` must hold layer classes and functions. Received: {class_name}={shown(chosen)}."
     )

@@ -43,6 +43,14 @@ class FunctionLayer(Layer):
         super().__init__(name=name, **kwargs)
         self.function, self.class_name = function, class_name
 
+    @classmethod
+    def of_file(cls, function: Callable[..., Any], class_name: str, given: Any, name: str) -> FunctionLayer:
+        """`function` for a layer that a file names, with those of a Lambda's `arguments` there that it takes by name."""
+        if class_name == "Lambda" and isinstance(given, Mapping):
+            named = {word: value for word, value in given.items() if _takes_word(function, word)}
+            function = functools.partial(function, **named) if named else function
+        return cls(function, class_name, name=name)
+
     def call(self, f: Any, x: Any, **unused: Any) -> Any:
         """The steps that the function makes of symbolic tensors, or a host step: once, whatever it returns."""
         trial = self._trial(map_structure(lambda tensor: _zeros(tensor.shape[1:]), x))
@@ -119,6 +127,16 @@ def _takes_apart(function: Callable[..., Any], count: int) -> bool:
         return True
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return count > 1 and sum(w.kind in positional and w.default is w.empty for w in words) == count
+
+
+def _takes_word(function: Callable[..., Any], name: Any) -> bool:
+    """Whether `function` has an argument of that name beside its first, which is the batch."""
+    try:
+        words = [*inspect.signature(function).parameters.values()]
+    except (TypeError, ValueError):  # some functions in C have no signature
+        return False
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return any((word.kind in by_name and word.name == name) or word.kind is word.VAR_KEYWORD for word in words[1:])
 
 
 class Lambda(FunctionLayer):

@@ -13,12 +13,13 @@ from .. import arguments
 from ..named_objects import keras_form
 
 _CLASSES: dict[str, type] = {}
-_MODULES = {
+_MODULES: dict[str, str | None] = {  # where Keras finds what keras.layers lacks; None: among its custom_objects only
     "Sequential": "keras",
     "Functional": "keras.src.models.functional",
     "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
+    "FixedDropout": None,
 }
 CUSTOM_OBJECTS: dict[str, Any] = {}  # layer classes and functions that the user has entered for all files
 
@@ -105,7 +106,7 @@ def serialize(layer: Any) -> dict[str, Any]:
         module, registered = None, layer.registered_name or registered_name(type(layer))
     else:
         module = _MODULES.get(name, "keras.layers")
-        registered = name if module.startswith("keras.src") else None
+        registered = None if module in ("keras", "keras.layers") else name
     made = keras_form(module, name, layer.get_config(), registered)
     build_config = layer.get_build_config() if getattr(layer, "_stores_shapes", False) else None
     return {**made, "build_config": build_config} if build_config else made

@@ -77,6 +77,7 @@ _FORMAT_SEED: Any = {"data_format": None, "seed": None}
 _FILL: Any = {"fill_mode": "reflect", **_LINEAR, "seed": None, "fill_value": 0.0, "data_format": None}
 
 Dropout = _layer("Dropout", rates=_RATE, rate=..., noise_shape=None, seed=None)
+FixedDropout = _layer("FixedDropout", rates=_RATE, rate=..., noise_shape=None, seed=None)  # of efficientnet
 SpatialDropout1D = _layer("SpatialDropout1D", rates=_RATE, rate=..., seed=None)
 SpatialDropout2D = _layer("SpatialDropout2D", rates=_RATE, rate=..., **_FORMAT_SEED)
 SpatialDropout3D = _layer("SpatialDropout3D", rates=_RATE, rate=..., **_FORMAT_SEED)
