@@ -29,6 +29,22 @@ def with_layer(class_name, **config):
     return held.getvalue(), kernel, bias
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"class_name": "Net", "module": "hub.models", "registered_name": "hub>Net"},
+        {"class_name": "Net", "module": "hub.models", "registered_name": "Net"},
+        {"class_name": "hub>Net"},  # as in .h5
+    ],
+)
+def test_models_of_packages_can_be_saved_as_plain_ones(stored):
+    with pytest.raises(cn.UnsupportedLayerError, match=r"custom_objects.*'hub'.*keras.Model\(model.inputs, "):
+        cn.model_from_json({"config": {"name": "net", "filters": 8}, **stored})
+    for own in ({"module": "__main__"}, {"registered_name": "Custom>Net"}, {"module": None}):
+        with pytest.raises(cn.UnsupportedLayerError, match=r"custom_objects=\{'Net': ...\}\)\.$"):
+            cn.model_from_json({"class_name": "Net", "config": {"name": "net"}, **own})
+
+
 class Shift(cn.layers.Layer):
     def __init__(self, by=1.0, **kwargs):
         super().__init__(**kwargs)
@@ -180,7 +196,10 @@ def test_arguments_that_a_file_has_for_a_lambda_reach_the_function(given, factor
     stored = {"start": 1, "stop": 3, "factors": factors}
     data, *_ = with_layer("Lambda", function="columns", function_type="function", arguments=stored)
     spec = read_model(data)
-    entry = {**spec.config, "config": {**spec.config["config"], "layers": spec.config["config"]["layers"][:2]}}
+    entry = {
+        **spec.config,
+        "config": {**spec.config["config"], "layers": spec.config["config"]["layers"][:2]},
+    }
     x = RNG.random((3, 4), np.float32)
     model = cn.model_from_json(entry, {"Lambda": given})
     np.testing.assert_allclose(model(x), x[:, 1:3] * [2, 3], rtol=1e-6)
@@ -191,7 +210,11 @@ def test_arguments_that_the_function_for_a_lambda_does_not_take_are_left():
     code = {"class_name": "__lambda__", "config": {"value": "4wEAAAA"}}
     data, kernel, bias = with_layer("Lambda", function="halve", arguments={"x": 9, "by": 2.0, "then": code})
     x = RNG.random((3, 4), np.float32)
-    for given in (lambda x: x / 2, lambda x, by=1, then=1: x / by * then, partial(np.multiply, np.float32(0.5))):
+    for given in (
+        lambda x: x / 2,
+        lambda x, by=1, then=1: x / by * then,
+        partial(np.multiply, np.float32(0.5)),
+    ):
         model = cn.load_model(data, {"Lambda": given})
         np.testing.assert_allclose(model(x), x / 2 @ kernel + bias, rtol=1e-5)
 

@@ -321,18 +321,6 @@ def test_operands_and_settings_are_recorded_as_keras_has_them():
     )
 
 
-@pytest.mark.parametrize("edge", ["-Infinity", "Infinity"])
-def test_infinite_edges_of_a_padding_come_out_of_files(edge):
-    """As of ResNetV2 in keras_hub: pad(x, ..., constant_values=-inf), which Keras writes so, and a maximum of windows."""
-    x = cn.Input((6, 5, 4))
-    padded = cn.ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=float(edge))
-    text = cn.Model(x, cn.layers.MaxPooling2D(3, 2)(padded)).to_json()
-    assert f" {edge}" in text
-    wide = np.pad(X, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=float(edge))
-    windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), (1, 2))[:, ::2, ::2]
-    np.testing.assert_array_equal(cn.model_from_json(text)(X), windows.max((-2, -1)))
-
-
 def test_small_vectors_are_not_made_unit_vectors():
     """Below Keras's `epsilon`; TensorFlow's is one of squares."""
     x = cn.Input((3,))

@@ -94,3 +94,14 @@ def test_what_has_too_many_axes_for_the_core_is_numpy_s(computed):
     x = RNG.random((2, 1, 2, 1, 2, 1, 2, 3), np.float32)
     source = cn.Input(x.shape[1:])
     np.testing.assert_array_equal(cn.Model(source, computed(source))(x), computed(x))
+
+
+@pytest.mark.parametrize("edge", ["-Infinity", "Infinity"])
+def test_infinite_edges_of_a_padding_come_out_of_files(edge):
+    """As of ResNetV2 in keras_hub: pad(x, ..., constant_values=-inf), which Keras writes so, before a maximum."""
+    x, width = cn.Input((6, 5, 4)), [(0, 0), (1, 1), (1, 1), (0, 0)]
+    text = cn.Model(x, cn.layers.MaxPooling2D(3, 2)(ops.pad(x, width, constant_values=float(edge)))).to_json()
+    assert f" {edge}" in text
+    wide = np.pad(X, width, constant_values=float(edge))
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), (1, 2))[:, ::2, ::2]
+    np.testing.assert_array_equal(cn.model_from_json(text)(X), windows.max((-2, -1)))

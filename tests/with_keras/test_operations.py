@@ -313,6 +313,38 @@ def test_a_live_model_is_taken_over(make):
         np.testing.assert_allclose(a, np.asarray(b), rtol=1e-4, atol=1e-5)
 
 
+class Backbone(keras.Model):
+    """In functional style with a configuration of its own arguments alone, as a package has it."""
+
+    def __init__(self, filters=4, **kwargs):
+        x = keras.Input((12, 12, 3))
+        first = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+        second = keras.layers.Conv2D(filters, 3)(first)
+        super().__init__(x, {"first": first, "second": second}, **kwargs)
+        self.filters = filters
+
+    def get_config(self):
+        return {"filters": self.filters, "name": self.name}
+
+
+class Doubled(Backbone):
+    def call(self, inputs, training=None, mask=None):
+        return {key: value * 2 for key, value in super().call(inputs).items()}
+
+
+def test_a_live_model_of_a_package_s_class_is_taken_as_a_plain_one():
+    inner, source = Backbone(5), keras.Input((12, 12, 3))
+    whole = keras.Model(source, keras.layers.GlobalMaxPooling2D()(inner(source * 2.0)["second"]))
+    x = np.random.default_rng(2).random((3, 12, 12, 3), np.float32)
+    np.testing.assert_allclose(cn.from_keras(whole)(x), np.asarray(whole(x)), rtol=1e-4, atol=1e-5)
+    taken, expected = cn.from_keras(inner)(x), inner(x)
+    for key in ("first", "second"):
+        np.testing.assert_allclose(taken[key], np.asarray(expected[key]), rtol=1e-4, atol=1e-5)
+    for model in (Doubled(5), keras.Model(source, Doubled(5)(source)["first"])):
+        with pytest.raises(cn.UnsupportedLayerError, match="'Doubled' is not computed here"):
+            cn.from_keras(model)
+
+
 def test_weights_go_over_in_keras_order(tmp_path):
     theirs, mine = functional(keras), functional(cn)
     mine.set_weights(theirs.get_weights())

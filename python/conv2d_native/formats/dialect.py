@@ -228,7 +228,7 @@ class _Normaliser:
             function = config.get("function")
             serialized = isinstance(function, dict) and function.get("class_name") == "function"
             named = isinstance(function, str) and config.get("function_type") != "lambda"
-            kept = {key: config[key] for key in ("name", "trainable", "dtype") if key in config}
+            kept: Tree = {key: config[key] for key in ("name", "trainable", "dtype") if key in config}
             if isinstance(given := config.get("arguments"), dict) and given:
                 kept["arguments"] = {key: given[key] for key in given if not _holds_code({key: given[key]})}
             return kept | {"function": function if serialized or named else CODE}

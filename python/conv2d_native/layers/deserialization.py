@@ -98,7 +98,7 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         return Operation(class_name, config, name)
     if found is None:
         kind = UnsafeModelError if class_name == "Lambda" else UnsupportedLayerError
-        raise kind(_unsupported(class_name, name))
+        raise kind(_unsupported(entry, class_name, name))
     if class_name in MODEL_CLASSES:
         return found.from_config(config, custom_objects=custom)
     if class_name == "Pipeline" and isinstance(config.get("layers"), list):
@@ -159,7 +159,7 @@ def _from_custom(
     )
 
 
-def _unsupported(class_name: str, name: str) -> str:
+def _unsupported(entry: Mapping[str, Any], class_name: str, name: str) -> str:
     given = f"load_model(..., custom_objects={{{class_name[:100]!r}: ...}})"
     if class_name == "Lambda":
         return (
@@ -167,10 +167,24 @@ def _unsupported(class_name: str, name: str) -> str:
             f"safe_mode says. Give the function yourself: {given} or {{{name[:100]!r}: function}}, a NumPy function of "
             "the batch."
         )
+    package = _package_of(entry, class_name)[:100]
     return (
         f"Layer '{name[:100]}' of class {class_name[:100]!r} is not computed here. Give a layer class or a NumPy "
         f"function of the batch for it: {given}."
-    )
+    ) + (package and _PLAIN.format(package=package))
+
+
+_PLAIN = (
+    " If it is a model of the package {package!r} with inputs and outputs, save it from Keras as a plain one: "
+    "keras.Model(model.inputs, model.outputs).save('plain.keras')."
+)
+
+
+def _package_of(entry: Mapping[str, Any], class_name: str) -> str:
+    """The package that a class of neither Keras nor the user's own program is from, or ''."""
+    registered, module = str(entry.get("registered_name") or class_name), str(entry.get("module") or "")
+    package = registered.partition(">")[0] if ">" in registered else module.partition(".")[0]
+    return "" if package in ("keras", "tf_keras", "builtins", "__main__", "Custom") else package
 
 
 def custom_objects_of(model: Any) -> dict[str, Any]:

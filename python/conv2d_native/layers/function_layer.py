@@ -45,7 +45,7 @@ class FunctionLayer(Layer):
 
     @classmethod
     def of_file(cls, function: Callable[..., Any], class_name: str, given: Any, name: str) -> FunctionLayer:
-        """`function` for a layer that a file names, with those of a Lambda's `arguments` there that it takes by name."""
+        """`function` for a layer of a file, with those of a Lambda's `arguments` there that it takes by name."""
         if class_name == "Lambda" and isinstance(given, Mapping):
             named = {word: value for word, value in given.items() if _takes_word(function, word)}
             function = functools.partial(function, **named) if named else function
@@ -136,7 +136,9 @@ def _takes_word(function: Callable[..., Any], name: Any) -> bool:
     except (TypeError, ValueError):  # some functions in C have no signature
         return False
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return any((word.kind in by_name and word.name == name) or word.kind is word.VAR_KEYWORD for word in words[1:])
+    return any(
+        (word.kind in by_name and word.name == name) or word.kind is word.VAR_KEYWORD for word in words[1:]
+    )
 
 
 class Lambda(FunctionLayer):

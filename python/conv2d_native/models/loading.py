@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from ..arguments import LARGEST_STEP, integer, must, shown
-from ..errors import ModelFormatError
+from ..errors import ModelFormatError, UnsupportedLayerError
 from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
 from ..layers.configuration import is_own
 from ..layers.deserialization import built_from
@@ -98,7 +99,8 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
 def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Take over a live Keras model: its layers and a copy of its weights.
 
-    keras_model: a model of keras or tf.keras. It is saved to memory in Keras's own format and opened from there.
+    keras_model: a model of keras or tf.keras. It is saved in Keras's own format and opened from there; models of inputs
+    and outputs whose classes are not known here, such as a package's backbones, are taken as plain ones.
     Raises TypeError for what is no Keras model, and what load_model raises.
 
         >>> import keras                                            # doctest: +SKIP
@@ -108,8 +110,40 @@ def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None
         hasattr(keras_model, "save") and hasattr(keras_model, "get_config") and hasattr(keras_model, "layers")
     ):
         raise TypeError(f"`keras_model` must be a Keras model. Received: {shown(keras_model)}.")
+    try:
+        return _taken_over(keras_model, custom_objects)
+    except UnsupportedLayerError:
+        plain = _plain(keras_model)
+        if plain is None:
+            raise
+    return _taken_over(plain, custom_objects)
+
+
+def _taken_over(keras_model: Any, custom_objects: Mapping[str, Any] | None) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         keras_model.save(path)
         with open(path, "rb") as file:
             return load_model(file.read(), custom_objects)
+
+
+def _plain(keras_model: Any) -> Any:
+    """The same layers as a Functional of Keras's own, models inside too; None where that is no other model.
+
+    A class that computes by a `call` of its own stays as it is: its inputs and outputs need not say what it does.
+    """
+    functional: Any = next((c for c in type(keras_model).__mro__ if c.__name__ == "Functional"), None)
+    keras = sys.modules.get(functional.__module__.partition(".")[0]) if functional is not None else None
+    replaced = []
+
+    def plain(layer: Any) -> Any:
+        if not isinstance(layer, functional) or type(layer).call is not functional.call:
+            return layer
+        if type(layer) is not functional:
+            replaced.append(layer.name)
+        return functional(layer.input, layer.output, name=layer.name)
+
+    if keras is None or not hasattr(keras, "models") or type(keras_model).call is not functional.call:
+        return None
+    made = keras.models.clone_model(plain(keras_model), clone_function=plain)
+    return made if replaced else None
