@@ -206,6 +206,36 @@ def test_arguments_that_a_file_has_for_a_lambda_reach_the_function(given, factor
     np.testing.assert_array_equal(cn.models.clone_model(model)(x), model(x))
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "halve",
+        {"class_name": "function", "config": "halve", "module": "builtins", "registered_name": "function"},
+        {
+            "class_name": "function",
+            "config": "own>halve",
+            "module": "builtins",
+            "registered_name": "function",
+        },
+    ],
+    ids=["keras 2", "keras 3", "registered"],
+)
+def test_the_function_of_a_lambda_is_found_by_the_name_that_a_file_has_for_it(stored):
+    data, kernel, bias = with_layer(
+        "Lambda", function=stored, function_type="function", arguments={"by": 2.0}
+    )
+    x = RNG.random((3, 4), np.float32)
+    model = cn.load_model(data, {"halve": lambda x, by: x / by})
+    np.testing.assert_allclose(model(x), x / 2 @ kernel + bias, rtol=1e-5)
+    with pytest.raises(
+        cn.UnsafeModelError, match=r"names the Python function '(own>)?halve'.*\{'by': 2.0\}\.$"
+    ):
+        cn.load_model(data)
+    coded, *_ = with_layer("Lambda", function=["4wEAAAA", None, None], function_type="lambda")
+    with pytest.raises(cn.UnsafeModelError, match=r"holds Python code.*of the batch\.$"):
+        cn.load_model(coded)
+
+
 def test_arguments_that_the_function_for_a_lambda_does_not_take_are_left():
     code = {"class_name": "__lambda__", "config": {"value": "4wEAAAA"}}
     data, kernel, bias = with_layer("Lambda", function="halve", arguments={"x": 9, "by": 2.0, "then": code})

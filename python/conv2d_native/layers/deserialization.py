@@ -17,6 +17,7 @@ from .. import activations
 from ..activations import Activation
 from ..arguments import must, shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
+from ..formats.dialect import CODE
 from .base import Layer
 from .function_layer import FunctionLayer
 from .operations import OPERATIONS, Operation, is_operation
@@ -124,7 +125,16 @@ def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -
     keys = [registered, str(registered).rpartition(">")[2], class_name, class_name.rpartition(">")[2]]
     if class_name in ("Lambda", "TFOpLambda"):
         keys.append(name)
+    if class_name == "Lambda":
+        keys += _function_names(entry)
     return next((custom[key] for key in keys if key and key in custom), None)
+
+
+def _function_names(entry: Any) -> list[str]:
+    """The names that a file has for the function of a Lambda, "package>name" and "name": none of one stored as code."""
+    found = entry["config"].get("function")
+    stored = found.get("config") if isinstance(found, Mapping) else None if found == CODE else found
+    return [stored, stored.rpartition(">")[2]] if isinstance(stored, str) else []
 
 
 def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
@@ -162,10 +172,12 @@ def _from_custom(
 def _unsupported(entry: Mapping[str, Any], class_name: str, name: str) -> str:
     given = f"load_model(..., custom_objects={{{class_name[:100]!r}: ...}})"
     if class_name == "Lambda":
+        named, words = _function_names(entry), entry["config"].get("arguments")
+        what = f"it names the Python function {named[0][:100]!r}" if named else "it holds Python code"
         return (
-            f"Layer '{name[:100]}' is a Lambda: it holds Python code, which is never run from a file, whatever "
+            f"Layer '{name[:100]}' is a Lambda: {what}, which is never run from a file, whatever "
             f"safe_mode says. Give the function yourself: {given} or {{{name[:100]!r}: function}}, a NumPy function of "
-            "the batch."
+            "the batch" + (f" and of the layer's arguments, {shown(dict(words))}." if words else ".")
         )
     package = _package_of(entry, class_name)[:100]
     return (
