@@ -13,9 +13,8 @@ from .. import arguments
 from ..named_objects import keras_form
 
 _CLASSES: dict[str, type] = {}
-_MODULES: dict[
-    str, str | None
-] = {  # where Keras finds what keras.layers lacks; None: among its custom_objects only
+# Where Keras finds what keras.layers lacks; None: among its custom_objects only.
+_MODULES: dict[str, str | None] = {
     "Sequential": "keras",
     "Functional": "keras.src.models.functional",
     "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
