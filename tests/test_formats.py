@@ -241,20 +241,27 @@ def test_keras_1_is_refused():
         normal("Convolution2D", "", border_mode="same", nb_filter=3)
 
 
+CODE = {"class_name": "__lambda__", "config": {"code": "4wEAAA=="}}
+
+
 def test_code_is_left_out_or_refused():
     for function in (
         ["4wEAAA==", None, None],
-        {"class_name": "__lambda__", "config": {"code": "4wEAAA=="}},
+        CODE,
         None,
     ):
-        made = normal("Lambda", function=function, function_type="lambda", arguments={"x": function})
-        assert made == {"name": "a", "trainable": True, "function": "<code>"}
+        made = normal(
+            "Lambda", function=function, function_type="lambda", arguments={"x": CODE, "by": [2, None]}
+        )
+        assert made == {"name": "a", "trainable": True, "function": "<code>", "arguments": {"by": [2, None]}}
+    made = normal("Lambda", function=CODE, arguments={"x": CODE})
+    assert made == {"name": "a", "trainable": True, "function": "<code>"}
     assert (
         normal("Lambda", function={"class_name": "function", "config": "mine"})["function"]["config"]
         == "mine"
     )
     with pytest.raises(UnsafeModelError, match=r"'a' \(Dense\)"):
-        normal("Dense", activation={"class_name": "__lambda__", "config": {"code": "4wEAAA=="}})
+        normal("Dense", activation=CODE)
     with pytest.raises(UnsafeModelError, match=r"'a' \(TFSMLayer\)"):
         normal("TFSMLayer", filepath="/tmp/x")
 

@@ -229,8 +229,9 @@ class _Normaliser:
             serialized = isinstance(function, dict) and function.get("class_name") == "function"
             named = isinstance(function, str) and config.get("function_type") != "lambda"
             kept: Tree = {key: config[key] for key in ("name", "trainable", "dtype") if key in config}
-            if isinstance(given := config.get("arguments"), dict) and given:
-                kept["arguments"] = {key: given[key] for key in given if not _holds_code({key: given[key]})}
+            if isinstance(given := config.get("arguments"), dict):
+                words = {key: given[key] for key in given if not _holds_code({key: given[key]})}
+                kept |= {"arguments": words} if words else {}
             return kept | {"function": function if serialized or named else CODE}
         wrapped = [config[key] for key in WRAPPED if isinstance(config.get(key), dict)]
         wraps_code = any(inner.get("class_name") == "Lambda" for inner in wrapped)
