@@ -88,13 +88,16 @@ class Graph:
             self.apply(layer, self.draw.one(same))
 
     def block(self) -> None:
-        """Convolution, batch normalization and activation, in any order; a residual around them."""
+        """A convolution or dense layer, batch normalization and activation, in any order; a residual around them."""
         value = self.recent(3)
         if value is None:
             return
         filters = value.shape[-1] if self.draw.maybe() else self.draw.whole(1, 24)
+        bias = self.draw.maybe()
         parts = [
-            L.Conv2D(filters, self.draw.one([1, 3, 5]), padding="same", use_bias=self.draw.maybe()),
+            L.Dense(filters, use_bias=bias)
+            if self.draw.maybe(0.25)
+            else L.Conv2D(filters, self.draw.one([1, 3, 5]), padding="same", use_bias=bias),
             L.BatchNormalization(),
             L.Activation(
                 self.draw.one(["elu", "gelu", "relu", "relu6", "silu", "hard_silu", "leaky_relu", "sigmoid"])
