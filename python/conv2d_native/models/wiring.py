@@ -13,6 +13,7 @@ from typing import Any
 from ..arguments import shown
 from ..errors import ModelFormatError
 from ..layers.deserialization import deserialize, history, reference, revive
+from ..layers.operations import Operation, ShapeFunction
 from ..layers.registry import class_name_of, serialize
 from ..layers.symbolic import KerasTensor, inbound_nodes
 from ..structure import map_structure
@@ -196,8 +197,10 @@ class _Calls:
             args = revive(node.get("args") or [], self.tensor)
             kwargs = revive(node.get("kwargs") or {}, self.tensor)
             before = len(inbound_nodes(layer))
-            layer(*args, **kwargs)
-            return inbound_nodes(layer)[before].outputs
+            made = layer(*args, **kwargs)
+            nodes = inbound_nodes(layer)[before:]
+            computes_sizes = isinstance(layer, (Operation, ShapeFunction)) and not nodes
+            return [made] if computes_sizes else nodes[0].outputs
         except ModelFormatError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:

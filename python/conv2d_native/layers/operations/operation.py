@@ -30,6 +30,7 @@ from ..symbolic import (
     symbolic_leaves,
 )
 from ..variable import Variable
+from .sizes import SHAPE_FUNCTIONS, ShapeFunction, computed_sizes
 from .table import OPERATIONS, TRUTHS, is_operand, takes_list
 from .tensorflow import keras_operation, keras_words
 
@@ -59,8 +60,10 @@ class Operation:
         self.words: dict[str, str] = {}  # of a function of TensorFlow: Keras's words by its own
 
     @classmethod
-    def from_tensorflow(cls, function: str, name: str) -> Operation:
+    def from_tensorflow(cls, function: str, name: str) -> Operation | ShapeFunction:
         """Make the operation that TensorFlow calls `function`, as Keras 2 files name it: "math.multiply"."""
+        if function in SHAPE_FUNCTIONS:
+            return ShapeFunction(name)
         found = keras_operation(function)
         if found is None:
             raise UnsupportedLayerError(
@@ -76,6 +79,9 @@ class Operation:
 
         In a layer's call what is not computed here is an error where it is used: add_loss drops what it is given.
         """
+        if self.words and not is_symbolic(*args, **kwargs):
+            given = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
+            return computed_sizes(self.name, self.class_name, args, given)
         if not is_symbolic(*args, **kwargs):
             raise TypeError(
                 f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
@@ -88,7 +94,7 @@ class Operation:
             if key != "name"
         }
         if self.words:
-            kwargs = self._settled(keras_words(self.class_name, kwargs))
+            kwargs = self._settled(keras_words(self.class_name, args[0] if args else None, kwargs))
         try:
             outputs = self.compute_output_spec(*args, **kwargs)
         except UnsupportedLayerError as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...arguments import shown
 from ...errors import UnsupportedLayerError
+from .sizes import sizes_of_images
 from .table import OPERATIONS
 
 Words = dict[str, Any]
@@ -90,8 +91,8 @@ def keras_operation(function: str) -> tuple[str, dict[str, str]] | None:
     return None
 
 
-def keras_words(class_name: str, words: Words) -> Words:
-    """TensorFlow's arguments, named as Keras names them already, with the values and defaults that Keras has."""
+def keras_words(class_name: str, x: Any, words: Words) -> Words:
+    """TensorFlow's arguments of an operation on `x`, named as Keras names them already, as Keras has them."""
     kept = {
         key: value
         for key, value in words.items()
@@ -107,6 +108,8 @@ def keras_words(class_name: str, words: Words) -> Words:
             kept[key] = np.asarray(kept[key], np.float32)
     if "data_format" in kept:
         kept["data_format"] = _DATA_FORMATS.get(str(kept["data_format"]), kept["data_format"])
+    if class_name == "Reshape" and kept.get("newshape"):
+        kept["newshape"] = sizes_of_images(kept["newshape"], x)
     return _TRANSLATED.get(class_name, lambda same: same)(kept)
 
 

@@ -1,0 +1,103 @@
+"""Sizes in Keras 2 files: what tf.shape says of a tensor, and what is computed from it, are numbers while a model is
+opened. The batch is None. Images of any size have no such numbers."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from ...arguments import must, shown
+from ...errors import UnsupportedLayerError
+from ..symbolic import KerasTensor
+
+SHAPE_FUNCTIONS = ("compat.v1.shape", "shape", "shape_v2")
+_MOST_SIZES = 64
+_LARGEST_SIZE = 2**53
+
+
+class ShapeFunction:
+    """tf.shape, as a layer of a file."""
+
+    weights: tuple[Any, ...] = ()
+    built = True
+    trainable = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, input: Any, **words: Any) -> tuple[int | None, ...]:
+        """The shape of a symbolic tensor. Raises UnsupportedLayerError where a size but the batch is not known."""
+        if not isinstance(input, KerasTensor):
+            raise TypeError(must("input", "be one tensor", input))
+        if None in input.shape[1:]:
+            raise UnsupportedLayerError(
+                f"Layer {self.name[:100]!r} computes with the shape {input.shape}: sizes of images are numbers here. "
+                "Save the model with an Input of one size."
+            )
+        return tuple(input.shape)
+
+
+def _checked(size: Any) -> Any:
+    """A size, or None for the batch. Raises TypeError for anything else."""
+    if size is not None and not (isinstance(size, (int, float)) and abs(size) <= _LARGEST_SIZE):
+        raise TypeError(must("size", f"be a number up to {_LARGEST_SIZE}", size))
+    return size
+
+
+def _each(compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`compute` on numbers or sequences of them; nothing is known of what the batch is part of."""
+
+    def computed(x1: Any, x2: Any) -> Any:
+        if isinstance(x1, (list, tuple)) or isinstance(x2, (list, tuple)):
+            count = len(x1 if isinstance(x1, (list, tuple)) else x2)
+            a, b = (x if isinstance(x, (list, tuple)) else [x] * count for x in (x1, x2))
+            return [computed(*pair) for pair in zip(a, b, strict=True)]
+        return None if x1 is None or x2 is None else compute(_checked(x1), _checked(x2))
+
+    return computed
+
+
+def _item(x: Any, key: Any) -> Any:
+    return x[key[0] if isinstance(key, (list, tuple)) and len(key) == 1 else key]
+
+
+_COMPUTED: dict[str, Callable[..., Any]] = {
+    "Add": _each(operator.add),
+    "Cast": lambda x, dtype=None: x,
+    "Concatenate": lambda xs, axis=0: [*chain(*xs)],
+    "Copy": lambda x: x,
+    "FloorDivide": _each(operator.floordiv),
+    "GetItem": _item,
+    "Maximum": _each(max),
+    "Minimum": _each(min),
+    "Mod": _each(operator.mod),
+    "Multiply": _each(operator.mul),
+    "Stack": lambda x, axis=0: [*x],
+    "Subtract": _each(operator.sub),
+    "TrueDivide": _each(operator.truediv),
+}
+
+
+def computed_sizes(name: str, class_name: str, args: Any, words: dict[str, Any]) -> Any:
+    """What an operation of a file makes of sizes. Raises TypeError for an operation that takes tensors alone."""
+    if class_name not in _COMPUTED:
+        raise TypeError(f"Operation '{name}' takes symbolic tensors. Received: {shown(args or words)}.")
+    made = _COMPUTED[class_name](*args, **words)
+    if isinstance(made, (list, tuple)):
+        if len(made) > _MOST_SIZES:
+            raise TypeError(must("sizes", f"be up to {_MOST_SIZES} numbers", made))
+        return tuple(map(_checked, made))
+    return _checked(made)
+
+
+def sizes_of_images(newshape: Any, x: Any) -> Any:
+    """`newshape` of `x` with -1 for the batch, where that was read from a tensor; what is open is settled by `x`."""
+    if not isinstance(newshape, (list, tuple)) or newshape[0] is not None:
+        return newshape
+    rest = [*newshape[1:]]
+    if -1 in rest:
+        rest[rest.index(-1)] = math.prod(x.shape[1:]) // max(1, -math.prod(rest))
+    return (-1, *rest)
