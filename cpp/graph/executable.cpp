@@ -33,8 +33,9 @@ int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
     double flops = 0.0;
     if (const ConvParams* conv = node.get<ConvParams>()) flops = conv->problem.flops();
     if (const auto* transpose = node.get<ConvTransposeParams>()) flops = transpose->problem.flops();
-    if (const StreamParams* stream = node.get<StreamParams>())
+    if (const StreamParams* stream = node.get<StreamParams>()) {
       for (const ConvParams& stage : stream->stages) flops += stage.problem.flops();
+    }
     const double bytes = 8.0 * static_cast<double>(element_count(node.shape));
     cycles += flops / machine.flops_per_cycle + bytes / machine.cache_bytes_per_cycle;
   }
@@ -131,8 +132,8 @@ void Executable::run_region(size_t begin, size_t end, const Frame& frame, int wo
                             const std::function<void()>& poll) const {
   std::exception_ptr error;
   std::atomic<bool> stopped{false};
-  double due = seconds_now() + kSecondsPerPoll;
-  const std::function<bool(int)> stop = [&](int index) {
+  double due = 0.0;
+  const auto look = [&](int index) {
     if (index == 0 && !stopped && seconds_now() > due) {
       try {
         poll();
@@ -144,6 +145,7 @@ void Executable::run_region(size_t begin, size_t end, const Frame& frame, int wo
     }
     return stopped.load();
   };
+  const std::function<bool(int)> stop = std::cref(look);  // allocates nothing
   parallel_run(workers, [&](Worker worker) {
     double start = seconds != nullptr ? seconds_now() : 0.0;
     for (size_t i = begin; i < end; ++i) {
