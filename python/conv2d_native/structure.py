@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
 def flatten(structure: Any) -> list[Any]:
     """Return the leaves of nested lists, tuples and dicts (by sorted keys) from left to right."""
-    return list(_leaves(structure))
+    leaves: list[Any] = []
+    _gather(structure, leaves)
+    return leaves
 
 
-def _leaves(structure: Any) -> Iterator[Any]:
-    if isinstance(structure, Mapping):
-        for key in sorted(structure):
-            yield from _leaves(structure[key])
-    elif isinstance(structure, (list, tuple)):
+def _gather(structure: Any, leaves: list[Any]) -> None:
+    if isinstance(structure, (list, tuple)):
         for item in structure:
-            yield from _leaves(item)
+            _gather(item, leaves)
+    elif isinstance(structure, Mapping):
+        for key in sorted(structure):
+            _gather(structure[key], leaves)
     else:
-        yield structure
+        leaves.append(structure)
 
 
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     """Return the same structure with function(leaf) in place of every leaf; dicts are visited by sorted keys."""
-    if isinstance(structure, Mapping):
-        mapped = {key: map_structure(function, structure[key]) for key in sorted(structure)}
-        return {key: mapped[key] for key in structure}
     if isinstance(structure, (list, tuple)):
         made = [map_structure(function, item) for item in structure]
         return made if isinstance(structure, list) else tuple(made)
+    if isinstance(structure, Mapping):
+        mapped = {key: map_structure(function, structure[key]) for key in sorted(structure)}
+        return {key: mapped[key] for key in structure}
     return function(structure)
 
 
