@@ -225,7 +225,7 @@ def concatenations(depth: int) -> dict:
 CHAIN = [relu(f"r{i}", (f"r{i - 1}" if i else "x", 0, 0)) for i in range(4000)]
 GRAPHS = {
     "many layers": CONFIG | {"config": CONFIG["config"] | {"layers": [
-        CONFIG["config"]["layers"][0], *({"class_name": "ReLU", "config": {"name": f"r{i}"}} for i in range(9500))]}},
+        CONFIG["config"]["layers"][0], *({"class_name": "ReLU", "config": {"name": f"r{i}"}} for i in range(5900))]}},
     "one layer called often": functional([relu("r", ("x", 0, 0), *(("r", i, 0) for i in range(6000)))], "r", 6000, 0),
     "layers in reverse": functional(CHAIN[::-1], "r3999", 0, 0),
     "models that double": nested(60),

@@ -241,7 +241,7 @@ def entry(name="x", nodes=(), **more) -> dict:
     [
         (sequential(7), "class_name"),
         (sequential({"class_name": "A", "config": 3}), "'A'.*config object"),
-        (sequential(*[entry(str(i)) for i in range(10_000)]), "more than 10000 layers"),
+        (sequential(*[entry(str(i)) for i in range(6_000)]), "more than 6000 layers"),
         (functional({"class_name": "A", "config": {"name": ""}}), "no name"),
         (functional(entry(), ends=["nobody", 0, 0]), "nobody"),
         (

@@ -16,7 +16,7 @@ from ..named_objects import to_snake_case
 from .layer_paths import NAMED_HERE, WRAPPED, layer_name, lists_layers
 
 MAX_NESTING = 64
-MAX_LAYERS = 10_000
+MAX_LAYERS = 6_000
 CODE = "<code>"  # in place of a Lambda's function that was stored as code
 Tree = dict[str, Any]
 
