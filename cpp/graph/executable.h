@@ -35,8 +35,8 @@ class Executable {
   // Passes over the steps that a call takes: their flops and bytes are those of one.
   double passes() const { return part_ > 0 ? static_cast<double>(n_) / static_cast<double>(part_) : 1.0; }
 
-  // Thread-safe. `seconds`, when not null, gets the time of every step. `poll` is called by the
-  // calling thread about every 0.1 s of a long run, inside a parallel region too, and may throw. Throws
+  // Thread-safe. `seconds`, when not null, gets the time of every step. `poll` is called at least about every
+  // 0.1 s of a long run, inside a parallel region by the thread that leads it too, and may throw. Throws
   // std::bad_alloc and what host steps and `poll` throw.
   void run(const std::vector<const float*>& inputs, const std::vector<float*>& outputs,
            double* seconds = nullptr, const std::function<void()>& poll = {}) const;

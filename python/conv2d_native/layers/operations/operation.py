@@ -30,7 +30,7 @@ from ..symbolic import (
     symbolic_leaves,
 )
 from ..variable import Variable
-from .sizes import SHAPE_FUNCTIONS, ShapeFunction, computed_sizes
+from .sizes import OF_SIZES, SHAPE_FUNCTIONS, ShapeFunction, computed_sizes
 from .table import OPERATIONS, TRUTHS, is_operand, takes_list
 from .tensorflow import keras_operation, keras_words
 
@@ -79,13 +79,13 @@ class Operation:
 
         In a layer's call what is not computed here is an error where it is used: add_loss drops what it is given.
         """
-        if self.words and not is_symbolic(*args, **kwargs):
-            given = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
-            return computed_sizes(self.name, self.class_name, args, given)
         if not is_symbolic(*args, **kwargs):
-            raise TypeError(
-                f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
-            )
+            if not self.words or self.class_name not in OF_SIZES:
+                raise TypeError(
+                    f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
+                )
+            given = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
+            return computed_sizes(self.class_name, args, given)
         self._check_operands(args, kwargs)
         args = map_structure(_constant, args)
         kwargs = {

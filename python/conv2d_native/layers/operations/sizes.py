@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-from ...arguments import must, shown
+from ...arguments import must
 from ...errors import UnsupportedLayerError
 from ..symbolic import KerasTensor
 
@@ -54,7 +54,9 @@ def _each(compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         if isinstance(x1, (list, tuple)) or isinstance(x2, (list, tuple)):
             count = len(x1 if isinstance(x1, (list, tuple)) else x2)
             a, b = (x if isinstance(x, (list, tuple)) else [x] * count for x in (x1, x2))
-            return [computed(*pair) for pair in zip(a, b, strict=True)]
+            if len(a) != len(b):
+                raise ValueError(must("x2", f"be one size or {len(a)}", x2))
+            return [*map(computed, a, b)]
         return None if x1 is None or x2 is None else compute(_checked(x1), _checked(x2))
 
     return computed
@@ -64,7 +66,7 @@ def _item(x: Any, key: Any) -> Any:
     return x[key[0] if isinstance(key, (list, tuple)) and len(key) == 1 else key]
 
 
-_COMPUTED: dict[str, Callable[..., Any]] = {
+OF_SIZES: dict[str, Callable[..., Any]] = {
     "Add": _each(operator.add),
     "Cast": lambda x, dtype=None: x,
     "Concatenate": lambda xs, axis=0: [*chain(*xs)],
@@ -81,11 +83,9 @@ _COMPUTED: dict[str, Callable[..., Any]] = {
 }
 
 
-def computed_sizes(name: str, class_name: str, args: Any, words: dict[str, Any]) -> Any:
-    """What an operation of a file makes of sizes. Raises TypeError for an operation that takes tensors alone."""
-    if class_name not in _COMPUTED:
-        raise TypeError(f"Operation '{name}' takes symbolic tensors. Received: {shown(args or words)}.")
-    made = _COMPUTED[class_name](*args, **words)
+def computed_sizes(class_name: str, args: Any, words: dict[str, Any]) -> Any:
+    """What an operation of OF_SIZES makes of sizes. Raises TypeError for what are none."""
+    made = OF_SIZES[class_name](*args, **words)
     if isinstance(made, (list, tuple)):
         if len(made) > _MOST_SIZES:
             raise TypeError(must("sizes", f"be up to {_MOST_SIZES} numbers", made))
