@@ -366,3 +366,15 @@ def test_the_core_is_loaded_with_quiet_threads():
     """The variable that lets idle threads sleep is there during the load only, and never over the user's wish."""
     run_case("assert 'GOMP_SPINCOUNT' not in os.environ")
     run_case("assert os.environ['GOMP_SPINCOUNT'] == '77'", env={"GOMP_SPINCOUNT": "77"})
+
+
+def test_a_model_is_opened_and_computed_without_modules_that_it_does_not_need():
+    """Each costs milliseconds at the start of every process."""
+    program = (
+        "before = set(sys.modules)\n"
+        "import conv2d_native as cn\n"
+        "model = cn.load_model(os.path.join(os.path.dirname(cn.__file__), 'data', 'digits.keras'))\n"
+        "model.predict(np.zeros((2, 8, 8, 1)))\n"
+        "print(*{'subprocess', 'tempfile', 'shutil', 'pathlib', 'tqdm', 'lzma', 'zipfile'} & {*sys.modules} - before)"
+    )
+    assert run_case(program).strip() == ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -120,6 +119,8 @@ def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None
 
 
 def _taken_over(keras_model: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    import tempfile  # loads modules that no other use of a model needs
+
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
         keras_model.save(path)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from os import PathLike
-from pathlib import Path
+import os
 from typing import Any
 
 from .. import arguments
@@ -38,23 +35,27 @@ def to_dot(model: Any, shapes: bool = True) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def save_picture(model: Any, path: str | PathLike[str], shapes: bool = True) -> None:
+def save_picture(model: Any, path: str | os.PathLike[str], shapes: bool = True) -> None:
     """Write the picture to `path`: .dot anywhere; .svg, .png and .pdf need Graphviz's program `dot`.
 
     Raises TypeError for what is no path, ValueError for other endings, OSError where `dot` is not installed or fails.
     """
-    target = Path(arguments.path("path", path))
-    kind = target.suffix.lower().removeprefix(".")
+    target = arguments.path("path", path)
+    kind = os.path.splitext(target)[1].lower().removeprefix(".")
     text = to_dot(model, shapes)
     if kind in ("dot", "gv"):
-        target.write_text(text, encoding="utf-8")
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(text)
         return
     if kind not in ("svg", "png", "pdf"):
         raise ValueError(arguments.must("path", "end in .dot, .svg, .png or .pdf", path))
+    import shutil  # these load modules that no other use of a model needs
+    import subprocess
+
     program = shutil.which("dot")
     if program is None:
         raise OSError("Graphviz's program `dot` is not installed: write a .dot file, or install graphviz.")
-    command = [program, f"-T{kind}", "-o", str(target)]
+    command = [program, f"-T{kind}", "-o", target]
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
     if done.returncode:
         raise OSError(f"`dot` failed: {done.stderr.decode(errors='replace').strip()[:300]}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +30,8 @@ def summarize(
     layer_range: Sequence[str] | None = None,
 ) -> None:
     """Print the table of `model`, or hand it to `print_fn` as one text."""
+    import shutil  # loads modules that no other use of a model needs
+
     expand_nested = arguments.flag("expand_nested", expand_nested)
     calls = calls_by_layer(model._nodes)
     columns: dict[str, Callable[[_Entry], str]]
