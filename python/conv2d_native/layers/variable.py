@@ -53,16 +53,14 @@ def is_reading_held() -> bool:
     return _HELD.get(_NONE) is not _NONE
 
 
-def weight_shape(shape: Any, name: str | None, place: str = "") -> tuple[int, ...]:
-    """The sizes of weight `name`; None is no axes. Raises TypeError or ValueError, which says `place`, for none."""
-    if isinstance(shape, str) or not hasattr(shape or (), "__iter__"):
+def _checked_shape(shape: Any, path: str) -> tuple[int, ...]:
+    """The sizes of the weight at `path`. Raises TypeError or ValueError where they are none."""
+    if isinstance(shape, str) or not hasattr(shape, "__iter__"):
         words = "be a tuple of positive integers, and `name` is given by its name"
         raise TypeError(arguments.must("shape", words, shape))
-    sizes = tuple(arguments.integer("shape", size) for size in shape or ())
+    sizes = tuple(arguments.integer("shape", size) for size in shape)
     if math.prod(sizes) > arguments.LARGEST_STEP // 4:
-        raise ValueError(
-            f"A weight must have fewer than 2^61 entries. Received: {name!r} of shape {sizes}{place}."
-        )
+        raise ValueError(f"A weight must have fewer than 2^61 entries. Received: {path!r} of shape {sizes}.")
     return sizes
 
 
@@ -112,10 +110,10 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         if callable(self.initializer):
             if shape is None:
                 raise ValueError("`shape` must be given with an initializer. Received: shape=None.")
-            self.shape = weight_shape(shape, name)
+            self.shape = _checked_shape(shape, self.path)
         else:
             value = arguments.array("initializer", initializer)
-            self.shape = value.shape if shape is None else weight_shape(shape, name)
+            self.shape = value.shape if shape is None else _checked_shape(shape, self.path)
             self._value, self.initializer = self._plain(value, copy=True), None
         self.regularizer, self.constraint = regularizer, constraint
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
-from .configuration import settled_path
+from .configuration import path_of
 from .dtype_policy import DTypePolicy, dtype_name
-from .variable import Variable, assign_all, held_together, weight_shape
+from .variable import Variable, assign_all, held_together
 
 
 def group_order(group: str) -> tuple[bool, str]:
@@ -73,15 +73,15 @@ class WeightOwner:
         autocast, aggregation, overwrite_with_gradient: Keras's words, without effect on float32 inference.
         Raises TypeError or ValueError for a shape that is none, and for what the tables of initializers do not hold.
         """
-        made = Variable(
-            initializers.get(initializer) or initializers.Zeros(),
-            weight_shape(shape, name, f" for layer '{getattr(self, 'name', None)}'"),
-            trainable=trainable,
-            name=name,
-            regularizer=regularizers.get(regularizer),
-            constraint=constraints.get(constraint),
-        )
-        made.path = f"{settled_path(self)}/{made.name}"
+        with path_of(self):
+            made = Variable(
+                initializers.get(initializer) or initializers.Zeros(),
+                () if shape is None else shape,
+                trainable=trainable,
+                name=name,
+                regularizer=regularizers.get(regularizer),
+                constraint=constraints.get(constraint),
+            )
         if self._is_users:
             self._hold(vars(self))
         self._hold([made])
