@@ -174,7 +174,7 @@ OLD = {
     "cells": ("nn.space_to_depth", {"block_size": 1, "data_format": "NHWC"}, lambda x: x),
     "erf": ("math.erf", {}, erf),
     "norm": ("norm", {"ord": "euclidean", "axis": -1, "keepdims": None}, lambda x: np.linalg.norm(x, axis=-1)),
-    "top_k": ("math.top_k", {}, lambda x: x.max(-1, keepdims=True)),
+    "top_k": ("math.top_k", {"index_type": "int32"}, lambda x: x.max(-1, keepdims=True)),
     "sums": ("cumsum", {"axis": 1, "exclusive": False, "reverse": False}, lambda x: x.cumsum(1)),
     "moments": ("nn.moments", {"axes": [1, 2], "keepdims": True}, lambda x: x.mean((1, 2), keepdims=True)),
     "tensordot": ("tensordot", {"b": [[1.0, 2.0], [0.5, 3.0]], "axes": 1}, lambda x: x @ [[1, 2], [0.5, 3]]),

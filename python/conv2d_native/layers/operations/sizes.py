@@ -1,9 +1,10 @@
-"""Sizes in Keras 2 files: what tf.shape says of a tensor, and what is computed from it, are numbers while a model is
-opened. The batch is None. Images of any size have no such numbers."""
+"""Sizes in Keras 2 files: what tf.shape says of a tensor, and what is computed from it, are numbers at opening.
+
+The batch is None. Images of any size have no such numbers.
+"""
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from itertools import chain
@@ -91,13 +92,3 @@ def computed_sizes(class_name: str, args: Any, words: dict[str, Any]) -> Any:
             raise TypeError(must("sizes", f"be up to {_MOST_SIZES} numbers", made))
         return tuple(map(_checked, made))
     return _checked(made)
-
-
-def sizes_of_images(newshape: Any, x: Any) -> Any:
-    """`newshape` of `x` with -1 for the batch, where that was read from a tensor; what is open is settled by `x`."""
-    if not isinstance(newshape, (list, tuple)) or newshape[0] is not None:
-        return newshape
-    rest = [*newshape[1:]]
-    if -1 in rest:
-        rest[rest.index(-1)] = math.prod(x.shape[1:]) // max(1, -math.prod(rest))
-    return (-1, *rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 
 from ...arguments import shown
 from ...errors import UnsupportedLayerError
-from .sizes import sizes_of_images
 from .table import OPERATIONS
 
 Words = dict[str, Any]
@@ -96,7 +96,7 @@ def keras_words(class_name: str, x: Any, words: Words) -> Words:
     kept = {
         key: value
         for key, value in words.items()
-        if not any(value is plain for plain in _LEFT_OUT.get(key, ()))
+        if (type(value), value) not in [(type(plain), plain) for plain in _LEFT_OUT.get(key, ())]
     }
     flags = [key for key in kept if key in _LEFT_OUT]
     if flags:
@@ -108,16 +108,15 @@ def keras_words(class_name: str, x: Any, words: Words) -> Words:
             kept[key] = np.asarray(kept[key], np.float32)
     if "data_format" in kept:
         kept["data_format"] = _DATA_FORMATS.get(str(kept["data_format"]), kept["data_format"])
-    if class_name == "Reshape" and kept.get("newshape"):
-        kept["newshape"] = sizes_of_images(kept["newshape"], x)
-    return _TRANSLATED.get(class_name, lambda same: same)(kept)
+    translated = _TRANSLATED.get(class_name)
+    return translated(kept, x) if translated else kept
 
 
-def _without(*left_out: str) -> Callable[[Words], Words]:
-    return lambda words: {key: value for key, value in words.items() if key not in left_out}
+def _without(*left_out: str) -> Callable[[Words, Any], Words]:
+    return lambda words, x: {key: value for key, value in words.items() if key not in left_out}
 
 
-def _pool(words: Words) -> Words:
+def _pool(words: Words, x: Any) -> Words:
     """Windows for all four axes become windows of the image's."""
     made = words | {"padding": str(words.get("padding", "valid")).lower()}
     channels = 1 if words.get("data_format") == "channels_first" else 3
@@ -132,25 +131,36 @@ def _pool(words: Words) -> Words:
     return made
 
 
-def _pad(words: Words) -> Words:
+def _pad(words: Words, x: Any) -> Words:
     """Keras takes a value for constant padding only."""
     mode = str(words.get("mode", "constant")).lower()
-    return (words if mode == "constant" else _without("constant_values")(words)) | {"mode": mode}
+    return (words if mode == "constant" else _without("constant_values")(words, x)) | {"mode": mode}
 
 
-def _split(words: Words) -> Words:
+def _reshape(words: Words, x: Any) -> Words:
+    """Sizes that begin with the batch of a tensor, None, begin with -1; one that is open is settled by `x`."""
+    sizes = words.get("newshape")
+    if not isinstance(sizes, (list, tuple)) or not sizes or sizes[0] is not None:
+        return words
+    rest = [*sizes[1:]]
+    if -1 in rest:
+        rest[rest.index(-1)] = math.prod(x.shape[1:]) // max(1, -math.prod(rest))
+    return words | {"newshape": (-1, *rest)}
+
+
+def _split(words: Words, x: Any) -> Words:
     """Sizes become the places of the cuts."""
     sizes = words.get("num") or words.get("indices_or_sections")
     cuts = list(accumulate(sizes))[:-1] if isinstance(sizes, (list, tuple)) else sizes
-    return _without("num")(words) | {"indices_or_sections": cuts}
+    return _without("num")(words, x) | {"indices_or_sections": cuts}
 
 
-def _normalize(words: Words) -> Words:
+def _normalize(words: Words, x: Any) -> Words:
     """TensorFlow's epsilon is that of squares."""
     return words | {"epsilon": words.get("epsilon", 1e-12) ** 0.5}
 
 
-def _norm(words: Words) -> Words:
+def _norm(words: Words, x: Any) -> Words:
     return {
         key: value
         for key, value in words.items()
@@ -158,26 +168,27 @@ def _norm(words: Words) -> Words:
     }
 
 
-def _add(words: Words) -> Words:
+def _add(words: Words, x: Any) -> Words:
     """The bias of bias_add runs along the channels: here, where these are the last axis."""
     if words.get("data_format") not in (None, "channels_last"):
         raise UnsupportedLayerError(
             f"A bias is not added with data_format={shown(words['data_format'])} here."
         )
-    return _without("data_format")(words)
+    return _without("data_format")(words, x)
 
 
-_TRANSLATED: dict[str, Callable[[Words], Words]] = {
+_TRANSLATED: dict[str, Callable[[Words, Any], Words]] = {  # by class name, of the words and the tensor
     "Add": _add,
     "Argmax": _without("output_type"),
     "Argmin": _without("output_type"),
     "AveragePool": _pool,
-    "Gelu": lambda words: {"approximate": False} | words,
+    "Gelu": lambda words, x: {"approximate": False} | words,
     "MaxPool": _pool,
     "Moments": _without("shift"),
     "Norm": _norm,
     "Normalize": _normalize,
     "Pad": _pad,
+    "Reshape": _reshape,
     "Split": _split,
-    "TopK": lambda words: {"k": 1} | words,
+    "TopK": lambda words, x: {"k": 1} | words,
 }
