@@ -30,7 +30,7 @@ from .function_layer import Lambda
 from .input_layer import Input, InputLayer
 from .input_spec import InputSpec
 from .merging import add, average, concatenate, dot, maximum, minimum, multiply, subtract
-from .registry import layer_class, layer_names, make_layer, register_layer, serialize
+from .registry import layer_class, layer_names, register_layer, serialize
 from .wrappers import Wrapper
 
 if TYPE_CHECKING:  # type checkers and editors see each class where it is defined

@@ -102,8 +102,6 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         raise kind(_unsupported(entry, class_name, name))
     if class_name in MODEL_CLASSES:
         return found.from_config(config, custom_objects=custom)
-    if class_name == "Pipeline" and isinstance(config.get("layers"), list):
-        config["layers"] = [deserialize(layer, custom) for layer in config["layers"]]
     if config.get("activation") is not None:
         config["activation"] = _activation(config["activation"], class_name, name, custom)
     return _from_config(found, config, custom)

@@ -5,7 +5,7 @@ Nothing is imported by name: what is not in the table is not made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -63,18 +63,6 @@ def layer_names() -> list[str]:
 def is_layer(value: Any) -> bool:
     """Whether `value` is a layer, an operation or a model."""
     return not isinstance(value, type) and hasattr(value, "get_config") and hasattr(value, "call")
-
-
-def make_layer(entry: Any) -> Any:
-    """A layer out of itself or of Keras's {"class_name", "config"}. Raises ValueError or TypeError for all else."""
-    if not isinstance(entry, Mapping):
-        if is_layer(entry):
-            return entry
-        raise TypeError(arguments.must("layer", "be a layer", entry))
-    found, config = layer_class(entry.get("class_name")), entry.get("config")
-    if found is None or not isinstance(config, Mapping):
-        raise ValueError(arguments.must("layer", "be of a known class", dict(entry)))
-    return found.from_config(dict(config))
 
 
 def class_name_of(layer: Any) -> str:

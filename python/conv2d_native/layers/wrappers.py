@@ -13,9 +13,18 @@ from .configuration import checked_config, is_own, serialized
 from .deserialization import deserialize
 from .preprocessing import is_array_of
 from .recorded_call import held_layers
-from .registry import make_layer, register_layer
+from .registry import is_layer, register_layer
 from .symbolic import call_layer
 from .variable import Variable
+
+
+def _made(layer: Any) -> Any:
+    """A layer as it is, or that of Keras's configuration. Raises TypeError for all else."""
+    if isinstance(layer, Mapping):
+        return deserialize(layer)
+    if not is_layer(layer):
+        raise TypeError(arguments.must("layer", "be a layer", layer))
+    return layer
 
 
 class Wrapper(Layer):
@@ -32,7 +41,7 @@ class Wrapper(Layer):
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.layer: Layer = make_layer(layer)
+        self.layer: Layer = _made(layer)
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layer inside."""
@@ -85,7 +94,7 @@ class Pipeline(Layer):
         super().__init__(name=name)
         if not isinstance(layers, (list, tuple)):
             raise TypeError(arguments.must("layers", "be a list of layers", layers))
-        self.layers: list[Layer] = [make_layer(layer) for layer in layers]
+        self.layers: list[Layer] = [*map(_made, layers)]
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers inside."""
@@ -133,6 +142,14 @@ class Pipeline(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration."""
         return {"layers": serialized(self.layers), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Make a pipeline, and the layers inside, from what get_config returned."""
+        config = dict(checked_config(config))
+        if isinstance(config.get("layers"), list):
+            config["layers"] = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        return super().from_config(config)
 
 
 @register_layer
