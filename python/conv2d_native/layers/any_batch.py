@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import must
-from .symbolic import KerasTensor, Node, symbolic_leaves
+from .symbolic import KerasTensor, Node, NodeLayer, symbolic_leaves
 
 _GIVEN: ContextVar[tuple[KerasTensor, ...]] = ContextVar("conv2d_native_given_tensors", default=())
 
@@ -62,10 +62,9 @@ def for_every_image(value: Any) -> Any:
     return spread(value) if is_array and value.shape[:1] == (1,) else value
 
 
-class _ForBatch:
-    """As the layer of a node: `make` of the size of its argument's batch, which returns `shape`."""
+class _ForBatch(NodeLayer):
+    """`make` of the size of its argument's batch, which returns `shape`."""
 
-    built = True
     name = "for_batch"
 
     def __init__(self, make: Callable[[int], np.ndarray], shape: Sequence[int | None]) -> None:

@@ -30,7 +30,7 @@ class _Recording:
     def computes_with(self, weight: Any) -> bool:
         """Whether a node has `weight`, or may have an array that was made of it."""
         read_before = self.read.get(weight, len(self.nodes)) < len(self.nodes)
-        return read_before or any(weight in getattr(node.layer, "weights", ()) for node in self.nodes)
+        return read_before or any(weight in node.layer.weights for node in self.nodes)
 
 
 class AssignedInCall:
@@ -55,8 +55,8 @@ class AssignedInCall:
 
     def note_computed(self, layer: Any) -> None:
         """`layer` computes with its weights, those of the layers inside left out."""
-        if getattr(layer, "_own_call", None) is None:
-            self._computed.update(getattr(layer, "_variables", ()))
+        if layer._own_call is None:
+            self._computed.update(layer._variables)
 
     def assign(
         self, weights: Sequence[Any], before: Sequence[np.ndarray], arrays: Sequence[np.ndarray]

@@ -52,7 +52,7 @@ from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
 from .variable import computed_with, count_change, is_reading_held, weights_epoch
 from .weights import WeightOwner
 
-FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
+_FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
 _ONE_ARRAY: Any = ((0,), {})  # the form of a call with one array alone
 _TRACES, _CALLS = 4, 8  # sample shapes and compiled calls that a layer keeps
 _IGNORED = {
@@ -219,7 +219,7 @@ class Layer(WeightOwner):
 
     def _compiled_call(self, x: Any) -> Callable[..., Any] | None:
         """The native call for `x`: None where its shape is new, weights have changed, or `x` must be converted."""
-        if type(x) is _NDARRAY and x.dtype is FLOAT32 and self._epoch == variable._epoch:
+        if type(x) is _NDARRAY and x.dtype is _FLOAT32 and self._epoch == variable._epoch:
             flags = x.flags
             if flags.c_contiguous and flags.aligned:
                 return self._calls.get((x.shape, is_exact()))

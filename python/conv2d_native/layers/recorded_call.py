@@ -25,6 +25,7 @@ from .symbolic import (
     PROBES,
     KerasTensor,
     Node,
+    NodeLayer,
     compute_node,
     follows_probes,
     inbound_nodes,
@@ -182,10 +183,8 @@ def _run(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, An
     return own(layer, *args, **kwargs, **inference)
 
 
-class InheritedCall:
-    """As the layer of a node: the `call` of a parent class, computed with the layer itself."""
-
-    built = True
+class InheritedCall(NodeLayer):
+    """The `call` of a parent class, computed with the layer itself."""
 
     def __init__(self, layer: Any, parent_call: Callable[..., Any]) -> None:
         self.layer, self.parent_call, self.name = layer, parent_call, layer.name

@@ -97,7 +97,7 @@ def serialize(layer: Any) -> dict[str, Any]:
         module = _MODULES.get(name, "keras.layers")
         registered = None if module in ("keras", "keras.layers") else name
     made = keras_form(module, name, layer.get_config(), registered)
-    build_config = layer.get_build_config() if getattr(layer, "_stores_shapes", False) else None
+    build_config = layer.get_build_config() if layer._stores_shapes else None
     return {**made, "build_config": build_config} if build_config else made
 
 

@@ -7,7 +7,7 @@ with None for what is known later: the batch, and height and width of fully conv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -173,6 +173,21 @@ class UncomputedTensor(KerasTensor):
         return f"<UncomputedTensor {self.error}>"
 
 
+class NodeLayer:
+    """What a node has in place of a layer: it computes, and has no weights and nothing inside."""
+
+    name: str
+    built = True
+    trainable = True
+    weights: Sequence[Any] = ()
+    sublayers: Sequence[Any] = ()
+    input_spec: Any = None
+    _variables: Sequence[Any] = ()
+    _own_call: Any = None
+    _graph_class: str | None = None
+    _stores_shapes = False
+
+
 class Node:
     """One call of a layer: arguments with symbolic tensors among them, and the tensors that come out."""
 
@@ -215,7 +230,7 @@ def has_values(node: Node, values: Mapping[int, Any]) -> bool:
 
 def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
     """What `layer` computes with the operations of `f`. Raises TypeError where its call returns anything else."""
-    if getattr(layer, "input_spec", None) is not None:
+    if layer.input_spec is not None:
         check_specs(layer, args[0], any_batch=True)
     call = call_in_progress()
     if call is not None:

@@ -30,14 +30,14 @@ def count_parameters(variables: Sequence[Any]) -> int:
 
 
 def with_inner_layers(layers: Iterable[Any]) -> dict[int, Any]:
-    """`layers` and all that are inside them, each once, by id. Operations have none inside."""
+    """`layers` and all that are inside them, each once, by id."""
     found: dict[int, Any] = {}
     pending = list(layers)
     while pending:
         layer = pending.pop()
         if id(layer) not in found:
             found[id(layer)] = layer
-            pending += getattr(layer, "sublayers", ())
+            pending += layer.sublayers
     return found
 
 

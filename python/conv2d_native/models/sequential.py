@@ -96,7 +96,7 @@ class Sequential(Model):
                 f"An input layer stands first in a Sequential. Received: {layer.name} after others."
             )
         self._names.add(layer.name)
-        shape = getattr(layer, "input_shape_argument", None)
+        shape = layer.input_shape_argument
         if not self._stack and shape is not None:
             self._stack.append(InputLayer(shape=shape))
         self._stack.append(layer)

@@ -119,7 +119,7 @@ def checked_count(name: str, nodes: Sequence[Node]) -> int:
 
 def _calls_in(layer: Any) -> int:
     known: int | None = vars(layer).get("_call_count")
-    inner = getattr(layer, "sublayers", ()) if known is None else ()
+    inner = layer.sublayers if known is None else ()
     return known or 1 + sum(map(_calls_in, inner))
 
 

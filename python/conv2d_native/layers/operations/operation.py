@@ -21,6 +21,7 @@ from ..symbolic import (
     PROBES,
     KerasTensor,
     Node,
+    NodeLayer,
     Shape,
     UncomputedTensor,
     follows_probes,
@@ -35,16 +36,12 @@ from .table import OPERATIONS, TRUTHS, is_operand, takes_list
 from .tensorflow import keras_operation, keras_words
 
 
-class Operation:
+class Operation(NodeLayer):
     """One operation of `keras.ops` by its class name ("Add", "Concatenate", "GetItem"), `config` its settings.
 
     Called on symbolic tensors, it records a node and returns what it makes. Raises UnsupportedLayerError for a
     name that is not in the table.
     """
-
-    weights: tuple[Any, ...] = ()
-    built = True
-    trainable = True
 
     def __init__(
         self, class_name: str, config: dict[str, Any] | None = None, name: str | None = None

@@ -12,19 +12,15 @@ from typing import Any
 
 from ...arguments import must
 from ...errors import UnsupportedLayerError
-from ..symbolic import KerasTensor
+from ..symbolic import KerasTensor, NodeLayer
 
 SHAPE_FUNCTIONS = ("compat.v1.shape", "shape", "shape_v2")
 _MOST_SIZES = 64
 _LARGEST_SIZE = 2**53
 
 
-class ShapeFunction:
+class ShapeFunction(NodeLayer):
     """tf.shape, as a layer of a file."""
-
-    weights: tuple[Any, ...] = ()
-    built = True
-    trainable = True
 
     def __init__(self, name: str) -> None:
         self.name = name
