@@ -178,7 +178,7 @@ class PReLU(Weighted):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.set_weight("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
+        self.declare_weight("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         if shared_axes is not None and not isinstance(shared_axes, (list, tuple)):
             shared_axes = [shared_axes]
         self.shared_axes = shared_axes and [arguments.integer("shared_axes", axis) for axis in shared_axes]

@@ -43,11 +43,11 @@ class _Projection(Weighted):
     def __init__(self, name: str, like: Any, axes: int, sizes: Sequence[int], activation: Any = None) -> None:
         super().__init__(name=name)
         self.axes, self.sizes = axes, tuple(sizes)
-        self.set_weight(
+        self.declare_weight(
             "kernel", like.kernel_initializer.clone(), like.kernel_regularizer, like.kernel_constraint
         )
         bias = like.bias_initializer.clone(), like.bias_regularizer, like.bias_constraint
-        self.set_bias(activation, like.use_bias, *bias)
+        self.declare_bias(activation, like.use_bias, *bias)
 
     def build(self, input_shape: Any) -> None:
         """Create `kernel` and `bias`."""
@@ -119,9 +119,9 @@ class MultiHeadAttention(Weighted):
             sliding_window = arguments.integer("sliding_window", sliding_window)
         self.sliding_window = sliding_window
         self.use_gate, self.seed = arguments.flag("use_gate", use_gate), seed
-        self.set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.declare_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.use_bias = arguments.flag("use_bias", use_bias)
-        self.set_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.declare_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
         self._projections: dict[str, _Projection] = {}
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:

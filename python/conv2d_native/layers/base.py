@@ -40,7 +40,7 @@ from .configuration import (
     constructor_arguments,
     constructor_words,
     input_shape,
-    is_own,
+    is_users,
     joined_path,
     layer_name,
     serialized,
@@ -107,14 +107,14 @@ class Layer(WeightOwner):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = built_once(cls.__dict__["build"])  # type: ignore[method-assign]
-        cls._is_users = is_own(cls)
+        cls._is_users = is_users(cls)
         if {"get_build_config", "build_from_config"} & cls.__dict__.keys():
             cls._stores_shapes = True
         adapt_call(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
-        if is_own(cls.__init__):
+        if is_users(cls.__init__):
             made._constructor_arguments = constructor_arguments(cls, args, kwargs)
         return made
 
@@ -196,7 +196,7 @@ class Layer(WeightOwner):
     def check_shape(self, shape: Any) -> None:
         """Raise ValueError for an input shape that the layer cannot take."""
         cls = type(self)
-        if not (self._takes_structures or cls.call is Layer.call or is_own(cls.call)):
+        if not (self._takes_structures or cls.call is Layer.call or is_users(cls.call)):
             check_one_tensor(self.name, shape)
         if isinstance(shape, tuple):
             check_input(self.name, shape, self.input_rank, self._sizes_by_axis)
@@ -232,7 +232,7 @@ class Layer(WeightOwner):
         if is_symbolic(args, kwargs):
             if is_recording() and self._own_call is None:
                 args = map_structure(for_every_image, args)
-            if not is_own(type(self).call):
+            if not is_users(type(self).call):
                 check_symbolic(self.name, args[0])
             self.check_shape(shape_of(args[0]))
             self._build_for(args, kwargs)
@@ -337,8 +337,8 @@ class Layer(WeightOwner):
         policy = keras_form("keras", "DTypePolicy", self.dtype_policy.get_config())
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": policy}
         cls: Any = type(self)
-        own = is_own(cls.get_config)  # it adds what is kept under other names
-        needed = not own and is_own(cls.__init__)
+        own = is_users(cls.get_config)  # it adds what is kept under other names
+        needed = not own and is_users(cls.__init__)
         given = {} if own else self._constructor_arguments or {}
         for word in dict.fromkeys((*given, *constructor_words(cls))):
             if word in given:

@@ -181,7 +181,7 @@ def _words_left_out(cls: Any) -> tuple[str, ...]:
     return tuple(word for word in _OF_EVERY_LAYER if word not in parameters)
 
 
-def is_own(method: Any) -> bool:
+def is_users(method: Any) -> bool:
     """Whether a method of a layer is the user's rather than one of this package."""
     return not str(method.__module__).startswith(_PACKAGE)
 
@@ -227,7 +227,7 @@ def constructor_arguments(
 
 def _package_class(cls: Any) -> Any:
     """The class of this package that a user's class derives from."""
-    return next(base for base in cls.__mro__ if not is_own(base))
+    return next(base for base in cls.__mro__ if not is_users(base))
 
 
 @functools.cache

@@ -40,8 +40,8 @@ class BaseConv(WeightedWindow):
         self.filters = arguments.integer("filters", filters)
         self.groups = arguments.integer("groups", groups)
         self.set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self.set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self.set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.declare_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.declare_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
         if self.filters % self.groups:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. "

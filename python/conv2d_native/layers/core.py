@@ -43,8 +43,8 @@ class Dense(Weighted):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = arguments.integer("units", units)
-        self.set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self.set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.declare_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.declare_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def check_shape(self, shape: Any) -> None:
         """At least 2 axes."""
@@ -107,7 +107,9 @@ class Embedding(Weighted):
         self.mask_zero = arguments.flag("mask_zero", mask_zero)
         if self.mask_zero:
             raise UnsupportedLayerError(f"Layer '{self.name}' makes no masks here. Received: mask_zero=True.")
-        self.set_weight("embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
+        self.declare_weight(
+            "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint
+        )
         if weights is not None:
             self.build(())
             self.set_weights(weights if isinstance(weights, list) else [weights])

@@ -34,8 +34,8 @@ class BaseDepthwiseConv(WeightedWindow):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.depth_multiplier = arguments.integer("depth_multiplier", depth_multiplier)
         self.set_window(kernel_size, strides, padding, data_format, dilation_rate, both=True)
-        self.set_weight("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
-        self.set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.declare_weight("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
+        self.declare_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create `kernel` (*kernel_size, channels, depth_multiplier) and `bias`."""
@@ -110,9 +110,9 @@ class BaseSeparableConv(WeightedWindow):
         self.filters = arguments.integer("filters", filters)
         self.depth_multiplier = arguments.integer("depth_multiplier", depth_multiplier)
         self.set_window(kernel_size, strides, padding, data_format, dilation_rate, both=True)
-        self.set_weight("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
-        self.set_weight("pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
-        self.set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.declare_weight("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
+        self.declare_weight("pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
+        self.declare_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create `depthwise_kernel`, `pointwise_kernel` and `bias`."""

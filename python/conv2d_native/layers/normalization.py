@@ -94,10 +94,10 @@ class BatchNormalization(GainAndOffset):
         self.axis = arguments.integer("axis", axis, low=None)
         self.momentum = arguments.number("momentum", momentum)
         self.set_words(epsilon, center, scale)
-        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
-        self.set_weight("moving_mean", moving_mean_initializer)
-        self.set_weight("moving_variance", moving_variance_initializer)
+        self.declare_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.declare_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.declare_weight("moving_mean", moving_mean_initializer)
+        self.declare_weight("moving_variance", moving_variance_initializer)
         self.renorm, self.renorm_momentum = arguments.flag("renorm", renorm), renorm_momentum
         self.renorm_clipping = renorm_clipping
         self.synchronized = arguments.flag("synchronized", synchronized)
@@ -146,8 +146,8 @@ class LayerNormalization(GainAndOffset):
         self.axis = arguments.integer_list("axis", axis)
         self.rms_scaling = arguments.flag("rms_scaling", rms_scaling)
         self.set_words(epsilon, center, scale)
-        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.declare_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.declare_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
@@ -194,8 +194,8 @@ class GroupNormalization(GainAndOffset):
         self.groups = -1 if groups == -1 else arguments.integer("groups", groups)
         self.axis = arguments.integer("axis", axis, low=None)
         self.set_words(epsilon, center, scale)
-        self.set_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.set_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.declare_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.declare_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""

@@ -43,8 +43,8 @@ class BaseConvTranspose(WeightedWindow):
                     "`output_padding` must be strictly less than `strides` for all dimensions. "
                     f"Received: output_padding={self.output_padding}, strides={self.strides}."
                 )
-        self.set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self.set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.declare_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.declare_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Create `kernel` (*kernel_size, filters, channels) and `bias` (filters,)."""

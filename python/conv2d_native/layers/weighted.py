@@ -10,9 +10,9 @@ from .recorded_activation import layer_activation
 
 
 class Weighted(Layer):
-    """A layer that keeps these words of its constructor with set_weight, and in build makes weights by them."""
+    """A layer that keeps these words of its constructor with declare_weight, and in build makes weights by them."""
 
-    def set_weight(
+    def declare_weight(
         self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None
     ) -> None:
         """Keep how weight `name` is made, in attributes of Keras's names."""
@@ -24,13 +24,13 @@ class Weighted(Layer):
         made = {word: module.get(value, word) for word, (module, value) in given.items()}
         vars(self).update(made)  # faster than setattr: layers are constructed by the hundred
 
-    def set_bias(
+    def declare_bias(
         self, activation: Any, use_bias: Any, initializer: Any, regularizer: Any, constraint: Any
     ) -> None:
         """Keep activation and bias."""
         self.activation = layer_activation(activation)
         self.use_bias = arguments.flag("use_bias", use_bias)
-        self.set_weight("bias", initializer, regularizer, constraint)
+        self.declare_weight("bias", initializer, regularizer, constraint)
 
     def make_weight(self, name: str, shape: Any, kind: str = "", trainable: bool = True) -> Any:
         """Add weight `name`, made as `kind` (default: its own name) says."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import arguments, initializers
 from .base import Layer
-from .configuration import checked_config, is_own, serialized
+from .configuration import checked_config, is_users, serialized
 from .deserialization import deserialize
 from .preprocessing import is_array_of
 from .recorded_call import held_layers
@@ -53,7 +53,7 @@ class Wrapper(Layer):
 
     def check_shape(self, shape: Any) -> None:
         """What the layer inside takes, where it is that which is called."""
-        if not is_own(type(self).call):
+        if not is_users(type(self).call):
             self.layer.check_shape(shape)
 
     def build(self, input_shape: Any) -> None:

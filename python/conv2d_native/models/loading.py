@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import LARGEST_STEP, integer, must, shown
 from ..errors import ModelFormatError, UnsupportedLayerError
 from ..formats import DEFAULT_MAX_BYTES, ModelSpec, read_model
-from ..layers.configuration import is_own
+from ..layers.configuration import is_users
 from ..layers.deserialization import built_from
 from .network import Model
 from .weights import assign_weights
@@ -66,7 +66,7 @@ def model_of(spec: ModelSpec, custom_objects: Mapping[str, Any] | None) -> Any:
                 f"{spec.source}: the model was saved before its input shape was known, or as .h5 with a call() of "
                 "its own: its weights have no shapes. Build it with Keras and save it as .keras."
             )
-        assign_weights(model, spec.weights, other_names=is_own(type(model)))
+        assign_weights(model, spec.weights, other_names=is_users(type(model)))
     return model
 
 

@@ -16,7 +16,7 @@ from ..errors import ModelFormatError
 from ..layers.base import Layer
 from ..layers.building import undone_where_it_fails
 from ..layers.call_arguments import NOT_GIVEN, Slot, arranged, call_words, filled, shape_of, taken_apart
-from ..layers.configuration import is_own
+from ..layers.configuration import is_users
 from ..layers.input_layer import InputLayer
 from ..layers.input_spec import check_specs
 from ..layers.recorded_call import attribute_layers, of_any_batch, record_call
@@ -59,7 +59,7 @@ class OwnCalls(Layer):
 
     def _further_layers(self) -> list[tuple[str, Any]]:
         """Layers in attributes of the user's class beside those that are connected, after their groups in files."""
-        if self._graph_class is None or not is_own(type(self)):
+        if self._graph_class is None or not is_users(type(self)):
             return []
         connected, held = with_inner_layers([*self.layers, *self.operations]), attribute_layers(self)
         return [(place, x) for place, x in held if id(x) not in connected and not isinstance(x, InputLayer)]

@@ -9,7 +9,7 @@ from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.base import Layer
 from ..layers.building import undone_where_it_fails
-from ..layers.configuration import checked_config, constructed, is_own, path_of, settled_path, unique_name
+from ..layers.configuration import checked_config, constructed, is_users, path_of, settled_path, unique_name
 from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer, serialize
@@ -180,7 +180,9 @@ class Sequential(Model):
         """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
         entries = checked_config(config).get("layers")
         kept = (
-            config.keys() - {"layers", "build_input_shape"} if is_own(cls.__init__) else ("name", "trainable")
+            config.keys() - {"layers", "build_input_shape"}
+            if is_users(cls.__init__)
+            else ("name", "trainable")
         )
         words: dict[str, Any] = {word: config[word] for word in kept if word in config}
         if takes_stack(cls):

@@ -21,8 +21,8 @@ from ..layers.configuration import (
     constructed,
     constructor_words,
     in_outline,
-    is_own,
     is_unnamed,
+    is_users,
 )
 from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.function_layer import FunctionLayer
@@ -59,7 +59,7 @@ class Storage(Layer):
     @property
     def _sublayers_in_config(self) -> bool:
         """Whether the configuration tells the layers inside: not where a class has a constructor of its own."""
-        if self._graph_class is None or is_own(type(self).get_config):
+        if self._graph_class is None or is_users(type(self).get_config):
             return False
         listed = takes_stack(type(self)) if self._graph_class == "Sequential" else takes_graph(type(self))
         return listed and not self._further_layers()
@@ -80,7 +80,7 @@ class Storage(Layer):
 
     def _further_arguments(self) -> dict[str, Any]:
         """What the constructor of the user's class was given beside layers, or inputs and outputs."""
-        own = {} if is_own(type(self).get_config) else self._constructor_arguments or {}
+        own = {} if is_users(type(self).get_config) else self._constructor_arguments or {}
         handed_on = takes_all(type(self))
         return {
             word: argument_as_json(self, word, value)
@@ -202,7 +202,7 @@ class Storage(Layer):
         words = {**checked_config(config)}
         if layer_class(cls.__name__) is cls or (takes_graph(cls) and words.keys() >= _GRAPH_WORDS):
             inputs, outputs = connect(config, custom_objects)
-            kept = words.keys() - _GRAPH_WORDS if is_own(cls.__init__) else ("name", "trainable")
+            kept = words.keys() - _GRAPH_WORDS if is_users(cls.__init__) else ("name", "trainable")
             words = {word: words[word] for word in kept if word in words}
             words |= {"inputs": inputs, "outputs": outputs}
         return constructed(cls, words)
