@@ -93,7 +93,7 @@ def get_registered_object(
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: None = None) -> None:
-    """Do model.save_weights(filepath, overwrite, max_shard_size).
+    """Write the weights of `model`: model.save_weights(filepath, overwrite, max_shard_size).
 
     >>> model = Sequential([Dense(2, input_shape=(3,))])
     >>> save_weights(model, "small.weights.h5")
@@ -102,7 +102,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **words: Any) -> None:
-    """Do model.load_weights(filepath, skip_mismatch, **words).
+    """Give `model` the weights of a file: model.load_weights(filepath, skip_mismatch, **words).
 
     >>> model = Sequential([Dense(2, input_shape=(3,))])
     >>> save_weights(model, "small.weights.h5")

@@ -61,27 +61,9 @@ class _Normaliser:
         made = {key: value for key, value in entry.items() if key not in _TRAINING}
         config, name = self.config_and_name(made)
         if lists_layers(made["class_name"], config):
-            made.setdefault("module", "keras")
-            if made["class_name"] == "Model":
-                made["class_name"] = "Functional"
-            if made["class_name"] == "Functional" or "input_layers" in config:
-                made["config"] = self.functional(config, depth)
-            else:
-                built = made.get("build_config") if made["class_name"] != "Pipeline" else None
-                made["config"] = self.sequential(config, built, depth)
+            self.settle_model(made, config, depth)
         else:
-            is_operation = (
-                not {"trainable", "dtype", "batch_shape", "batch_input_shape"} & config.keys()
-                and "inbound_nodes" in made
-                and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
-            )
-            made.setdefault("module", "keras.src.ops" if is_operation and not self.old else "keras.layers")
-            if made["class_name"].startswith("Random") and self.old:
-                config = _without(config, "rng_type")  # which random generator training draws from
-            if made["class_name"] == "RandomCrop" and self.old:  # not the identity of Keras 3
-                made["class_name"] = "Resizing"
-                config = {"crop_to_aspect_ratio": True, **_without(config, "seed")}
-            made["config"] = self.layer(made["class_name"], name, config, depth)
+            self.settle_layer(made, name, config, depth)
         if "inbound_nodes" in made:
             made.setdefault("name", name)
             made["inbound_nodes"] = self.nodes(name, made["inbound_nodes"])
@@ -114,6 +96,17 @@ class _Normaliser:
         return config, name
 
     # Models.
+
+    def settle_model(self, made: Tree, config: Tree, depth: int) -> None:
+        """Give a model's entry its module, class and configuration."""
+        made.setdefault("module", "keras")
+        if made["class_name"] == "Model":
+            made["class_name"] = "Functional"
+        if made["class_name"] == "Functional" or "input_layers" in config:
+            made["config"] = self.functional(config, depth)
+        else:
+            built = made.get("build_config") if made["class_name"] != "Pipeline" else None
+            made["config"] = self.sequential(config, built, depth)
 
     def sequential(self, config: Tree, build_config: Any, depth: int) -> Tree:
         entries = [self.entry(raw, depth + 1) for raw in config["layers"]]
@@ -169,6 +162,19 @@ class _Normaliser:
 
     # Layers.
 
+    def settle_layer(self, made: Tree, name: str, config: Tree, depth: int) -> None:
+        """The same for a layer or an operation."""
+        is_operation = (
+            not {"trainable", "dtype", "batch_shape", "batch_input_shape"} & config.keys()
+            and "inbound_nodes" in made
+            and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
+        )
+        made.setdefault("module", "keras.src.ops" if is_operation and not self.old else "keras.layers")
+        if made["class_name"] == "RandomCrop" and self.old:  # not the identity of Keras 3
+            made["class_name"] = "Resizing"
+            config = {"crop_to_aspect_ratio": True, **_without(config, "seed", "rng_type")}
+        made["config"] = self.layer(made["class_name"], name, config, depth)
+
     def layer(self, class_name: str, name: str, config: Tree, depth: int) -> Tree:
         config = self.without_code(class_name, name, config)
         old = sorted(_KERAS_1 & config.keys())
@@ -207,6 +213,8 @@ class _Normaliser:
             del made["groups"]
         if class_name.startswith("SpatialDropout") and self.old:
             made.pop("noise_shape", None)
+        if class_name.startswith("Random") and self.old:
+            made.pop("rng_type", None)  # which random generator training draws from
         if class_name.startswith("Separable"):
             for key in _KERNEL_WORDS:
                 made.pop(key, None)

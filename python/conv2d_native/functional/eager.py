@@ -95,12 +95,12 @@ def _forget_oldest() -> None:
 
 def _frozen(value: Any) -> Any:
     """A hashable stand-in that tells apart what the checks of arguments tell apart (1, True, 1.0)."""
-    if type(value) in (str, int, type(None)):
-        return value if type(value) is not int else (int, value)
+    if value is None or type(value) is str:
+        return value
+    if isinstance(value, (str, int, float, np.generic)):
+        return (type(value), value)
     if isinstance(value, (list, tuple)):
         return (type(value), *(_frozen(item) for item in value))
     if type(value) is np.ndarray:
         return (np.ndarray, value.dtype.str, value.shape, value.tobytes())
-    if isinstance(value, (str, int, float, np.generic)):
-        return (type(value), value)
     return value if isinstance(value, activations.Activation) else object()  # equal to nothing

@@ -160,10 +160,9 @@ class Progress:
     """
 
     def __init__(self, total: int | None, verbose: Any, unit: str = "image") -> None:
-        shown = verbose == 1 or (
-            verbose == "auto" and _interactive and bool(sys.stderr) and sys.stderr.isatty()
+        self._wanted = sys.stderr is not None and (
+            verbose == 1 or (verbose == "auto" and _interactive and sys.stderr.isatty())
         )
-        self._wanted = shown and sys.stderr is not None
         self._total, self._done, self._unit = total, 0, unit
         self._bar: Any = None
         self._start = time.monotonic()

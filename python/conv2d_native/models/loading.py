@@ -112,10 +112,10 @@ def from_keras(keras_model: Any, custom_objects: Mapping[str, Any] | None = None
     try:
         return _taken_over(keras_model, custom_objects)
     except UnsupportedLayerError:
-        plain = _plain(keras_model)
-        if plain is None:
+        functional = _as_functional(keras_model)
+        if functional is None:
             raise
-    return _taken_over(plain, custom_objects)
+    return _taken_over(functional, custom_objects)
 
 
 def _taken_over(keras_model: Any, custom_objects: Mapping[str, Any] | None) -> Any:
@@ -128,7 +128,7 @@ def _taken_over(keras_model: Any, custom_objects: Mapping[str, Any] | None) -> A
             return load_model(file.read(), custom_objects)
 
 
-def _plain(keras_model: Any) -> Any:
+def _as_functional(keras_model: Any) -> Any:
     """The same layers as a Functional of Keras's own, models inside too; None where that is no other model.
 
     A class that computes by a `call` of its own stays as it is: its inputs and outputs need not say what it does.

@@ -113,7 +113,7 @@ class Model(Inspection, Storage, OwnCalls):
         self._programs: Newest[Any, Traced] = Newest(IMAGE_SHAPES_KEPT)
         super()._forget()
 
-    # -- what it is made of ------------------------------------------------------------------------------------
+    # What it is made of.
 
     @property
     def layers(self) -> list[Any]:
@@ -176,7 +176,7 @@ class Model(Inspection, Storage, OwnCalls):
             f"No layer is called {name!r}. There are: {', '.join(x.name for x in self.layers)[:500]}."
         )
 
-    # -- as a layer --------------------------------------------------------------------------------------------
+    # As a layer.
 
     def call(self, f: Any, inputs: Any) -> Any:
         """Compute with the operations of `f`, layer by layer."""
@@ -214,7 +214,7 @@ class Model(Inspection, Storage, OwnCalls):
             made = self._shapes[key] = shape_of(with_values(self._output_structure, values))
         return made
 
-    # -- computing ---------------------------------------------------------------------------------------------
+    # Computing.
 
     def predict(
         self,

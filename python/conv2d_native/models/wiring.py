@@ -34,7 +34,7 @@ def graph_config(model: Any) -> dict[str, Any]:
             history = [value.node.layer.name, numbers[id(value.node)], value.index]
             config = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": history}
             return {"class_name": "__keras_tensor__", "config": config}
-        return _plain(value)
+        return _stand_in(value)
 
     def place(tensor: KerasTensor) -> list[Any]:
         assert tensor.node is not None
@@ -72,7 +72,8 @@ def _mapped(function: Any, value: Any) -> Any:
     return function(value)
 
 
-def _plain(value: Any) -> Any:
+def _stand_in(value: Any) -> Any:
+    """What Keras's JSON has for a slice, an Ellipsis, an array or a NumPy number; all else as it is."""
     if isinstance(value, slice):
         return {
             "class_name": "__slice__",
