@@ -14,7 +14,11 @@ import numpy as np
 import conv2d_native as keras
 from conv2d_native import Input, Model, Sequential, applications, layers, load_model, models, ops, utils
 from conv2d_native.applications.resnet50 import preprocess_input
-from conv2d_native.layers import Conv2D, Dense, Flatten, MaxPooling2D
+from conv2d_native.config import floatx
+from conv2d_native.dtype_policies import DTypePolicy
+from conv2d_native.layers import Conv2D, Dense, Flatten, InputLayer, MaxPooling2D, add
+from conv2d_native.layers import Input as Beginning
+from conv2d_native.mixed_precision import set_global_policy
 from conv2d_native.preprocessing.image import load_img
 from conv2d_native.utils import img_to_array, to_categorical
 
@@ -30,6 +34,9 @@ scaled = applications.preprocess(preprocess_input(x), "tf")
 with keras.exact():
     scores = other.predict(scaled, batch_size=2)
 report = keras.check_model("model.keras")
+policy: DTypePolicy = keras.config.dtype_policy()
+words: str = floatx() + policy.name
+print(add, Beginning, InputLayer, set_global_policy, keras.mixed_precision, keras.dtype_policies)
 print(report.ok, keras.explain(other), load_model, models, ops, load_img, img_to_array, to_categorical, labels, utils)
 """
 MISTAKES = """

@@ -39,10 +39,15 @@ _HOMES = {
     "models": "Model Sequential autotune check_model from_keras load_model model_from_json",
     "regularizers": "Regularizer",
 }
+_PLACES = {  # Keras's modules that have what others of this package have
+    "config": "backend",
+    "dtype_policies": "layers.dtype_policy",
+    "mixed_precision": "layers.dtype_policy",
+    "utils": "data_preparation",
+}
 _MODULES = (
-    "activations", "applications", "arguments", "backend", "config", "constraints", "errors", "formats", "functional",
-    "dtype_policies", "initializers", "layers", "mixed_precision", "models", "ops", "preprocessing", "random",
-    "regularizers", "saving", "utils",
+    "activations", "applications", "backend", "constraints", "errors", "formats", "functional", "initializers",
+    "layers", "models", "ops", "preprocessing", "random", "regularizers", "saving", *_PLACES,
 )  # fmt: skip
 _TRAINING = ("callbacks", "datasets", "losses", "metrics", "optimizers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -50,10 +55,11 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 # isort: off
 if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this package
     from . import (
-        activations as activations, applications as applications, backend as backend, constraints as constraints,
-        errors as errors, formats as formats, functional as functional, initializers as initializers,
-        layers as layers, models as models, ops as ops, preprocessing as preprocessing, random as random,
-        regularizers as regularizers, saving as saving, utils as utils,
+        activations as activations, applications as applications, backend as backend, config as config,
+        constraints as constraints, dtype_policies as dtype_policies, errors as errors, formats as formats,
+        functional as functional, initializers as initializers, layers as layers, mixed_precision as mixed_precision,
+        models as models, ops as ops, preprocessing as preprocessing, random as random, regularizers as regularizers,
+        saving as saving, utils as utils,
     )  # fmt: skip
     from .errors import (
         ModelFormatError as ModelFormatError, UnsafeModelError as UnsafeModelError,
@@ -69,7 +75,6 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
     from .graph import exact as exact
     from .layers import Input as Input, InputLayer as InputLayer, InputSpec as InputSpec, Layer as Layer
     from .initializers import Initializer as Initializer
-    from .layers import dtype_policy as mixed_precision
     from .layers.configuration import name_scope as name_scope
     from .layers.dtype_policy import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
     from .layers.symbolic import KerasTensor as KerasTensor
@@ -83,8 +88,6 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
         from_keras as from_keras, load_model as load_model, model_from_json as model_from_json,
     )  # fmt: skip
     from .regularizers import Regularizer as Regularizer
-
-    config, dtype_policies = backend, mixed_precision
 # isort: on
 
 
@@ -101,10 +104,8 @@ def _place(name: str, home: str) -> None:
     sys.modules[place.__name__] = place
 
 
-_place("utils", "data_preparation")
-_place("config", "backend")
-_place("dtype_policies", "layers.dtype_policy")
-_place("mixed_precision", "layers.dtype_policy")
+for _name, _home in _PLACES.items():
+    _place(_name, _home)
 
 
 def __getattr__(name: str) -> Any:

@@ -18,13 +18,13 @@ from typing import Any
 from ..errors import ModelFormatError
 from . import archive, hdf5, keras_archive, keras_hdf5, keras_json
 from .extent import DEFAULT_MAX_BYTES, Budget, Extent, open_source
-from .keras_write import write_keras, write_weights
+from .keras_write import is_file_object, write_keras, write_weights
 from .spec import ModelSpec, WeightSource
 from .weights import GroupWeights, NamedWeights
 
 __all__ = [
-    "DEFAULT_MAX_BYTES", "FORMATS", "GroupWeights", "ModelSpec", "NamedWeights", "WeightSource", "read_model",
-    "read_weights", "write_keras", "write_weights",
+    "DEFAULT_MAX_BYTES", "FORMATS", "GroupWeights", "ModelSpec", "NamedWeights", "WeightSource", "is_file_object",
+    "read_model", "read_weights", "write_keras", "write_weights",
 ]  # fmt: skip
 
 

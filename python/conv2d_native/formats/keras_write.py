@@ -45,9 +45,14 @@ def write_weights(
     _write(target, lambda file: write_hdf5(file, _groups(config, weights)), overwrite)
 
 
+def is_file_object(target: Any) -> bool:
+    """Whether `target` is written to rather than opened: some paths have a write() too."""
+    return hasattr(target, "write") and not isinstance(target, os.PathLike)
+
+
 def _write(target: Any, write: Callable[[BinaryIO], None], overwrite: bool) -> None:
     """Let `write` fill a file object, or a file that takes the place of the one at the path when it is complete."""
-    if hasattr(target, "write") and not isinstance(target, os.PathLike):
+    if is_file_object(target):
         write(target)
         return
     path = os.fsdecode(target)

@@ -27,7 +27,7 @@ from . import (
 from .base import Layer
 from .deserialization import deserialize
 from .function_layer import Lambda
-from .input_layer import Input, InputLayer
+from .input_layer import Input
 from .input_spec import InputSpec
 from .merging import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from .registry import layer_class, layer_names, register_layer, serialize
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .convolution import *
     from .core import *
     from .depthwise import *
+    from .input_layer import *
     from .merging import *
     from .normalization import *
     from .pooling import *
@@ -48,8 +49,10 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .transposed import *
     from .wrappers import *
 
-_FUNCTIONS = ["Input", "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"]
-__all__ = [*_FUNCTIONS, "InputSpec", "Lambda", "Layer", "Wrapper", "deserialize", "serialize"]
+__all__ = [
+    "Input", "InputSpec", "Lambda", "Layer", "Wrapper", "add", "average", "concatenate", "deserialize", "dot",
+    "maximum", "minimum", "multiply", "serialize", "subtract",
+]  # fmt: skip
 
 for _name in layer_names():
     globals()[_name] = layer_class(_name)

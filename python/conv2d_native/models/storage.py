@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..formats import DEFAULT_MAX_BYTES, read_weights, write_keras, write_weights
+from ..formats import DEFAULT_MAX_BYTES, is_file_object, read_weights, write_keras, write_weights
 from ..layers.base import Layer
 from ..layers.configuration import (
     argument_as_json,
@@ -39,7 +39,7 @@ _STRUCTURES = ("inputs", "outputs")
 
 def _check_target(filepath: Any, ending: str, overwrite: bool) -> None:
     overwrite = arguments.flag("overwrite", overwrite)
-    if hasattr(filepath, "write") and not isinstance(filepath, os.PathLike):
+    if is_file_object(filepath):
         return
     name = arguments.path("filepath", filepath, " or a binary file object")
     if not name.endswith(ending):
