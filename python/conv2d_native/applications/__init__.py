@@ -45,7 +45,7 @@ def preprocess(x: Any, mode: str, data_format: Any = None) -> Any:
     mode = arguments.choice("mode", mode, MODES)
     if mode == "none":
         return x
-    first = data_format is not None and arguments.data_format(data_format) == "channels_first"
+    first = arguments.data_format(data_format) == "channels_first"
     x = x if is_symbolic(x) else arguments.array("x", x)
     axis = len(x.shape) - 3 if first else len(x.shape) - 1
     if mode in ("torch", "caffe") and x.shape[axis] != 3:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, activations
-from .. import machine as machine
+from .. import machine as machine  # warns where CONV2D_NATIVE_ISA cannot be had
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack

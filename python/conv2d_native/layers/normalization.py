@@ -27,14 +27,15 @@ class GainAndOffset(Weighted):
         self.gamma = self.make_weight("gamma", shape) if self.scale else None
         self.beta = self.make_weight("beta", shape) if center else None
 
-    def size_of(self, shape: Any, axis: int) -> int:
-        """The size along `axis`. Raises ValueError where it is not known."""
-        number = arguments.axis("axis", axis, len(shape))
-        if shape[number] is None:
-            raise ValueError(
-                f"Axis {axis} of the inputs of layer '{self.name}' must be defined. Received: input_shape={shape}."
-            )
-        return int(shape[number])
+
+def _known_size(layer: Any, shape: Any, axis: int) -> int:
+    """The size along `axis` of inputs of `layer`. Raises ValueError where it is not known."""
+    number = arguments.axis("axis", axis, len(shape))
+    if shape[number] is None:
+        raise ValueError(
+            f"Axis {axis} of the inputs of layer '{layer.name}' must be defined. Received: input_shape={shape}."
+        )
+    return int(shape[number])
 
 
 def over_deviation(a: np.ndarray, axes: tuple[int, ...], epsilon: float) -> Any:
@@ -104,7 +105,7 @@ class BatchNormalization(GainAndOffset):
 
     def build(self, input_shape: Any) -> None:
         """Create gamma, beta, moving_mean and moving_variance."""
-        size = self.size_of(input_shape, self.axis)
+        size = _known_size(self, input_shape, self.axis)
         self.add_pair((size,))
         self.moving_mean = self.make_weight("moving_mean", (size,), trainable=False)
         self.moving_variance = self.make_weight("moving_variance", (size,), trainable=False)
@@ -152,7 +153,7 @@ class LayerNormalization(GainAndOffset):
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
         numbers = sorted(arguments.axis("axis", axis, len(input_shape)) for axis in self.axis)
-        shape = tuple(self.size_of(input_shape, number) for number in numbers)
+        shape = tuple(_known_size(self, input_shape, number) for number in numbers)
         self.add_pair(shape, self.center and not self.rms_scaling)
         self._sizes_by_axis = dict(zip(numbers, shape, strict=True))
 
@@ -199,7 +200,7 @@ class GroupNormalization(GainAndOffset):
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
-        size = self.size_of(input_shape, self.axis)
+        size = _known_size(self, input_shape, self.axis)
         groups = size if self.groups == -1 else self.groups
         if size % groups:
             raise ValueError(
@@ -273,9 +274,7 @@ class RMSNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Create `scale`."""
-        shape = tuple(input_shape[arguments.axis("axis", axis, len(input_shape))] for axis in self.axis)
-        if None in shape:
-            raise ValueError(f"`axis` must name known sizes. Received: input_shape={input_shape}.")
+        shape = tuple(_known_size(self, input_shape, axis) for axis in self.axis)
         self.scale = self.add_weight(shape, "ones", name="scale")
 
     def call(self, f: Any, x: Any) -> Any:

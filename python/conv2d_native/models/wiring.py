@@ -13,9 +13,8 @@ from typing import Any
 from ..arguments import shown
 from ..errors import ModelFormatError
 from ..layers.deserialization import deserialize, history, reference, revive
-from ..layers.operations import Operation, ShapeFunction
 from ..layers.registry import class_name_of, serialize
-from ..layers.symbolic import KerasTensor, inbound_nodes
+from ..layers.symbolic import KerasTensor, NodeLayer, inbound_nodes
 from ..structure import map_structure
 from .topology import calls_by_layer
 
@@ -200,7 +199,7 @@ class _Calls:
             before = len(inbound_nodes(layer))
             made = layer(*args, **kwargs)
             nodes = inbound_nodes(layer)[before:]
-            computes_sizes = isinstance(layer, (Operation, ShapeFunction)) and not nodes
+            computes_sizes = isinstance(layer, NodeLayer) and not nodes
             return [made] if computes_sizes else nodes[0].outputs
         except ModelFormatError:
             raise

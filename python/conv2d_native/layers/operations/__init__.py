@@ -7,7 +7,6 @@ the same, it is asked.
 """
 
 from .operation import Operation, is_operation
-from .sizes import ShapeFunction
 from .table import CLASS_NAMES, OPERATIONS, is_operand
 
-__all__ = ["CLASS_NAMES", "OPERATIONS", "Operation", "ShapeFunction", "is_operand", "is_operation"]
+__all__ = ["CLASS_NAMES", "OPERATIONS", "Operation", "is_operand", "is_operation"]

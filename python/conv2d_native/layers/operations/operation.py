@@ -76,20 +76,15 @@ class Operation(NodeLayer):
 
         In a layer's call what is not computed here is an error where it is used: add_loss drops what it is given.
         """
+        kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
         if not is_symbolic(*args, **kwargs):
             if not self.words or self.class_name not in OF_SIZES:
                 raise TypeError(
                     f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
                 )
-            given = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
-            return computed_sizes(self.class_name, args, given)
+            return computed_sizes(self.class_name, args, kwargs)
         self._check_operands(args, kwargs)
-        args = map_structure(_constant, args)
-        kwargs = {
-            self.words.get(key, key): map_structure(_constant, value)
-            for key, value in kwargs.items()
-            if key != "name"
-        }
+        args, kwargs = map_structure(_constant, (args, kwargs))
         if self.words:
             kwargs = self._settled(keras_words(self.class_name, args[0] if args else None, kwargs))
         try:
