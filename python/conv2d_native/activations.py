@@ -132,9 +132,7 @@ PUBLIC = tuple(sorted({*TABLE, *ALIASES} - {"hard_sigmoid_keras2"}))  # Keras's 
 
 @dataclass(frozen=True)
 class Activation:
-    """A name of the table with its parameters, or a NumPy function of the user's under its name: what a layer keeps
-    and the graph computes.
-    """
+    """What a layer keeps: a name of the table with its parameters, or a function of the user's under its name."""
 
     name: str
     parameters: tuple[tuple[str, Any], ...] = ()

@@ -88,7 +88,7 @@ def enable_unsafe_deserialization() -> None:
 def standardize_dtype(dtype: Any) -> str:
     """Return the name of a dtype: of NumPy's dtypes and classes, and of Python's numbers; None is floatx().
 
-    Raises ValueError for what is none.
+    Raises ValueError for anything else.
 
         >>> standardize_dtype(np.float32), standardize_dtype(None)
         ('float32', 'float32')

@@ -48,7 +48,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Return rows of zeros with a one where `x` says, float32.
 
     x: whole numbers from 0 on, any shape; a last axis of size 1 is dropped. num_classes: the length of the rows,
-    default the largest number and one. Raises ValueError for numbers outside, TypeError for what are no whole numbers.
+    default the largest number plus one. Raises ValueError for numbers outside, TypeError for those that are not whole.
 
         >>> to_categorical([1, 0], 3).tolist()
         [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]

@@ -1,5 +1,4 @@
-"""Reads zip archives, strictly: PKWARE APPNOTE 6.3.9, one disk, members stored or deflated, nothing is ever extracted
-to disk.
+"""Reads zip archives, strictly: PKWARE APPNOTE 6.3.9, one disk, members stored or deflated. Nothing goes to the disk.
 
 The archive must start with its first member and end with its directory; names must be plain relative paths, unique,
 and the members must not overlap. The directory and each member's own header must agree. Refuses encryption and other

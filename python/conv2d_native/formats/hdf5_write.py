@@ -1,9 +1,8 @@
-"""Writes the HDF5 that Keras reads back: groups, contiguous arrays, attributes of one string. Superblock 0, version 1
-headers.
+"""Writes the HDF5 that Keras reads back: groups, contiguous arrays, attributes of one string.
 
-After the HDF5 File Format Specification 3.0, in the oldest form so that every libhdf5 opens it. A tree of groups is
-a dict from names to dicts (groups) and arrays (float32 or int32); a group's string attributes are under the key
-ATTRIBUTES. Arrays are written from where they stand, without another copy.
+After the HDF5 File Format Specification 3.0, in the oldest form (superblock 0, version 1 headers) so that every libhdf5
+opens it. A tree of groups is a dict from names to dicts (groups) and arrays (float32 or int32); a group's string
+attributes are under the key ATTRIBUTES. Arrays are written from where they stand, without another copy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Writes files that Keras 3 opens: `.keras`, a zip of config.json, metadata.json and model.weights.h5 with nothing
-compressed; and `.weights.h5`, the last of these alone.
+"""Writes files that Keras 3 opens: `.keras` and `.weights.h5`.
 
-A path is written under a random name in the same folder and renamed when it is complete: an interrupted save leaves
-the old file, and of several at once the last one stays, whole.
+The first is a zip of config.json, metadata.json and model.weights.h5, none of them compressed; the second is the last
+of these alone. A path is written under a random name in the same folder and renamed when it is complete: an
+interrupted save leaves the old file, and of several at once the last one stays, whole.
 """
 
 from __future__ import annotations

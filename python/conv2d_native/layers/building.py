@@ -75,7 +75,7 @@ def build_config(layer: Any) -> dict[str, Any] | None:
 
 
 def build_by_config(layer: Any, config: Any) -> None:
-    """Build `layer` for the shapes of build_config. Raises TypeError for what is none."""
+    """Build `layer` for the shapes of build_config. Raises TypeError for anything else."""
     if not config:
         return
     if isinstance(config, Mapping) and "input_shape" in config:

@@ -41,7 +41,7 @@ class DTypePolicy:
     """Keras's dtype policy: `name`, default "float32", is a dtype or "mixed_float16" or "mixed_bfloat16".
 
     Layers take it as `dtype=` and keep its name in their configuration; they compute in float32, which `compute_dtype`
-    of a layer says too. Raises ValueError for an unknown name, TypeError for what is none.
+    of a layer says too. Raises ValueError for an unknown name, TypeError for what is no text.
 
         >>> policy = DTypePolicy("mixed_float16")
         >>> policy.name, policy.compute_dtype, policy.variable_dtype

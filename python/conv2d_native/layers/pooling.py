@@ -94,11 +94,12 @@ class MaxPooling1D(BaseMaxPooling):
 
 @register_layer("AvgPool2D")
 class AveragePooling2D(BasePooling):
-    """Mean of each window's cells inside the image: padding is not counted. Arguments as MaxPooling2D, but that
-    pool_size has no default.
+    """Mean of each window's cells inside the image: padding is not counted.
 
-    >>> AveragePooling2D(3, strides=1, padding="same")(np.zeros((1, 8, 8, 6))).shape
-    (1, 8, 8, 6)
+    Arguments as in MaxPooling2D, except that pool_size has no default.
+
+        >>> AveragePooling2D(3, strides=1, padding="same")(np.zeros((1, 8, 8, 6))).shape
+        (1, 8, 8, 6)
     """
 
     operation = "average_pool2d"

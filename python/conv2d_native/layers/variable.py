@@ -54,7 +54,7 @@ def is_reading_held() -> bool:
 
 
 def _checked_shape(shape: Any, path: str) -> tuple[int, ...]:
-    """The sizes of the weight at `path`. Raises TypeError or ValueError where they are none."""
+    """The sizes of the weight at `path`. Raises TypeError or ValueError for what is no shape."""
     if isinstance(shape, str) or not hasattr(shape, "__iter__"):
         words = "be a tuple of positive integers, and `name` is given by its name"
         raise TypeError(arguments.must("shape", words, shape))

@@ -71,7 +71,7 @@ class WeightOwner:
 
         The initializer runs when the values are first asked for. name: default "variable" with a number. dtype,
         autocast, aggregation, overwrite_with_gradient: Keras's words, without effect on float32 inference.
-        Raises TypeError or ValueError for a shape that is none, and for what the tables of initializers do not hold.
+        Raises TypeError or ValueError for what is no shape, and for unknown initializers, regularizers and constraints.
         """
         with path_of(self):
             made = Variable(

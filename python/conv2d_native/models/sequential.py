@@ -21,8 +21,10 @@ from .storage import takes_stack
 
 @register_layer
 class Sequential(Model):
-    """A stack of layers. It is built when its input shape is known: from `input_shape=` of the first layer,
-    from an `Input(...)` in front, from `build(shape)`, or from the first array that it is called on.
+    """A stack of layers, each of which takes what the one before it makes.
+
+    It is built when its input shape is known: from `input_shape=` of the first layer, from an `Input(...)` in front,
+    from `build(shape)`, or from the first array that it is called on.
 
         >>> model = Sequential([layers.Conv2D(8, 3, input_shape=(32, 32, 3)), layers.Flatten(), layers.Dense(10)])
         >>> model.predict(np.zeros((5, 32, 32, 3))).shape

@@ -65,12 +65,13 @@ class Storage(Layer):
         return listed and not self._further_layers()
 
     def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration: layers, the calls between them, inputs and outputs; of a class with a
-        constructor or a call of its own, the constructor's arguments.
+        """Return Keras's configuration: layers, the calls between them, inputs and outputs.
 
-        >>> x = Input((2,))
-        >>> [layer["class_name"] for layer in Model(x, Dense(3)(x)).get_config()["layers"]]
-        ['InputLayer', 'Dense']
+        Of a class with a constructor or a call of its own, the constructor's arguments.
+
+            >>> x = Input((2,))
+            >>> [layer["class_name"] for layer in Model(x, Dense(3)(x)).get_config()["layers"]]
+            ['InputLayer', 'Dense']
         """
         if self._graph_class == "Functional" and takes_graph(type(self)):
             return graph_config(self) | self._further_arguments()
