@@ -150,8 +150,7 @@ def _read_inputs(model: Any, arguments: argparse.Namespace) -> tuple[Any, Sequen
     if first.suffix in (".npy", ".npz"):
         if len(arguments.inputs) > 1:
             raise ValueError("Give one .npy or .npz file.")
-        x = _read_arrays(first, model.input_names)
-        return x if isinstance(x, dict) else {name: x}, ()
+        return _read_arrays(first, model.input_names), ()
     names = find_images(arguments.inputs)
     batches = ImageBatches(
         names, shape[1:], arguments.batch_size, lambda images: {name: preprocess(images, arguments.mode)}
@@ -163,10 +162,11 @@ def _read_inputs(model: Any, arguments: argparse.Namespace) -> tuple[Any, Sequen
     return batches, names
 
 
-def _read_arrays(path: Path, names: Sequence[str]) -> Any:
-    """The array of a .npy file, or those of a .npz by the names of the model's inputs. Objects are never unpickled.
+def _read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """By the `names` of the model's inputs, the array of a .npy file or those of a .npz. Objects are never unpickled.
 
-    Raises OSError, and ValueError for a damaged file and one without these names.
+    A .npz for one input may call it "x", or hold nothing else. Raises OSError, and ValueError for a damaged file and
+    one without these names.
     """
     with path.open("rb") as file:
         if not file.read(6).startswith((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")):
@@ -174,20 +174,20 @@ def _read_arrays(path: Path, names: Sequence[str]) -> Any:
     with damage_named(path):
         loaded = np.load(path, allow_pickle=False)
     if isinstance(loaded, np.ndarray):
-        return loaded
+        return {names[0]: loaded}
     with loaded:
         held = ", ".join(loaded.files) or "no arrays"
-        wanted, by_name = names, len(names) > 1 or names[0] in loaded.files
-        if not by_name:
-            if len(loaded.files) != 1 and "x" not in loaded.files:
+        stored = {name: name for name in names}
+        if len(names) == 1 and names[0] not in loaded.files:
+            found = ["x"] if "x" in loaded.files else loaded.files
+            if len(found) != 1:
                 raise ValueError(f"{path} holds {held}: none is called 'x' or {names[0]!r}.")
-            wanted = ["x"] if "x" in loaded.files else loaded.files
-        missing = [name for name in wanted if name not in loaded.files]
+            stored = {names[0]: found[0]}
+        missing = [name for name in stored.values() if name not in loaded.files]
         if missing:
             raise ValueError(f"{path} has no array called {', '.join(missing)}. It holds {held}.")
         with damage_named(path):
-            arrays = {name: loaded[name] for name in wanted}
-    return arrays if by_name else arrays[wanted[0]]
+            return {name: loaded[place] for name, place in stored.items()}
 
 
 def _named_outputs(outputs: Any) -> dict[str, Any]:
