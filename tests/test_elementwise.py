@@ -221,6 +221,12 @@ def test_reduce(axes, kind, isa):
     np.testing.assert_allclose(got.reshape(expected.shape), expected, rtol=1.5e-6)
 
 
+@pytest.mark.parametrize("n", [0, 1])
+def test_reduce_of_no_channels(n):
+    x = np.zeros((n, 4, 5, 0), np.float32)
+    assert run(lambda g, v: g.reduce(v, "sum", [1, 2]), x).shape == (n, 0)
+
+
 @pytest.mark.parametrize("kind", ["nearest", "bilinear"])
 @pytest.mark.parametrize("sizes", [(4, 5, 8, 10), (7, 3, 5, 9), (8, 8, 4, 4), (1, 1, 3, 3)], ids=str)
 def test_resize(sizes, kind, isa):

@@ -305,6 +305,7 @@ LIES = {
     "a value that is not there": lambda g: g.activation(5, "relu"),
     "a value before all": lambda g: g.softmax(-1),
     "shapes that do not meet": lambda g: g.binary("add", 0, g.constant(array(1, 3, 3, 3))),
+    "batches that do not meet": lambda g: g.binary("add", 0, g.reshape(0, (6, 1, 5, 4))),
     "pads of fewer axes": lambda g: g.pad(0, [(1, 1)]),
     "pads below nothing": lambda g: g.pad(0, [(0, 0), (-9, 0), (0, 0), (0, 0)]),
     "pads before, crops more than there is after": lambda g: g.pad(0, [(0, 0), (9, -9), (0, 0), (0, 0)]),

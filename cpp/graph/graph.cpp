@@ -184,6 +184,8 @@ int Graph::add_binary(BinaryKind kind, int a, int b) {
     if (node->batched && node->shape.size() != rank)
       fail("a batched value must have the rank of the result, " + std::to_string(rank) + ".");
   }
+  if (at(a).batched && at(b).batched && left[0] != right[0])
+    fail("batches of " + std::to_string(left[0]) + " and " + std::to_string(right[0]) + " cannot be joined.");
   if (at(a).batched != at(b).batched) {
     const Node& constant = at(a).batched ? at(b) : at(a);
     if (constant.shape.size() == rank && constant.shape[0] != 1)

@@ -223,6 +223,7 @@ void run_reduce(const Kernels& kernels, ReduceKind kind, int64_t outer, int64_t 
       if (kind == ReduceKind::kMean) *to /= static_cast<float>(middle);
     });
   }
+  if (inner == 0) return;
   const int64_t share = round_up(ceil_div(inner, worker.count), kVector);
   const int64_t block = outer < worker.count ? std::min(share, kReduced) : kReduced;
   const int64_t blocks = ceil_div(inner, block);
