@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,10 +96,13 @@ def as_array(name: str, x: Any) -> np.ndarray:
     return x if type(x) is np.ndarray else arguments.array(name, x)
 
 
-def fit_shape(name: str, x: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+def fit_shape(
+    name: str, x: np.ndarray, shape: tuple[int | None, ...], takes: Callable[[Any], bool]
+) -> np.ndarray:
     """`x` where it agrees with `shape` (None: any size), with a last axis of 1 added or dropped as Keras does.
 
     As in Keras, any batch agrees: one that the model's Input has says how it was made, not what it takes.
+    `takes`: whether another shape of as many axes, none added or dropped, agrees too.
     """
     shape = (None, *shape[1:])
     made = x
@@ -107,9 +110,8 @@ def fit_shape(name: str, x: np.ndarray, shape: tuple[int | None, ...]) -> np.nda
         made = x[..., np.newaxis]
     elif x.ndim == len(shape) + 1 and x.shape[-1] == 1:
         made = x[..., 0]
-    if made.ndim != len(shape) or any(
-        n is not None and m != n for m, n in zip(made.shape, shape, strict=True)
-    ):
+    agrees = made.ndim == len(shape) and all(n in (None, m) for m, n in zip(made.shape, shape, strict=True))
+    if not agrees and not (x.ndim == len(shape) and takes(x.shape)):
         raise ValueError(
             f"`{name}` must have shape {shape}. Received: {name} of shape {x.shape}."
             f"{shapes.advice(x.shape, shape)}"

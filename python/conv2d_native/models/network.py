@@ -304,11 +304,15 @@ class Model(Inspection, Storage, OwnCalls):
         words = names if len(names) > 1 else ["x"]
         given = arrange(x, names, self._input_structure, [t.ndim for t in self.inputs])
         arrays = [
-            fit_shape(name, as_array(name, value), tensor.shape)
+            fit_shape(name, as_array(name, value), tensor.shape, self._takes)
             for name, value, tensor in zip(words, given, self.inputs, strict=True)
         ]
         batch_count(names, arrays)
         return arrays
+
+    def _takes(self, shape: Any) -> bool:
+        """Whether images of another `shape` than the input's are computed too."""
+        return False
 
     def _run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs for one batch. The next batch of its shape is one native call, where a plain array is taken."""

@@ -205,6 +205,14 @@ class Sequential(Model):
             model.build(tuple(shape))
         return model
 
+    def _takes(self, shape: Any) -> bool:
+        """As in Keras, a stack computes images of all sizes that its layers take."""
+        try:
+            self.compute_output_shape((None, *shape[1:]))
+        except ValueError:
+            return False
+        return True
+
     def _arrays(self, x: Any, *others: Any) -> Any:
         if not self.built:
             array = arguments.array("x", x)
