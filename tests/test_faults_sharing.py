@@ -262,6 +262,13 @@ def test_e11_native_objects_are_initialised(name):
             make(native)
 
 
+def test_e11_functions_are_pickled_by_name():
+    """multiprocessing.Pool.map(preprocess_input, images) does it."""
+    for family in ("vgg16", "mobilenet_v2", "imagenet_utils"):
+        function = getattr(cn.applications, family).preprocess_input
+        assert pickle.loads(pickle.dumps(function)) is function
+
+
 def test_e11_cloudpickle():
     cloudpickle = pytest.importorskip("cloudpickle")
     model = make()

@@ -180,6 +180,22 @@ def test_new_weights_are_taken_up():
     assert layer(x).tolist() == [[6.0, 6.0]]
 
 
+@pytest.mark.parametrize(
+    "layer, word", [(layers.Conv2D(2, 3), "kernel"), (layers.PReLU(), "alpha"), (layers.Dense(2), "bias")]
+)
+def test_an_array_in_place_of_a_weight_is_its_new_value(layer, word):
+    layer(np.ones((1, 4, 4, 2), np.float32))
+    weight = getattr(layer, word)
+    new = np.full(weight.shape, 2.0)
+    setattr(layer, word, new)
+    assert getattr(layer, word) is weight
+    np.testing.assert_array_equal(weight.numpy(), new)
+    np.testing.assert_array_equal(layer.get_weights()[layer.weights.index(weight)], new)
+    with pytest.raises(ValueError, match=f"`{word}` must have shape"):
+        setattr(layer, word, new[:1])
+    np.testing.assert_array_equal(weight.numpy(), new)
+
+
 def test_weights_inside_a_wrapper_are_taken_up():
     layer = layers.TimeDistributed(layers.Dense(2, use_bias=False))
     x = np.ones((1, 4, 3), np.float32)

@@ -98,9 +98,13 @@ def _module(name: str) -> Any:
 def _place(name: str, home: str) -> None:
     """Enter Keras's module `name`, which has what `home` has and loads it when first asked."""
     place = ModuleType(f"{__name__}.{name}", f"Keras's place for {home}.")
-    place.__dict__.update(
-        __getattr__=lambda word: getattr(_module(home), word), __dir__=lambda: _module(home).__all__
-    )
+
+    def find(word: str) -> Any:
+        if not hasattr(_module(home), word):
+            raise AttributeError(f"module {place.__name__!r} has no attribute {word!r}", name=word, obj=place)
+        return getattr(_module(home), word)
+
+    place.__dict__.update(__getattr__=find, __dir__=lambda: _module(home).__all__)
     sys.modules[place.__name__] = place
 
 
@@ -128,7 +132,10 @@ def __getattr__(name: str) -> Any:
             hint = f": it is {__name__}.layers.{name}"
         if name in _TRAINING:
             hint = ": it computes inference only. Train with Keras, and open the saved file with load_model"
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+        message = f"module {__name__!r} has no attribute {name!r}{hint}"
+        raise AttributeError(
+            message, name=name, obj=sys.modules[__name__]
+        )  # from which Python suggests names
     globals()[name] = value
     return value
 

@@ -55,7 +55,9 @@ def bound(
     try:
         return words.bind(*args, **kwargs)
     except TypeError as error:
-        raise TypeError(f"{name}() {error}") from None
+        unknown = (word for word in kwargs if word not in words.parameters and repr(word) in str(error))
+        hints = [alike(word, words.parameters, ".") for word in unknown]
+        raise TypeError(f"{name}() {error}{''.join(hints)}") from None
 
 
 def _text(value: Any) -> str:
@@ -86,11 +88,20 @@ def choice(name: str, value: Any, words: Iterable[str], lower: bool = False, als
     found = value.lower() if lower and isinstance(value, str) else value
     if isinstance(found, str) and found in words:
         return found
+    raise ValueError(
+        must(name, f"be one of {', '.join(map(repr, words))}{also}", value) + alike(value, words)
+    )
+
+
+def alike(value: Any, words: Iterable[str], end: str = "") -> str:
+    """`end` and " Did you mean 'relu'?" where `value` is nearly one of `words`, capitals apart; "" elsewhere."""
+    if not isinstance(value, str):
+        return ""
     import difflib  # only a mistake needs it
 
-    message = must(name, f"be one of {', '.join(map(repr, words))}{also}", value)
-    alike = difflib.get_close_matches(value[:100], words, 1) if isinstance(value, str) else []
-    raise ValueError(f"{message} Did you mean {alike[0]!r}?" if alike else message)
+    by_letters = {word.lower(): word for word in words}
+    found = difflib.get_close_matches(value[:100].lower(), by_letters, 1)
+    return f"{end} Did you mean {by_letters[found[0]]!r}?" if found else ""
 
 
 def integer(name: str, value: Any, low: int | None = 1, high: int = LARGEST_SIZE) -> int:

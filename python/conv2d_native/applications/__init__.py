@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -99,6 +100,10 @@ def _family(name: str, mode: str) -> ModuleType:
     def preprocess_input(x: Any, data_format: Any = None) -> Any:
         return preprocess(x, mode, data_format)
 
+    preprocess_input.__module__, preprocess_input.__qualname__ = (
+        f"{__name__}.{name}",
+        "preprocess_input",
+    )  # for pickle
     preprocess_input.__doc__ = f"Pixels from 0 to 255 as `{name}` takes them: preprocess(x, {mode!r})."
     return _place(name, preprocess_input)
 
@@ -108,9 +113,17 @@ def _preprocess_input(x: Any, data_format: Any = None, mode: str = "caffe") -> A
     return preprocess(x, arguments.choice("mode", mode, MODES[2:]), data_format)
 
 
+def _missing(module: str, name: str) -> Any:
+    hint = ""
+    if name[:1].isupper():
+        hint = f": save keras.applications.{name}() with Keras once, and open the file with load_model"
+    raise AttributeError(f"module {module!r} has no attribute {name!r}{hint}")
+
+
 def _place(name: str, preprocess_input: Any) -> ModuleType:
     module = ModuleType(f"{__name__}.{name}", f"preprocess_input and decode_predictions of {name}.")
     module.__dict__.update(preprocess_input=preprocess_input, decode_predictions=decode_predictions)
+    module.__dict__["__getattr__"] = partial(_missing, module.__name__)
     sys.modules[module.__name__] = module
     return module
 
@@ -120,8 +133,4 @@ imagenet_utils = _place("imagenet_utils", _preprocess_input)
 __all__ = ["decode_predictions", "imagenet_utils", "preprocess", *sorted(_MODE_OF)]
 
 
-def __getattr__(name: str) -> Any:
-    hint = ""
-    if name[:1].isupper():
-        hint = f": save keras.applications.{name}() with Keras once, and open the file with load_model"
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+__getattr__ = partial(_missing, __name__)

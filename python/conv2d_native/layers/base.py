@@ -43,7 +43,9 @@ from .configuration import (
     is_users,
     joined_path,
     layer_name,
+    missing_attribute,
     serialized,
+    unexpected_argument,
 )
 from .dtype_policy import dtype_name
 from .input_spec import check_specs, checked_specs
@@ -130,9 +132,7 @@ class Layer(WeightOwner):
         shape = input_shape(kwargs)
         unknown = set(kwargs) - _IGNORED
         if unknown:
-            raise TypeError(
-                f"{type(self).__name__}() got an unexpected keyword argument {sorted(unknown)[0]!r}"
-            )
+            raise unexpected_argument(type(self), sorted(unknown)[0])
         self.name = layer_name(name, type(self).__name__)
         vars(self).update(  # faster than __setattr__, as in _forget
             input_shape_argument=shape,
@@ -390,10 +390,7 @@ class Layer(WeightOwner):
                 f"{type(self).__name__!r} object has no attribute {name!r}: its __init__ must call "
                 "super().__init__() first."
             )
-        hint = (
-            "" if self.built or name.startswith("_") else ": weights are made by a call or build(input_shape)"
-        )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+        raise missing_attribute(self, name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -303,3 +303,19 @@ def constructor_words(cls: Any) -> tuple[str, ...]:
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     return tuple(p.name for p in parameters if p.kind not in kinds)
+
+
+def unexpected_argument(cls: Any, word: str) -> TypeError:
+    """The error for an argument `word` that layers of `cls` do not take."""
+    hint = arguments.alike(word, (*inspect.signature(cls).parameters, *_OF_EVERY_LAYER), ".")
+    return TypeError(f"{cls.__name__}() got an unexpected keyword argument {word!r}{hint}")
+
+
+def missing_attribute(layer: Any, name: str) -> AttributeError:
+    """The error for an attribute that `layer` does not have. Of the shapes that Keras 2's layers have it says where."""
+    hint = ""
+    if name in ("input_shape", "output_shape"):
+        hint = f": take layer.{name.removesuffix('_shape')}.shape of a layer in a model"
+    elif not (layer.built or name.startswith("_")):
+        hint = ": weights are made by a call or build(input_shape)"
+    return AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{hint}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,13 @@ class WeightOwner:
     _policy: str
     _settings: Any
     _variables: list[Variable]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        held = None if self._is_users else vars(self).get(name)
+        if isinstance(held, Variable) and isinstance(value, np.ndarray):
+            held.assign(value)  # Keras computes with it too, where it does not refuse it
+        else:
+            super().__setattr__(name, value)
 
     def add_weight(
         self,
@@ -217,7 +224,7 @@ class WeightOwner:
         """
         variables, copy = self.weights, arguments.flag("copy", copy)
         self._check_built()
-        if not hasattr(weights, "__iter__"):
+        if not hasattr(weights, "__iter__") or isinstance(weights, (str, bytes, Mapping)):
             raise TypeError(arguments.must("weights", "be a list of arrays", weights))
         made = [arguments.array("weights", weight) for weight in weights]
         expected, got = [v.shape for v in variables], [w.shape for w in made]

@@ -18,7 +18,7 @@ _BAR_AFTER_SECONDS = 1.0
 def check_predict_words(verbose: Any, callbacks: Any) -> None:
     """Raise ValueError for what predict's words of Keras cannot mean here."""
     if callbacks:
-        raise ValueError("`callbacks` must be None: predict calls none. Received: callbacks.")
+        raise ValueError(arguments.must("callbacks", "be None: predict calls none", callbacks))
     if verbose not in ("auto", 0, 1, 2):
         raise ValueError(arguments.must("verbose", "be 'auto', 0, 1 or 2", verbose))
 

@@ -172,8 +172,9 @@ class Model(Inspection, Storage, OwnCalls):
         for layer in self.layers:
             if layer.name == name:
                 return layer
+        names = [layer.name for layer in self.layers]
         raise ValueError(
-            f"No layer is called {name!r}. There are: {', '.join(x.name for x in self.layers)[:500]}."
+            f"No layer is called {name!r}.{arguments.alike(name, names)} There are: {', '.join(names)[:500]}."
         )
 
     # As a layer.
