@@ -19,6 +19,7 @@ import threads
 _found = importlib.util.find_spec("conv2d_native")
 assert _found is not None and _found.submodule_search_locations
 PACKAGE_FOLDER = Path(next(iter(_found.submodule_search_locations))).resolve().parent
+FORKS_BESIDE_THREADS = ("-W", "ignore:This process:DeprecationWarning")  # what Python 3.12 warns of is tested here
 
 HEADER = (
     inspect.getsource(threads)
@@ -74,7 +75,7 @@ def run_case(
         environment.pop(name, None)
         if value is not None:
             environment[name] = value
-    python = [sys.executable, *(options or []), "-c", before + HEADER + program]
+    python = [sys.executable, *FORKS_BESIDE_THREADS, *(options or []), "-c", before + HEADER + program]
     process = subprocess.Popen(
         [*(command or []), *python],
         stdout=subprocess.PIPE,
