@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -64,18 +65,7 @@ class FunctionLayer(Layer):
 
         if len(shapes) == 1:
             return pack(trial, [f.apply(lambda *arrays: results(*arrays)[0], flatten(x), (None, *shapes[0]))])
-        sizes = [math.prod(shape) for shape in shapes]
-        rows = f.apply(
-            lambda *arrays: np.concatenate([a.reshape(len(a), -1) for a in results(*arrays)], axis=-1),
-            flatten(x),
-            (None, sum(sizes)),
-        )
-        cuts = [(sum(sizes[:i]), sum(sizes[i + 1 :])) for i in range(len(sizes))]
-        parts = [
-            f.reshape(f.crop(rows, [(0, 0), cut]), (-1, *shape))
-            for cut, shape in zip(cuts, shapes, strict=True)
-        ]
-        return pack(trial, parts)
+        return pack(trial, _computed_together(f, results, flatten(x), shapes))
 
     def _results(self, x: Any) -> Any:
         """What the function makes of arrays, in its own structure."""
@@ -113,6 +103,20 @@ class FunctionLayer(Layer):
 def _zeros(sizes: Sequence[int]) -> np.ndarray:
     """Two images."""
     return np.zeros((2, *sizes), np.float32)
+
+
+def _computed_together(
+    f: Any, results: Callable[..., list[np.ndarray]], xs: Sequence[Any], shapes: Sequence[Any]
+) -> list[Any]:
+    """Tensors of several `shapes`, the arrays that `results` makes of those of `xs` in one host step."""
+
+    def rows(*arrays: np.ndarray) -> np.ndarray:
+        return np.concatenate([made.reshape(len(made), -1) for made in results(*arrays)], axis=-1)
+
+    ends = [0, *itertools.accumulate(map(math.prod, shapes))]
+    y = f.apply(rows, xs, (None, ends[-1]))
+    parts = (f.crop(y, [(0, 0), (start, ends[-1] - end)]) for start, end in itertools.pairwise(ends))
+    return [f.reshape(part, (-1, *shape)) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _takes_apart(function: Callable[..., Any], count: int) -> bool:
