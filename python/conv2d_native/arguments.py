@@ -24,7 +24,7 @@ MOST_AXES = 64  # as many as NumPy's arrays have
 LARGEST_STEP = 2**63 - 1  # strides and dilation
 EPSILON = 1e-7  # Keras's backend.epsilon()
 
-_SHOWN = 100  # items of a list that a message may show
+_SHOWN, _LONGEST = 100, 200  # items of a list, and characters of a value, that a message may show
 _HOST_DEVICES = (1, 3, 11)  # DLPack's kDLCPU, kDLCUDAHost, kDLROCMHost
 DATA_FORMATS = ("channels_last", "channels_first")
 _ELEMENT_TYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8",
@@ -32,15 +32,15 @@ _ELEMENT_TYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "
 _PYTHON_TYPES = {bool: "bool", int: "int64", float: "float32"}
 
 
-def shown(value: Any, limit: int = 200) -> str:
-    """repr(value), shortened to `limit` characters; arrays by dtype and shape, also within lists, tuples and dicts."""
-    if isinstance(value, (str, bytes)) and len(value) > limit:
-        value = value[:limit]
+def shown(value: Any) -> str:
+    """repr(value), shortened; arrays by dtype and shape, also within lists, tuples and dicts."""
+    if isinstance(value, (str, bytes)) and len(value) > _LONGEST:
+        value = value[:_LONGEST]
     try:
         text = _text(value)
     except Exception:
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= limit else text[:limit] + "..."
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def must(name: str, words: str, value: Any) -> str:
@@ -177,28 +177,28 @@ def steps(name: str, value: Any, length: int = 2) -> tuple[int, ...]:
     return integers(name, value, length, high=LARGEST_STEP)
 
 
-def pairs(name: str, value: Any, length: int = 2) -> tuple[tuple[int, int], ...]:
-    """(before, after) per axis out of an int, one int per axis, or one pair per axis."""
+def pairs(name: str, value: Any) -> tuple[tuple[int, int], ...]:
+    """(before, after) for height and width out of an int, one int per axis, or one pair per axis."""
     try:
         if isinstance(value, (tuple, list)) and any(isinstance(item, (tuple, list)) for item in value):
             made = tuple(integers(name, item, 2, 0) for item in value)
-            if len(made) != length or any(not isinstance(item, (tuple, list)) for item in value):
+            if len(made) != 2 or any(not isinstance(item, (tuple, list)) for item in value):
                 raise ValueError
             return tuple((item[0], item[1]) for item in made)
-        return tuple((item, item) for item in integers(name, value, length, 0))
+        return tuple((item, item) for item in integers(name, value, 2, 0))
     except (TypeError, ValueError) as error:
         words = (
-            f"be a non-negative integer, a tuple of {length} of them, or a tuple of {length} pairs (before, after), "
+            "be a non-negative integer, a tuple of 2 of them, or a tuple of 2 pairs (before, after), "
             f"each at most {LARGEST_SIZE}"
         )
         raise type(error)(must(name, words, value)) from None
 
 
-def padding(value: Any, words: Sequence[str] = ("valid", "same"), length: int = 2) -> Any:
+def padding(value: Any) -> Any:
     """'valid' or 'same' in lower case, or explicit ((top, bottom), (left, right)) as tuples."""
-    if isinstance(value, (tuple, list)) and len(value) == length:
-        return pairs("padding", value, length)
-    return padding_word(value, words, f" or {length} pairs (before, after)")
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return pairs("padding", value)
+    return padding_word(value, also=" or 2 pairs (before, after)")
 
 
 def padding_word(value: Any, words: Sequence[str] = ("valid", "same"), also: str = "") -> str:
