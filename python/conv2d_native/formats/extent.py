@@ -172,9 +172,7 @@ def _read_to_end(name: str, source: Any, most: int, starts: tuple[bytes, ...]) -
             return made
 
 
-def open_source(
-    source: Any, max_bytes: int = DEFAULT_MAX_BYTES, starts: tuple[bytes, ...] = (b"",)
-) -> Extent:
+def open_source(source: Any, max_bytes: int, starts: tuple[bytes, ...]) -> Extent:
     """Open a path, bytes, or a binary file object.
 
     That is read from where it stands to its end, which some devices do not have: only where it begins with one of
