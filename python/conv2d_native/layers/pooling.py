@@ -47,11 +47,11 @@ class BasePooling(SpatialLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, channels)."""
-        shape = self.last(input_shape)
+        shape = self.channels_last(input_shape)
         outputs = shapes.window_outputs(
             shape, self.pool_size, self.strides, (1,) * self.spatial, self.padding
         )
-        return self.first_again((shape[0], *outputs, shape[-1]))
+        return self.as_given((shape[0], *outputs, shape[-1]))
 
 
 class BaseMaxPooling(BasePooling):
@@ -134,10 +134,10 @@ class BaseGlobalPooling(SpatialLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, channels), or with keepdims (batch, 1, ..., channels)."""
-        shape = self.last(input_shape)
+        shape = self.channels_last(input_shape)
         if not self.keepdims:
             return (shape[0], shape[-1])
-        return self.first_again((shape[0], *(1,) * self.spatial, shape[-1]))
+        return self.as_given((shape[0], *(1,) * self.spatial, shape[-1]))
 
 
 @register_layer("GlobalMaxPool2D")
@@ -214,8 +214,8 @@ class BaseAdaptivePooling(SpatialLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *output_size, channels)."""
-        shape = self.last(input_shape)
-        return self.first_again((shape[0], *self.output_size, shape[-1]))
+        shape = self.channels_last(input_shape)
+        return self.as_given((shape[0], *self.output_size, shape[-1]))
 
 
 @register_layer

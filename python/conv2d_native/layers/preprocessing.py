@@ -166,17 +166,17 @@ class ToSize(SpatialLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, height, width, channels)."""
-        shape = self.last(input_shape)
-        return self.first_again((shape[0], self.height, self.width, shape[-1]))
+        shape = self.channels_last(input_shape)
+        return self.as_given((shape[0], self.height, self.width, shape[-1]))
 
     def sides(self, x: Any) -> tuple[int, int, int, int]:
         """Height and width of images, and those for which the other would give the wanted proportions."""
-        _, h, w, _ = self.last(x.shape)
+        _, h, w, _ = self.channels_last(x.shape)
         return h, w, int(w * self.height / self.width), int(h * self.width / self.height)
 
     def centre(self, f: Any, x: Any, rows: int, columns: int) -> Any:
         """The cells in the middle of images."""
-        _, h, w, _ = self.last(x.shape)
+        _, h, w, _ = self.channels_last(x.shape)
         top, left = (h - rows) // 2, (w - columns) // 2
         return f.crop(x, self.widths([(top, h - rows - top), (left, w - columns - left)]))
 

@@ -130,7 +130,7 @@ class Border(SpatialLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *sizes, channels). Raises ValueError where nothing is left."""
-        shape = self.last(input_shape)
+        shape = self.channels_last(input_shape)
         sizes = [
             None if size is None else size + self.sign * (before + after)
             for size, (before, after) in zip(shape[1:-1], self.amounts, strict=True)
@@ -140,7 +140,7 @@ class Border(SpatialLayer):
                 f"Computed output size would be zero or negative. Received: inputs shape={shape}, "
                 f"cropping={self.amounts}."
             )
-        return self.first_again((shape[0], *sizes, shape[-1]))
+        return self.as_given((shape[0], *sizes, shape[-1]))
 
 
 @register_layer
@@ -233,15 +233,15 @@ class UpSampling2D(SpatialLayer):
 
     def call(self, f: Any, x: Any) -> Any:
         """One resize."""
-        _, h, w, _ = self.last(x.shape)
+        _, h, w, _ = self.channels_last(x.shape)
         size = (h * self.size[0], w * self.size[1])
         return f.resize(x, size, self.interpolation, data_format=self.data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, height * rows, width * columns, channels)."""
-        shape = self.last(input_shape)
+        shape = self.channels_last(input_shape)
         sizes = [None if n is None else n * k for n, k in zip(shape[1:3], self.size, strict=True)]
-        return self.first_again((shape[0], *sizes, shape[-1]))
+        return self.as_given((shape[0], *sizes, shape[-1]))
 
 
 @register_layer
@@ -264,5 +264,5 @@ class UpSampling1D(SpatialLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, length * size, channels)."""
-        shape = self.last(input_shape)
+        shape = self.channels_last(input_shape)
         return (shape[0], None if shape[1] is None else shape[1] * self.size, shape[2])

@@ -58,13 +58,13 @@ class SpatialLayer(Layer):
             )
         return int(shape[self.channel_axis])
 
-    def last(self, shape: Any) -> Any:
+    def channels_last(self, shape: Any) -> Any:
         """An input shape, checked, with the channels last."""
         shape = tuple(shape)
         self.check_shape(shape)
         return shapes.channels_last(shape, self.data_format)
 
-    def first_again(self, shape: Any) -> Any:
+    def as_given(self, shape: Any) -> Any:
         """A shape with the channels last in the layer's own order."""
         return shapes.from_channels_last(shape, self.data_format)
 
@@ -127,9 +127,9 @@ class WeightedWindow(Weighted, SpatialLayer):
 
     def window_shape(self, input_shape: Any, filters: int) -> Any:
         """The output shape. Raises ValueError in Keras's words where the kernel does not fit."""
-        shape = self.last(input_shape)
+        shape = self.channels_last(input_shape)
         kernel_shape = (*self.kernel_size, shape[-1] or 0, filters)
         outputs = shapes.window_outputs(
             shape, self.kernel_size, self.strides, self.dilation_rate, self.padding, kernel_shape
         )
-        return self.first_again((shape[0], *outputs, filters))
+        return self.as_given((shape[0], *outputs, filters))

@@ -61,14 +61,14 @@ class BaseConvTranspose(WeightedWindow):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, filters)."""
-        shape = self.last(input_shape)
+        shape = self.channels_last(input_shape)
         more = self.output_padding or (None,) * self.spatial
         axes = zip(shape[1:-1], self.kernel_size, self.strides, self.dilation_rate, strict=True)
         outputs = [
             shapes.transposed_axis(*axis, self.padding, extra)[1]
             for axis, extra in zip(axes, more, strict=True)
         ]
-        return self.first_again((shape[0], *outputs, self.filters))
+        return self.as_given((shape[0], *outputs, self.filters))
 
 
 @register_layer("Convolution2DTranspose")
