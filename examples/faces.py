@@ -172,5 +172,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (ImportError, OSError, cn.ModelFormatError) as error:
+    except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f"{Path(__file__).name}: {error}") from None

@@ -192,8 +192,20 @@ import conv2d_native as cn
 x, kernel = np.ones((1, 5, 5, 2), np.float32), np.ones((3, 3, 2, 1), np.float32)
 try:
     cn.conv2d(x, kernel, strides=(2**31, 2**31), padding=((2**31 - 1, 0), (2**31 - 1, 0)))
-except (ValueError, MemoryError):
-    pass
+except ValueError as error:
+    words = "padded input must have fewer than 2^63 entries", "(None, 5, 5, 2)", "padding=((2147483647, 0)", "strides="
+    assert all(word in str(error) for word in words), error
+else:
+    raise AssertionError
+try:
+    cn.conv2d(x, kernel, strides=(2**31, 1), padding=((2**31 - 1, 0), (0, 0)))
+except MemoryError as error:
+    assert "GiB are needed" in str(error), error
+else:
+    raise AssertionError
+padding = ((10**6 - 1, 0), (0, 0))  # the second row of outputs begins at the second row of pixels
+y = cn.conv2d(x, kernel, strides=(10**6, 1), padding=padding)
+np.testing.assert_array_equal(y[0, :, :, 0], [[0, 0, 0], [18, 18, 18]])
 """
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import arguments, resampling, shapes
@@ -203,6 +204,11 @@ class WindowOperations(ElementOperations):
                 f"Received: inputs shape={x.shape}, kernel shape={shown}, dilation_rate={dilation}."
             )
         longest = [size + sum(pad) for size, pad in zip(x.shape[1:3], pads, strict=True)]
+        if math.prod(longest) * x.shape[3] > arguments.LARGEST_STEP:
+            raise ValueError(
+                "The padded input must have fewer than 2^63 entries. "
+                f"Received: inputs shape={x.shape}, padding={padding}, strides={strides}, dilation_rate={dilation}."
+            )
         return tuple(min(s, n) for s, n in zip(strides, longest, strict=True)), pads, dilation
 
     def _conv(
