@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments
+from .errors import UnsupportedLayerError
 
 OPERATION_MODULES = ("keras.src.ops", "keras.ops")  # as configurations begin the modules of operations
 
@@ -63,6 +64,32 @@ def keras_form(
     return {"module": module, "class_name": class_name, "config": config, "registered_name": registered_name}
 
 
+class StoredObject:
+    """What a file names and no table holds: its description, and the user's class or function for it, if given.
+
+    It is kept for the next file and computed by the user's. Without one, computing it is an error: of a file with
+    weights, inference asks no initializer, regularizer or constraint for values.
+    """
+
+    def __init__(self, kind: str, name: str, stored: Any, given: Any) -> None:
+        self.kind, self.name, self.stored, self.given = kind, name, stored, given
+        self.made = given
+        if inspect.isclass(given):
+            config = stored.get("config") if isinstance(stored, Mapping) else None
+            self.made = getattr(given, "from_config", lambda words: given(**words))(dict(config or {}))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.made is None:
+            raise UnsupportedLayerError(
+                f"The {self.kind} {self.name[:100]!r}, which a file names, is not known here, and its values are asked "
+                f"for. Load weights, or give it: load_model(..., custom_objects={{{self.name[:100]!r}: ...}})."
+            )
+        return self.made(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"{self.name}, of a file" if self.made is None else repr(self.made)
+
+
 class Table:
     """The classes of one kind by name; `kind` is Keras's module: "initializers", "regularizers" and so on."""
 
@@ -98,6 +125,26 @@ class Table:
             return cls.from_config(words)
         except TypeError as error:
             raise ValueError(f"Wrong 'config' of {word or self.singular} {cls.__name__}: {error}") from None
+
+    def of_file(self, given: Any, custom: Mapping[str, Any]) -> Any:
+        """`given`, a name or description in a file, or a StoredObject for it where this table does not hold it.
+
+        custom: the user's classes and functions by name, which come first, as in Keras.
+        """
+        stored = given if isinstance(given, Mapping) else {"class_name": given}
+        registered, name = stored.get("registered_name"), stored.get("class_name")
+        if name == "function":  # Keras's description of one: its name is the configuration
+            name = stored.get("config")
+            registered = name if registered == "function" else registered
+        if not isinstance(name, str):
+            return given
+        names = [word for word in (registered, name) if isinstance(word, str)]
+        names += [word.rpartition(">")[2] for word in names]
+        chosen = next((custom[word] for word in names if callable(custom.get(word))), None)
+        of_keras = registered is None or str(stored.get("module")).startswith("keras")
+        if chosen is None and of_keras and name in self.by_name:
+            return given
+        return StoredObject(self.singular, names[-1], given, chosen)
 
     def serialize(self, value: Any) -> dict[str, Any] | None:
         """Return Keras 3's serialized form of an object of the table; None for None. Raises ValueError for others."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
-from ..named_objects import Configurable, numbered, plain, to_snake_case
+from ..named_objects import Configurable, StoredObject, numbered, plain, to_snake_case
 from .registry import is_layer, serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -145,6 +145,8 @@ def serialized(value: Any) -> Any:
         if _outlined.get() and value.function:
             return None
         return activations.serialize(value)
+    if isinstance(value, StoredObject):
+        return value.stored
     for module, base in (
         (initializers, initializers.Initializer),
         (regularizers, regularizers.Regularizer),

@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import activations
+from .. import activations, constraints, initializers, regularizers
 from ..activations import Activation
 from ..arguments import must, shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..formats.dialect import CODE
+from ..named_objects import StoredObject
 from .base import Layer
 from .function_layer import FunctionLayer
 from .operations import OPERATIONS, Operation, is_operation
 from .registry import CUSTOM_OBJECTS, class_name_of, layer_class
 
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
+_TABLES = {module.TABLE.singular: module.TABLE for module in (initializers, regularizers, constraints)}
 _SLICE = {"start", "stop", "step"}
 
 
@@ -104,6 +106,10 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         return found.from_config(config, custom_objects=custom)
     if config.get("activation") is not None:
         config["activation"] = _activation(config["activation"], class_name, name, custom)
+    for word, given in config.items():
+        table = _TABLES.get(word.rpartition("_")[2])
+        if table and isinstance(given, (str, Mapping)):
+            config[word] = table.of_file(given, custom)
     return _from_config(found, config, custom)
 
 
@@ -206,6 +212,9 @@ def custom_objects_of(model: Any) -> dict[str, Any]:
         activation = getattr(layer, "activation", None)
         if isinstance(activation, Activation) and activation.function is not None:
             _enter(found, activation.name, activation.function)
+        for value in vars(layer).values():
+            if isinstance(value, StoredObject) and value.given is not None:
+                _enter(found, value.name, value.given)
         if isinstance(layer, FunctionLayer):
             found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
         else:
