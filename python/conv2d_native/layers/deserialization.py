@@ -19,13 +19,15 @@ from ..arguments import must, shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..formats.dialect import CODE
 from ..named_objects import StoredObject
+from ..structure import flatten
 from .base import Layer
-from .function_layer import FunctionLayer
+from .function_layer import TENSORFLOW_CLASSES, FunctionLayer
 from .operations import OPERATIONS, Operation, is_operation
 from .registry import CUSTOM_OBJECTS, class_name_of, layer_class
 
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 _TABLES = {module.TABLE.singular: module.TABLE for module in (initializers, regularizers, constraints)}
+_TENSOR = object()  # in the place of a tensor
 _SLICE = {"start", "stop", "step"}
 
 
@@ -81,7 +83,7 @@ def built_from(entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | Non
 def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:
     chosen = _custom(entry, class_name, name, custom)
     if chosen is not None:
-        made = _from_custom(chosen, class_name, config, name, custom)
+        made = _from_custom(chosen, entry, name, custom)
         made.registered_name = entry.get("registered_name")
         if not config.get("name"):  # from a get_config without it
             made.name = str(entry.get("name") or made.name)
@@ -89,11 +91,8 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         if isinstance(shapes, Mapping) and made._stores_shapes and not (made._names_steps or made.built):
             made.build_from_config(shapes)
         return made
-    if class_name in ("TFOpLambda", "SlicingOpLambda"):
-        function = str(config.get("function") or "__operators__.getitem")
-        if function in custom:
-            return _from_custom(custom[function], class_name, config, name, custom)
-        return Operation.from_tensorflow(function, name)
+    if class_name in TENSORFLOW_CLASSES:
+        return Operation.from_tensorflow(_tensorflow_name(config), name)
     if is_operation(entry.get("module"), class_name, config):
         return Operation(class_name, config, name)
     found = layer_class(class_name)
@@ -127,10 +126,12 @@ def _takes_custom_objects(cls: Any) -> bool:
 def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
     registered = entry.get("registered_name")
     keys = [registered, str(registered).rpartition(">")[2], class_name, class_name.rpartition(">")[2]]
-    if class_name in ("Lambda", "TFOpLambda"):
+    if class_name in ("Lambda", *TENSORFLOW_CLASSES):
         keys.append(name)
     if class_name == "Lambda":
         keys += _function_names(entry)
+    if class_name in TENSORFLOW_CLASSES:
+        keys.append(_tensorflow_name(entry["config"]))
     return next((custom[key] for key in keys if key and key in custom), None)
 
 
@@ -161,16 +162,35 @@ def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any
     return given
 
 
-def _from_custom(
-    chosen: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]
-) -> Any:
+def _tensorflow_name(config: Mapping[str, Any]) -> str:
+    """What TensorFlow calls the function of a layer of TENSORFLOW_CLASSES."""
+    return str(config.get("function") or "__operators__.getitem")
+
+
+def _from_custom(chosen: Any, entry: Any, name: str, custom: Mapping[str, Any]) -> Any:
+    class_name, config = entry["class_name"], dict(entry["config"])
     if inspect.isclass(chosen) and issubclass(chosen, Layer):
         return _from_config(chosen, config, custom)
     if callable(chosen) and not inspect.isclass(chosen):
-        return FunctionLayer.of_file(chosen, class_name, config.get("arguments"), name)
+        return FunctionLayer.of_file(chosen, class_name, _arguments_of(entry), name)
     raise TypeError(
         f"`custom_objects` must hold layer classes and functions. Received: {class_name}={shown(chosen)}."
     )
+
+
+def _arguments_of(entry: Any) -> Any:
+    """What the function of a layer gets beside tensors: a Lambda's `arguments`, plain values in TensorFlow's call."""
+    if entry["class_name"] not in TENSORFLOW_CLASSES:
+        return entry["config"].get("arguments")
+    nodes = entry.get("inbound_nodes")
+    node = nodes[0] if isinstance(nodes, list) and nodes else None
+    words = node.get("kwargs") if isinstance(node, Mapping) else None
+    if not isinstance(words, Mapping):
+        return None
+    given = {word: revive(value, lambda *place: _TENSOR) for word, value in words.items()}
+    return {
+        word: value for word, value in given.items() if all(leaf is not _TENSOR for leaf in flatten(value))
+    }
 
 
 def _unsupported(entry: Mapping[str, Any], class_name: str, name: str) -> str:
@@ -216,7 +236,8 @@ def custom_objects_of(model: Any) -> dict[str, Any]:
             if isinstance(value, StoredObject) and value.given is not None:
                 _enter(found, value.name, value.given)
         if isinstance(layer, FunctionLayer):
-            found[layer.name if layer.class_name == "Lambda" else layer.class_name] = layer.function
+            by_layer = layer.class_name in ("Lambda", *TENSORFLOW_CLASSES)
+            found[layer.name if by_layer else layer.class_name] = layer.function
         else:
             for name, value in custom_objects_of(layer).items():
                 _enter(found, name, value)

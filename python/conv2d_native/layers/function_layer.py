@@ -20,7 +20,9 @@ from ..structure import flatten, map_structure, pack
 from .base import Layer
 from .configuration import unique_name
 from .recorded_call import record_function
-from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes
+from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes, symbolic_leaves
+
+TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
 
 
 class FunctionLayer(Layer):
@@ -46,11 +48,18 @@ class FunctionLayer(Layer):
 
     @classmethod
     def of_file(cls, function: Callable[..., Any], class_name: str, given: Any, name: str) -> FunctionLayer:
-        """`function` for a layer of a file, with those of a Lambda's `arguments` there that it takes by name."""
-        if class_name == "Lambda" and isinstance(given, Mapping):
+        """`function` for a layer of a file, with those of the plain values `given` there that it takes by name."""
+        if class_name in ("Lambda", *TENSORFLOW_CLASSES) and isinstance(given, Mapping):
             named = {word: value for word, value in given.items() if _takes_word(function, word)}
             function = functools.partial(function, **named) if named else function
         return cls(function, class_name, name=name)
+
+    def arranged(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments of a call that a file has: all tensors of TensorFlow's function as one list, in its order."""
+        if self.class_name not in TENSORFLOW_CLASSES:
+            return args, kwargs
+        tensors = symbolic_leaves((args, kwargs))
+        return [tensors[0] if len(tensors) == 1 else tensors], {}
 
     def call(self, f: Any, x: Any, **unused: Any) -> Any:
         """The steps that the function makes of symbolic tensors, or a host step: once, whatever it returns."""

@@ -13,6 +13,7 @@ from typing import Any
 from ..arguments import shown
 from ..errors import ModelFormatError
 from ..layers.deserialization import deserialize, history, reference, revive
+from ..layers.function_layer import FunctionLayer
 from ..layers.registry import class_name_of, serialize
 from ..layers.symbolic import KerasTensor, NodeLayer, inbound_nodes
 from ..structure import map_structure
@@ -196,6 +197,8 @@ class _Calls:
         try:
             args = revive(node.get("args") or [], self.tensor)
             kwargs = revive(node.get("kwargs") or {}, self.tensor)
+            if isinstance(layer, FunctionLayer):
+                args, kwargs = layer.arranged(args, kwargs)
             before = len(inbound_nodes(layer))
             made = layer(*args, **kwargs)
             nodes = inbound_nodes(layer)[before:]
