@@ -217,10 +217,10 @@ def test_a_flag_of_tensorflow_that_is_not_computed():
             "TFOpLambda",
             "tf",
             {"function": "linalg.matmul"},
-            [["x", 0, 0, {"b": ["x", 0, 0], "transpose_b": True}]],
+            [["x", 0, 0, {"b": ["x", 0, 0], "b_is_sparse": True}]],
         ),
     ]
-    with pytest.raises(cn.UnsupportedLayerError, match="transpose_b=True"):
+    with pytest.raises(cn.UnsupportedLayerError, match="b_is_sparse"):
         cn.model_from_json(keras2(layers, [["x", 0, 0]], [["tf", 0, 0]]))
 
 

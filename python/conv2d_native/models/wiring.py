@@ -202,8 +202,8 @@ class _Calls:
             before = len(inbound_nodes(layer))
             made = layer(*args, **kwargs)
             nodes = inbound_nodes(layer)[before:]
-            computes_sizes = isinstance(layer, NodeLayer) and not nodes
-            return [made] if computes_sizes else nodes[0].outputs
+            has_no_node = isinstance(layer, NodeLayer) and not nodes
+            return [made] if has_no_node else nodes[0].outputs
         except ModelFormatError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:

@@ -8,12 +8,13 @@ its shape a second time.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from ...arguments import must
 from ...errors import UnsupportedLayerError
 from ...graph import GraphBuilder
-from ...named_objects import OPERATION_MODULES, to_snake_case
+from ...named_objects import OPERATION_MODULES, numbered, to_snake_case
 from ...structure import flatten, map_structure, pack
 from ..any_batch import is_recording
 from ..configuration import operation_name
@@ -31,6 +32,7 @@ from ..symbolic import (
     symbolic_leaves,
 )
 from ..variable import Variable
+from .compositions import COMPOSITIONS
 from .sizes import OF_SIZES, SHAPE_FUNCTIONS, ShapeFunction, computed_sizes
 from .table import OPERATIONS, TRUTHS, is_operand, takes_list
 from .tensorflow import keras_operation, keras_words
@@ -57,10 +59,12 @@ class Operation(NodeLayer):
         self.words: dict[str, str] = {}  # of a function of TensorFlow: Keras's words by its own
 
     @classmethod
-    def from_tensorflow(cls, function: str, name: str) -> Operation | ShapeFunction:
+    def from_tensorflow(cls, function: str, name: str) -> Operation | Composition | ShapeFunction:
         """Make the operation that TensorFlow calls `function`, as Keras 2 files name it: "math.multiply"."""
         if function in SHAPE_FUNCTIONS:
             return ShapeFunction(name)
+        if function in COMPOSITIONS:
+            return Composition(name, COMPOSITIONS[function])
         found = keras_operation(function)
         if found is None:
             raise UnsupportedLayerError(
@@ -159,6 +163,25 @@ class Operation(NodeLayer):
 
     def __repr__(self) -> str:
         return f"<Operation {self.class_name} name={self.name}>"
+
+
+class Composition(NodeLayer):
+    """A function of TensorFlow, as a layer of a file, in whose place a model has several operations."""
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name, self.function = name, function
+
+    def __call__(self, *args: Any, name: Any = None, **words: Any) -> Any:
+        """What the operations make of symbolic tensors. They are called after this layer."""
+        counts: dict[str, int] = {}
+
+        def step(class_name: str, *operands: Any, **settings: Any) -> Any:
+            called = numbered(counts, f"{self.name}_{to_snake_case(class_name)}")
+            return Operation(class_name, settings, called)(*operands)
+
+        if not is_symbolic(*args, **words):
+            raise TypeError(f"Layer '{self.name}' takes symbolic tensors.")
+        return self.function(step, *args, **words)
 
 
 def _constant(value: Any) -> Any:
