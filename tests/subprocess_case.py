@@ -19,7 +19,8 @@ import threads
 _found = importlib.util.find_spec("conv2d_native")
 assert _found is not None and _found.submodule_search_locations
 PACKAGE_FOLDER = Path(next(iter(_found.submodule_search_locations))).resolve().parent
-FORKS_BESIDE_THREADS = ("-W", "ignore:This process:DeprecationWarning")  # what Python 3.12 warns of is tested here
+# Python 3.12 warns of what is tested here.
+FORKS_BESIDE_THREADS = ("-W", "ignore:This process:DeprecationWarning")
 
 HEADER = (
     inspect.getsource(threads)
