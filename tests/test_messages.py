@@ -53,6 +53,7 @@ INPUTS = {
     "nothing": (None, TypeError, "`x`", "None"),
     "an empty list": ([], ValueError, "`x`", "(0,)"),
     "bool": (X > 0.5, TypeError, "`x`", "bool"),
+    "images in an array of objects": (np.array([X[0], X[1, 1:]], object), TypeError, "`x`", "dtype object"),
     "complex": (X.astype(complex), TypeError, "`x`", "complex128"),
     "a dict": ({"image": X}, ValueError, "`x`", "'image'"),
 }
@@ -105,6 +106,8 @@ CALLS = {
     "unknown word of a row": (lambda m: L.Dropout(0.5, sed=1), TypeError, "Dropout", "'sed'", "mean 'seed'"),
     "unknown word of a function": (lambda m: cn.celu(X, alfa=1), TypeError, "celu()", "'alfa'", "mean 'alpha'"),
     "capitals": (lambda m: L.Dense(4, activation="ReLU"), ValueError, "`activation`", "'ReLU'", "mean 'relu'"),
+    "groups of the batch": (lambda m: L.GroupNormalization(1)(X[0, 0, 0]), ValueError, "`axis`", "batch", "axis=-1"),
+    "scale of the batch": (lambda m: L.RMSNormalization(axis=0)(X), ValueError, "`axis`", "batch", "axis=[0]"),
     "axis": (lambda m: L.Concatenate(axis=-4)([X, X]), ValueError, "`axis`", "batch", "-4"),
     "shapes": (lambda m: L.Add()([X, X[:, 1:]]), ValueError, "(2, 8, 8, 3)", "(2, 7, 8, 3)"),
     "alone": (lambda m: L.Add()(X), ValueError, "list", "(2, 8, 8, 3)"),
@@ -242,6 +245,7 @@ def test_folders_are_no_model_files(file, word, tmp_path):
             for name in ("evaluate", "test_on_batch", "predict_generator", "predict_classes")
         ),
         ("export", r"save\(filepath\) writes a .keras file"),
+        ("make_predict_function", "leave it out"),
         ("to_yaml", r"take to_json\(\) and model_from_json"),
     ],
 )
@@ -260,6 +264,7 @@ def test_layers_of_one_tensor_refuse_lists_and_dicts(symbolic):
         lambda: L.ReLU(name="one"),
         lambda: L.Conv2D(3, 3, name="one"),
         lambda: L.BatchNormalization(name="one"),
+        lambda: L.Dense(3, name="one"),
         lambda: L.MaxPooling2D(name="one"),
         lambda: L.Flatten(name="one"),
         lambda: L.Pipeline([L.Rescaling(2.0, name="one")]),

@@ -48,12 +48,12 @@ class Dense(Weighted):
 
     def check_shape(self, shape: Any) -> None:
         """At least 2 axes."""
-        if len(shape) < 2 or not isinstance(shape, tuple):
+        super().check_shape(shape)
+        if len(shape) < 2:
             raise ValueError(
                 f'Input 0 of layer "{self.name}" is incompatible with the layer: expected min_ndim=2, '
                 f"found ndim={len(shape)}. Full shape received: {shape}"
             )
-        super().check_shape(shape)
 
     def build(self, input_shape: Any) -> None:
         """Create `kernel` (inputs, units) and `bias` (units,)."""

@@ -29,8 +29,10 @@ class GainAndOffset(Weighted):
 
 
 def _known_size(layer: Any, shape: Any, axis: int) -> int:
-    """The size along `axis` of inputs of `layer`. Raises ValueError where it is not known."""
+    """The size along `axis` of inputs of `layer`. Raises ValueError where it is not known, and for the batch."""
     number = arguments.axis("axis", axis, len(shape))
+    if number == 0:
+        raise ValueError(arguments.must("axis", "not be the batch", axis))
     if shape[number] is None:
         raise ValueError(
             f"Axis {axis} of the inputs of layer '{layer.name}' must be defined. Received: input_shape={shape}."

@@ -15,6 +15,10 @@ ABSENT_METHODS = {
     ),
     **dict.fromkeys(("evaluate", "evaluate_generator", "test_on_batch", "test_step"), _COMPARING),
     "predict_generator": _ITERABLES,
+    **dict.fromkeys(
+        ("make_predict_function", "_make_predict_function"),
+        "leave it out, predict compiles by itself and may be called from any thread",
+    ),
     "predict_step": "call the model, model(x), or predict_on_batch(x)",
     "predict_classes": "take predict(x).argmax(axis=-1)",
     "predict_proba": "predict(x) returns what the last layer computes",

@@ -93,7 +93,7 @@ def _in_structure(x: Any, structure: Any) -> list[Any] | None:
 
 def as_array(name: str, x: Any) -> np.ndarray:
     """`x` as an ndarray of any real dtype: batches of it are converted one by one."""
-    return x if type(x) is np.ndarray else arguments.array(name, x)
+    return x if type(x) is np.ndarray and x.dtype.kind in "fiu" else arguments.array(name, x)
 
 
 def fit_shape(
