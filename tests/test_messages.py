@@ -107,7 +107,7 @@ CALLS = {
     "unknown word of a function": (lambda m: cn.celu(X, alfa=1), TypeError, "celu()", "'alfa'", "mean 'alpha'"),
     "capitals": (lambda m: L.Dense(4, activation="ReLU"), ValueError, "`activation`", "'ReLU'", "mean 'relu'"),
     "groups of the batch": (lambda m: L.GroupNormalization(1)(X[0, 0, 0]), ValueError, "`axis`", "batch", "axis=-1"),
-    "scale of the batch": (lambda m: L.RMSNormalization(axis=0)(X), ValueError, "`axis`", "batch", "axis=[0]"),
+    "scale of the batch": (lambda m: L.RMSNormalization(axis=0)(X), ValueError, "`axis`", "batch", "axis=0"),
     "axis": (lambda m: L.Concatenate(axis=-4)([X, X]), ValueError, "`axis`", "batch", "-4"),
     "shapes": (lambda m: L.Add()([X, X[:, 1:]]), ValueError, "(2, 8, 8, 3)", "(2, 7, 8, 3)"),
     "alone": (lambda m: L.Add()(X), ValueError, "list", "(2, 8, 8, 3)"),
