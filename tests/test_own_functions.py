@@ -147,3 +147,30 @@ def test_objects_that_can_be_called():
     np.testing.assert_allclose(model(X[:, 0, 0]), np.maximum(X[:, 0, 0], 0) * 3)
     with pytest.raises(ValueError, match="activation that is a Scaled has no name"):
         model.to_json()
+
+
+def test_weights_of_layers_that_are_called_from_outside_may_change():
+    """A model follows them as its own; of models that compute with their own weights alone nothing is dropped."""
+    outside = L.Dense(3)
+    outside.build((None, 4))
+
+    class Calls(cn.Model):
+        def call(self, x):
+            return outside(x)
+
+    class Inside(L.Layer):
+        def call(self, x):
+            return outside(x) * 1.0
+
+    x, v = cn.Input((4,)), X[:, 0, 0]
+    models = [Calls(), cn.Model(x, Inside()(x)), cn.Model(x, L.Lambda(lambda t: outside(t))(x))]
+    other = cn.Sequential([cn.Input((4,)), L.Dense(2)])
+    for _ in range(3):
+        other(v)
+        kept = other._programs
+        outside.set_weights([w * 2 for w in outside.get_weights()])
+        for model in models:
+            np.testing.assert_array_equal(model(v), outside(v))
+            np.testing.assert_array_equal(model.predict(v), outside(v))
+        other(v)
+        assert other._programs is kept

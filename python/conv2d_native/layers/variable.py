@@ -29,6 +29,7 @@ _LOCK = fork_safe_lock()  # no other lock is taken, and no code of the user's is
 _epoch = 0
 _HELD: ContextVar[dict[Variable, np.ndarray]] = ContextVar("conv2d_native_held_weights")
 _NONE: dict[Variable, np.ndarray] = {}
+_OTHERS: ContextVar[list[Variable] | None] = ContextVar("conv2d_native_other_weights", default=None)
 _Made = TypeVar("_Made")
 
 
@@ -131,6 +132,9 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         if held is not None:
             return held
         self._was_read = True
+        others = _OTHERS.get()
+        if others is not None:
+            others.append(self)
         if self._value is None:
             with call_given(()):
                 made = np.asarray(self.initializer(self.shape, dtype=np.float32))
@@ -252,6 +256,17 @@ def held_together(variables: Sequence[Variable]) -> Iterator[tuple[int, list[np.
         yield epoch, values
     finally:
         _HELD.reset(token)
+
+
+@contextmanager
+def other_reads() -> Iterator[list[Variable]]:
+    """Within it, the weights that this thread reads are listed, but for those that are held together."""
+    found: list[Variable] = []
+    token = _OTHERS.set(found)
+    try:
+        yield found
+    finally:
+        _OTHERS.reset(token)
 
 
 def computed_with(variables: Sequence[Variable], make: Callable[[], _Made]) -> _Made:

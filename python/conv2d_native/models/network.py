@@ -25,7 +25,7 @@ from ..layers.symbolic import (
     map_shapes,
     with_values,
 )
-from ..layers.variable import computed_with, held_together, weights_epoch
+from ..layers.variable import computed_with, held_together, other_reads, weights_epoch
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack
@@ -110,6 +110,9 @@ class Model(Inspection, Storage, OwnCalls):
     def _forget(self) -> None:
         """Drop everything that was compiled."""
         self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
+        self._reads_others = (
+            False  # a program has weights of layers that are not the model's: a Lambda calls them
+        )
         self._programs: Newest[Any, Traced] = Newest(IMAGE_SHAPES_KEPT)
         super()._forget()
 
@@ -358,13 +361,20 @@ class Model(Inspection, Storage, OwnCalls):
     ) -> Traced:
         places = [KerasTensor((1, *shape)) for shape in shapes]
         sizes = [place.shape for place in places]
-        return computed_with(self.weights, lambda: Traced(self._trace, places, sizes, share, choices))
+
+        def traced() -> Traced:
+            with other_reads() as others:
+                made = Traced(self._trace, places, sizes, share, choices)
+            self._reads_others = self._reads_others or bool(others)
+            return made
+
+        return computed_with(self.weights, traced)
 
     def _drop_outdated(self) -> None:
         """Somewhere weights or settings changed: drop what was compiled if they are this model's."""
         with _LOCK, held_together(self.weights) as (epoch, values):
             made_of, known = [*values, *self._all_settings()], self._compiled_for
-            if known is None or [*map(id, known)] != [*map(id, made_of)]:
+            if known is None or self._reads_others or [*map(id, known)] != [*map(id, made_of)]:
                 self._forget()
             self._compiled_for, self._epoch = made_of, epoch
 
