@@ -110,9 +110,7 @@ class Model(Inspection, Storage, OwnCalls):
     def _forget(self) -> None:
         """Drop everything that was compiled."""
         self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
-        self._reads_others = (
-            False  # a program has weights of layers that are not the model's: a Lambda calls them
-        )
+        self._reads_others = False  # programs hold weights of layers that are not the model's
         self._programs: Newest[Any, Traced] = Newest(IMAGE_SHAPES_KEPT)
         super()._forget()
 
