@@ -11,7 +11,9 @@ import zipfile
 import numpy as np
 import pytest
 
+import conv2d_native as cn
 from answers import MODEL_ANSWERS, MODELS
+from conv2d_native import layers as L
 from conv2d_native.formats import layer_paths, read_model, write_keras
 from conv2d_native.formats.extent import Budget, from_buffer
 from conv2d_native.formats.hdf5 import Hdf5
@@ -185,3 +187,12 @@ def test_paths_of_any_kind_and_length(tmp_path, monkeypatch):
         write_keras(path, CONFIG, weights)
         np.testing.assert_array_equal(read(os.fsdecode(path))[0], KERNEL)
     assert len(os.listdir(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("layer", [L.ThresholdedReLU(0.5), L.RandomHeight(0.1), L.RandomWidth(0.1)])
+def test_layers_of_keras_2_are_written_under_the_module_in_which_keras_3_has_them(layer):
+    made = L.serialize(layer)
+    assert (made["module"], made["class_name"]) == ("keras._legacy.layers", type(layer).__name__)
+    model = cn.Sequential([cn.Input((4, 5, 3)), layer])
+    opened = cn.load_model(bytes_of(model.save))
+    assert opened.layers[0].get_config() == layer.get_config()

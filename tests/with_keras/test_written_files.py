@@ -12,11 +12,14 @@ import pytest
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
+import conv2d_native as cn
 from answers import MODEL_ANSWERS, MODELS, relative_error
+from conv2d_native import layers as L
 from conv2d_native.formats import read_model, write_keras
 from layer_cases import inputs_of
 from test_formats_write import all_weights
 
+OF_KERAS_2 = (L.ThresholdedReLU(0.5), L.RandomHeight(0.1), L.RandomWidth(0.1))
 CLASSES = {made.__name__: made for made in (LayerScale, StochasticDepth, CustomScaleLayer)}
 
 
@@ -35,3 +38,12 @@ def test_keras_opens_what_is_written(name, tmp_path):
     ys = list(ys.values()) if isinstance(ys, dict) else ys if isinstance(ys, (list, tuple)) else [ys]
     for i, y in enumerate(ys):
         assert relative_error(np.asarray(y), MODEL_ANSWERS[f"{name}/y{i}"]) < 1e-6
+
+
+@pytest.mark.parametrize("layer", OF_KERAS_2, ids=lambda layer: type(layer).__name__)
+def test_keras_3_opens_layers_of_keras_2(layer, tmp_path):
+    model = cn.Sequential([cn.Input((4, 5, 3)), layer])
+    model.save(tmp_path / "model.keras")
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(np.float32)
+    opened = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(opened.predict(x, verbose=0), model.predict(x))

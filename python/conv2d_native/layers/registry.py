@@ -21,6 +21,7 @@ _MODULES: dict[str, str | None] = {
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
     "FixedDropout": None,
+    **dict.fromkeys(("RandomHeight", "RandomWidth", "ThresholdedReLU"), "keras._legacy.layers"),
 }
 CUSTOM_OBJECTS: dict[str, Any] = {}  # layer classes and functions that the user has entered for all files
 
