@@ -105,6 +105,12 @@ def test_predict_image_files(classifier, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(x / np.float32(127.5) - 1), atol=1e-6)
 
 
+@pytest.mark.parametrize("inputs", [("photos", "x.npy"), ("x.npz", "photos"), ("x.npy", "y.npy")])
+def test_predict_takes_arrays_or_images(inputs, classifier, capsys):
+    assert main(["predict", classifier[1], *inputs]) == 1
+    assert f"one .npy or .npz file alone. Received: {', '.join(inputs)}" in capsys.readouterr().err
+
+
 def test_predict_several_inputs(two_inputs, tmp_path):
     _, path = two_inputs
     a, b = RNG.random((2, 4, 3), np.float32)

@@ -147,9 +147,9 @@ def _read_inputs(model: Any, arguments: argparse.Namespace) -> tuple[Any, Sequen
     first = Path(arguments.inputs[0])
     if len(model.input_names) > 1 and first.suffix != ".npz":
         raise ValueError(f"The model has several inputs ({', '.join(model.input_names)}): give an .npz file.")
+    if len(arguments.inputs) > 1 and any(path.endswith((".npy", ".npz")) for path in arguments.inputs):
+        raise ValueError(f"Give one .npy or .npz file alone. Received: {', '.join(arguments.inputs)[:200]}.")
     if first.suffix in (".npy", ".npz"):
-        if len(arguments.inputs) > 1:
-            raise ValueError("Give one .npy or .npz file.")
         return _read_arrays(first, model.input_names), ()
     names = find_images(arguments.inputs)
     batches = ImageBatches(
