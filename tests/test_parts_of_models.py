@@ -30,3 +30,25 @@ def test_a_model_from_what_a_layer_makes(tmp_path):
     assert "first" in [layer.name for layer in whole.layers] and whole(xs[1]).shape == (1, 2)
     with pytest.raises(ValueError, match="not all that its output"):
         cn.Model(halves[0], [made, halves[1]])
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_the_output_of_a_sequential_inside_is_that_of_its_first_call(built, tmp_path):
+    """As Keras 3.15 has it: a part of the outer model ends there."""
+    inner = cn.Sequential([*[cn.Input((6, 6, 2))] * built, L.Conv2D(3, 3), L.ReLU()], name="inner")
+    x = cn.Input((6, 6, 2))
+    shifted = L.Rescaling(2.0, -1.0)(x)
+    made = inner(shifted)
+    inner(cn.Input((6, 6, 2)))
+    assert inner.output is made and inner.input is shifted
+    assert inner.outputs[0] is not made and inner.inputs[0] is not shifted
+    model = cn.Model(x, L.GlobalAveragePooling2D()(made))
+    model.save(tmp_path / "m.keras")
+    images = np.random.default_rng(4).random((2, 6, 6, 2), np.float32)
+    for one in (model, cn.load_model(tmp_path / "m.keras"), cn.models.clone_model(model)):
+        one.set_weights(model.get_weights())
+        part = cn.Model(one.input, one.get_layer("inner").output)
+        expected = one.get_layer("inner")(2 * images - 1)
+        np.testing.assert_allclose(part(images), expected, rtol=1e-5, atol=1e-6)
+    alone = cn.Sequential([cn.Input((6, 6, 2)), L.Conv2D(3, 3)])
+    assert alone.output is alone.outputs[0] and alone.input is alone.inputs[0]

@@ -118,7 +118,9 @@ class _Cloning:
 def _inputs(model: Any, given: Any) -> Any:
     """The inputs of a clone: `given`, or new ones like those of `model`."""
     if given is None:
-        return map_structure(lambda t: Input(batch_shape=t.shape, dtype=t.dtype, name=t.name), model.input)
+        return map_structure(
+            lambda t: Input(batch_shape=t.shape, dtype=t.dtype, name=t.name), model._structure("input")
+        )
     tensors = flatten(given)
     if not tensors or not all(isinstance(tensor, KerasTensor) for tensor in tensors):
         raise ValueError(must("input_tensors", "be symbolic tensors", given))

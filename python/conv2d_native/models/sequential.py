@@ -13,7 +13,7 @@ from ..layers.configuration import checked_config, constructed, is_users, path_o
 from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer, serialize
-from ..layers.symbolic import KerasTensor, call_layer, is_shape, label_steps
+from ..layers.symbolic import KerasTensor, call_layer, inbound_nodes, is_shape, label_steps
 from ..layers.weights import with_inner_layers
 from .network import Model
 from .storage import takes_stack
@@ -146,6 +146,16 @@ class Sequential(Model):
     def layers(self) -> list[Any]:
         """The layers that were added, without the input layer."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    @property
+    def input(self) -> Any:
+        """What the first symbolic call was given, as in Keras 3; before any, the model's own: `inputs` in any case."""
+        return self._node().args[0] if inbound_nodes(self) else super().input
+
+    @property
+    def output(self) -> Any:
+        """What the first symbolic call returned, as in Keras 3; before any, the model's own: `outputs` in any case."""
+        return self._node().output_structure if inbound_nodes(self) else super().output
 
     def call(self, f: Any, inputs: Any) -> Any:
         """Compute with the operations of `f`, layer by layer."""
