@@ -286,14 +286,17 @@ def test_d17_reload_and_second_import(usual):
 
 def test_d17_subinterpreter():
     pytest.importorskip("_xxsubinterpreters")
-    run_case("""
+    run_case(
+        """
 import _xxsubinterpreters as sub
 other = sub.create()
 try:
     sub.run_string(other, "import sys; sys.path[:] = %r; import numpy; from conv2d_native import _core" % (sys.path,))
 except sub.RunFailedError as error:
     assert "ImportError" in str(error) or "ModuleNotFoundError" in str(error), error
-""")
+""",
+        options=["-W", "ignore"],  # what NumPy says of it
+    )
 
 
 def test_d18_import_has_no_side_effect():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from types import ModuleType
 
 _SPINS = "2500"
@@ -17,6 +18,7 @@ _SPINS = "2500"
 
 def load_core() -> ModuleType:
     """Import and return `conv2d_native._core`. Raises ImportError that says what to do where it is not there."""
+    _check_interpreter()
     quiet = os.environ.keys().isdisjoint({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"})
     if quiet:
         os.environ["GOMP_SPINCOUNT"] = _SPINS
@@ -31,3 +33,11 @@ def load_core() -> ModuleType:
     finally:
         if quiet:
             os.environ.pop("GOMP_SPINCOUNT", None)
+
+
+def _check_interpreter() -> None:
+    """Raise ImportError in a sub-interpreter of Python 3.10, where pybind11 would wait for a lock that it holds."""
+    if sys.version_info < (3, 11):
+        interpreters = importlib.import_module("_xxsubinterpreters")
+        if interpreters.get_current() != interpreters.get_main():
+            raise ImportError("conv2d_native is not for sub-interpreters of Python 3.10: take 3.11 or newer.")
