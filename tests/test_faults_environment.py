@@ -295,7 +295,7 @@ try:
 except sub.RunFailedError as error:
     assert "ImportError" in str(error) or "ModuleNotFoundError" in str(error), error
 """,
-        options=["-W", "ignore"],  # what NumPy says of it
+        options=["-W", "ignore:NumPy was imported from a Python sub-interpreter:UserWarning"],
     )
 
 

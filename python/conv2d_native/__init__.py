@@ -133,9 +133,8 @@ def __getattr__(name: str) -> Any:
         if name in _TRAINING:
             hint = ": it computes inference only. Train with Keras, and open the saved file with load_model"
         message = f"module {__name__!r} has no attribute {name!r}{hint}"
-        raise AttributeError(
-            message, name=name, obj=sys.modules[__name__]
-        )  # from which Python suggests names
+        # Python suggests names by what the error holds.
+        raise AttributeError(message, name=name, obj=sys.modules[__name__])
     globals()[name] = value
     return value
 

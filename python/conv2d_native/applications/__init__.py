@@ -100,10 +100,8 @@ def _family(name: str, mode: str) -> ModuleType:
     def preprocess_input(x: Any, data_format: Any = None) -> Any:
         return preprocess(x, mode, data_format)
 
-    preprocess_input.__module__, preprocess_input.__qualname__ = (
-        f"{__name__}.{name}",
-        "preprocess_input",
-    )  # for pickle
+    preprocess_input.__module__ = f"{__name__}.{name}"  # where pickle finds it
+    preprocess_input.__qualname__ = "preprocess_input"
     preprocess_input.__doc__ = f"Pixels from 0 to 255 as `{name}` takes them: preprocess(x, {mode!r})."
     return _place(name, preprocess_input)
 

@@ -21,7 +21,7 @@ from ..formats.dialect import CODE
 from ..named_objects import StoredObject
 from ..structure import flatten
 from .base import Layer
-from .function_layer import TENSORFLOW_CLASSES, FunctionLayer
+from .function_layer import FUNCTION_CLASSES, TENSORFLOW_CLASSES, FunctionLayer
 from .operations import OPERATIONS, Operation, is_operation
 from .registry import CUSTOM_OBJECTS, class_name_of, layer_class
 
@@ -126,7 +126,7 @@ def _takes_custom_objects(cls: Any) -> bool:
 def _custom(entry: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
     registered = entry.get("registered_name")
     keys = [registered, str(registered).rpartition(">")[2], class_name, class_name.rpartition(">")[2]]
-    if class_name in ("Lambda", *TENSORFLOW_CLASSES):
+    if class_name in FUNCTION_CLASSES:
         keys.append(name)
     if class_name == "Lambda":
         keys += _function_names(entry)
@@ -236,7 +236,7 @@ def custom_objects_of(model: Any) -> dict[str, Any]:
             if isinstance(value, StoredObject) and value.given is not None:
                 _enter(found, value.name, value.given)
         if isinstance(layer, FunctionLayer):
-            by_layer = layer.class_name in ("Lambda", *TENSORFLOW_CLASSES)
+            by_layer = layer.class_name in FUNCTION_CLASSES
             found[layer.name if by_layer else layer.class_name] = layer.function
         else:
             for name, value in custom_objects_of(layer).items():

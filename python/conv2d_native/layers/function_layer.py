@@ -23,6 +23,7 @@ from .recorded_call import record_function
 from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes, symbolic_leaves
 
 TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
+FUNCTION_CLASSES = ("Lambda", *TENSORFLOW_CLASSES)  # for which the user may give a function
 
 
 class FunctionLayer(Layer):
@@ -49,7 +50,7 @@ class FunctionLayer(Layer):
     @classmethod
     def of_file(cls, function: Callable[..., Any], class_name: str, given: Any, name: str) -> FunctionLayer:
         """`function` for a layer of a file, with those of the plain values `given` there that it takes by name."""
-        if class_name in ("Lambda", *TENSORFLOW_CLASSES) and isinstance(given, Mapping):
+        if class_name in FUNCTION_CLASSES and isinstance(given, Mapping):
             named = {word: value for word, value in given.items() if _takes_word(function, word)}
             function = functools.partial(function, **named) if named else function
         return cls(function, class_name, name=name)

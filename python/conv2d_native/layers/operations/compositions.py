@@ -14,20 +14,14 @@ import numpy as np
 
 from ... import arguments
 from ...errors import UnsupportedLayerError
+from .sizes import known_sizes
 
 Step = Callable[..., Any]
 _METHODS = {0: "bilinear", 1: "nearest", "bilinear": "bilinear", "nearest": "nearest"}
 
 
 def _known(x: Any, *axes: int) -> list[int]:
-    """The sizes of those axes. Raises UnsupportedLayerError where one is not known."""
-    sizes = [x.shape[axis] for axis in axes]
-    if None in sizes:
-        raise UnsupportedLayerError(
-            f"Sizes of images are numbers here, and those of shape {x.shape} are not known. Save the model with an "
-            "Input of one size."
-        )
-    return sizes
+    return known_sizes("A function of TensorFlow", x, axes)
 
 
 def _resize_images(

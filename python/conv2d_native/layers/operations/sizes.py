@@ -6,7 +6,7 @@ The batch is None. Images of any size have no such numbers.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
@@ -19,6 +19,17 @@ _MOST_SIZES = 64
 _LARGEST_SIZE = 2**53
 
 
+def known_sizes(place: str, x: KerasTensor, axes: Iterable[int]) -> list[int]:
+    """The sizes of `x` along `axes`. Raises UnsupportedLayerError, which says `place`, where one is not known."""
+    sizes = [x.shape[axis] for axis in axes]
+    if None in sizes:
+        raise UnsupportedLayerError(
+            f"{place} computes with the shape {x.shape}: sizes of images are numbers here. Save the model with an "
+            "Input of one size."
+        )
+    return [int(size) for size in sizes if size is not None]
+
+
 class ShapeFunction(NodeLayer):
     """tf.shape, as a layer of a file."""
 
@@ -29,12 +40,7 @@ class ShapeFunction(NodeLayer):
         """The shape of a symbolic tensor. Raises UnsupportedLayerError where a size but the batch is not known."""
         if not isinstance(input, KerasTensor):
             raise TypeError(must("input", "be one tensor", input))
-        if None in input.shape[1:]:
-            raise UnsupportedLayerError(
-                f"Layer {self.name[:100]!r} computes with the shape {input.shape}: sizes of images are numbers here. "
-                "Save the model with an Input of one size."
-            )
-        return tuple(input.shape)
+        return (input.shape[0], *known_sizes(f"Layer {self.name[:100]!r}", input, range(1, len(input.shape))))
 
 
 def _checked(size: Any) -> Any:
