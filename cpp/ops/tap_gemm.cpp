@@ -20,6 +20,7 @@ constexpr int64_t kBlockPixels = 112;
 constexpr double kBlockShare = 0.25;   // of the second-level cache, for a block's pixels and outputs
 constexpr double kPanelShare = 0.375;  // and for the panels that it meets
 constexpr int64_t kUnitsPerWorker = 4;
+constexpr double kLineCycles = 140.0;  // to get a line that another core has written
 // Smaller units would read the kernel, or copy the pixels, too often.
 constexpr int64_t kLeastPixels = 48, kLeastPixelsOfLargeKernel = 96;
 constexpr int64_t kLeastColumns = 128, kLeastColumnsOfCopies = 512;
@@ -82,8 +83,8 @@ bool TapGemm::readable(const ConvIo& io) const {
   return io.pre.empty() && (p_.n * p_.gh * p_.gw < kWays || kept || !collides(next));
 }
 
-// How many parts of the columns workers take: cores that write parts of the same rows of y disturb each
-// other.
+// How many parts of the columns workers take. Cores that write parts of the same rows of y take lines from
+// each other, above all where they come back to add the sums of a chunk.
 int64_t TapGemm::shares_of_columns(int workers) const {
   const int64_t pixels = p_.n * p_.gh * p_.gw, units = p_.groups * panels_;
   int64_t best = 1;
@@ -93,9 +94,12 @@ int64_t TapGemm::shares_of_columns(int workers) const {
     const int64_t rows = ceil_div(pixels, workers / columns), wide = ceil_div(units, columns);
     const double depth = static_cast<double>(taps() * p_.group_c()),
                  width = static_cast<double>(wide * kernels_.gemm_columns);
-    const double disturbed = columns > 1 && rows > 1 ? 1.4 : 1.0;
-    const double cost = static_cast<double>(std::max<int64_t>(rows, 4)) * width * depth * disturbed / 16.0 +
-                        0.5 * (static_cast<double>(rows * p_.c) + width * depth);
+    const double read = static_cast<double>(rows * p_.c) + width * depth;
+    const double taken = columns > 1 && rows > 1 ? kLineCycles * static_cast<double>(rows) *
+                                                       (static_cast<double>(chunks_.size()) - 0.9)
+                                                 : 0.0;
+    const double cost = static_cast<double>(std::max<int64_t>(rows, 4)) * width * depth / 16.0 +
+                        (machine_of(kernels_).wide ? 0.5 : 0.25) * read + taken;
     if (columns == 1 || cost < least) least = cost, best = columns;
   }
   return best;
@@ -126,7 +130,8 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   // Rows that are copied for one group are no other's.
   const bool apart = by_rows && p_.groups >= wanted && p_.groups % worker.count == 0;
   const int64_t step = apart ? panels_ : 1;
-  int64_t parts = apart ? wanted : shares_of_columns(worker.count);
+  const int64_t shares = apart ? wanted : shares_of_columns(worker.count);
+  int64_t parts = shares;
   int64_t blocks =
       std::max({ceil_div(grains, block_pixels_ / grain), std::min(ceil_div(worker.count, parts), grains),
                 std::min(ceil_div(wanted, parts), grains / std::max<int64_t>(1, least_pixels / grain))});
@@ -135,10 +140,11 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   // As many units for every worker.
   blocks = std::min(round_up(blocks, worker.count / std::gcd(parts, worker.count)), grains);
   const auto start = [&](int64_t i) { return i / across * line + i % across * grain; };
+  const int64_t inner = parts / shares;  // a block meets all parts of its share
   worker.each_unit(parts * blocks, [&](int64_t i) {
-    const Range covered = part({0, grains}, i % blocks, blocks);
+    const Range covered = part({0, grains}, i / inner % blocks, blocks);
     b.pixels = {start(covered.begin), start(covered.end)};
-    const Range taken = part({0, units / step}, i / blocks, parts);
+    const Range taken = part({0, units / step}, i / (inner * blocks) * inner + i % inner, parts);
     block(io, &b, {taken.begin * step, taken.end * step});
   });
 }
