@@ -194,7 +194,7 @@ class Optimizer {
         fused.stages.push_back(*node(chain[i]).get<ConvParams>());
         problems.push_back(fused.stages.back().problem);
       }
-      if (fused.stages[0].gate >= 0 || !StreamPlan::pays(problems)) continue;
+      if (fused.stages[0].gate >= 0 || !StreamPlan::pays(problems, machine_of(kernels_))) continue;
       std::vector<int> inputs{node(chain.back()).inputs[0]};
       ConvParams& last = fused.stages.back();
       if (last.residual >= 0) {

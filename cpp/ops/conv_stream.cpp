@@ -8,6 +8,7 @@ namespace conv2d {
 namespace {
 
 constexpr double kBandBytes = 256 << 10;  // of what lies between two stages
+constexpr double kBandShare = 0.5;        // of the second-level cache, where bands share rows
 constexpr double kHeldBytes = 1 << 20;    // that stay in the second-level caches between two stages anyway
 constexpr double kMostRecomputed = 0.2;
 constexpr int64_t kBandMultiple = 4;  // bands of an image, so that workers have as many where bands are few
@@ -35,19 +36,22 @@ ConvProblem cut(const ConvProblem& whole, Range input, Range output) {
 
 }  // namespace
 
-int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages) {
+int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages, const Machine& machine) {
   const ConvProblem& last = stages.back();
   double per_row = 0.0, rows = 1.0;  // rows of the stage for each row of the last output
+  bool shares = false;
   for (size_t i = stages.size() - 1; i > 0; --i) {
     rows *= static_cast<double>(stages[i].sh);
     per_row = std::max(per_row, rows * row_bytes(stages[i - 1]));
+    shares = shares || stages[i].kh > stages[i].sh;
   }
-  const int64_t most = std::clamp<int64_t>(static_cast<int64_t>(kBandBytes / per_row), 1, last.oh);
+  const double bytes = shares ? std::max(kBandBytes, kBandShare * machine.l2_bytes) : kBandBytes;
+  const int64_t most = std::clamp<int64_t>(static_cast<int64_t>(bytes / per_row), 1, last.oh);
   return ceil_div(last.oh, round_up(ceil_div(last.oh, most), kBandMultiple));
 }
 
-bool StreamPlan::pays(const std::vector<ConvProblem>& stages) {
-  const int64_t rows = band_rows(stages), bands = ceil_div(stages.back().oh, rows);
+bool StreamPlan::pays(const std::vector<ConvProblem>& stages, const Machine& machine) {
+  const int64_t rows = band_rows(stages, machine), bands = ceil_div(stages.back().oh, rows);
   double between = 0.0, weights = 0.0, extra = 0.0;
   for (size_t i = 0; i < stages.size(); ++i) {
     const Padding& pad = stages[i].pad;  // no window may lie in it alone: bands would have no input
@@ -70,7 +74,7 @@ StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& ke
     : stages_(stages) {
   std::vector<ConvProblem> problems;
   for (const StreamStage& stage : stages_) problems.push_back(stage.problem);
-  rows_ = band_rows(problems);
+  rows_ = band_rows(problems, machine_of(kernels));
   size_t inner = 0;
   const int64_t oh = problems.back().oh;
   for (int64_t row = 0; row < oh; row += rows_) {

@@ -23,10 +23,10 @@ class StreamPlan {
   StreamPlan(const std::vector<StreamStage>& stages, const Kernels& kernels, bool needs_pre, bool exact);
 
   // Rows of the last stage's output in a band.
-  static int64_t band_rows(const std::vector<ConvProblem>& stages);
+  static int64_t band_rows(const std::vector<ConvProblem>& stages, const Machine& machine);
   // Whether a stream beats the stages one by one: what it keeps from memory against rows computed twice and
   // weights read again for each band.
-  static bool pays(const std::vector<ConvProblem>& stages);
+  static bool pays(const std::vector<ConvProblem>& stages, const Machine& machine);
 
   size_t worker_bytes() const { return worker_bytes_; }
   // ConvPlan::run's contract; the residual is added in the last stage.
