@@ -10,14 +10,15 @@ namespace {
 
 constexpr double kVector = 16.0, kTileRows = 14.0;
 
-// Cycles of a step of 16 floats beside what the arithmetic alone takes, and of a call of the products.
-// Vectors of 8 floats and 16 registers leave transforms short of registers, and calls short.
+// Cycles of a step of 16 floats beside what the arithmetic alone takes, of a call of the products and of a
+// tile. Vectors of 8 floats and 16 registers leave transforms short of registers, and calls short.
 struct Rates {
-  double product, call, input, output;
-  double apart;  // of what reading the transformed kernel and arithmetic could do at once
+  double product, call, input, output, tile;
+  double apart;   // of what reading the transformed kernel and arithmetic could do at once
+  double stream;  // one long run of reads from the last cache against mixed traffic
 };
-constexpr Rates kWide = {1.0, 20.0, 1.0, 1.0, 0.0}, kNarrow = {1.15, 100.0, 1.5, 5.5, 0.5};
-constexpr double kStream = 2.0;  // one long run of reads from the last cache against mixed traffic
+constexpr Rates kWide = {1.0, 100.0, 1.0, 2.0, 300.0, 0.5, 4.0},
+                kNarrow = {1.15, 100.0, 1.5, 5.5, 0.0, 0.5, 2.0};
 
 // Vector operations of one-dimensional transforms; with strides of 2, of one for each parity.
 struct Steps {
@@ -56,12 +57,13 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const double input = down.forward * tw + across.forward * th;
   const double output = down.inverse * tw + across.inverse * form.out_rows;
   const double transforms =
-      tiles * (rates.input * c_vectors * (input + 2.0 * points) +
+      tiles * (rates.tile + rates.input * c_vectors * (input + 2.0 * points) +
                rates.output * oc_vectors * (output + points + form.out_rows * form.out_columns));
   const double cycles = groups * (products + transforms) * 2.0 * kVector / machine.flops_per_cycle;
   const double bytes = 4.0 * groups * oc_vectors * kVector * points * depth;
   const double blocks = std::max(1.0, 4.0 * tiles * points * depth / kLargeBlockBytes);
-  const double read = bytes / machine.bytes_per_cycle * (bytes < machine.l3_bytes ? 1.0 / kStream : blocks);
+  const double read =
+      bytes / machine.bytes_per_cycle * (bytes < machine.l3_bytes ? 1.0 / rates.stream : blocks);
   return std::max(cycles, read) + rates.apart * std::min(cycles, read) +
          (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
 }
