@@ -62,34 +62,42 @@ CONV2D_INLINE void gemm_store(const GemmTile& t, int64_t column, int64_t columns
   });
 }
 
-// kVecs vectors of columns: a part of a panel, a panel, or two panels b_step apart.
-template <int kRows, int kVecs>
+// kVecs vectors of columns: a part of a panel, a panel, or two panels b_step apart. kParts: with partial
+// sums.
+template <int kRows, int kVecs, bool kParts>
 CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const float* b, const char* ahead,
                               int64_t first, int64_t columns) {
   constexpr int kStep = kVecs < kGemmVecs ? kVecs : kGemmVecs;  // vectors of one panel
-  Vec acc[kRows][kVecs];
+  Vec acc[kRows][kVecs], sum[kRows][kVecs];
   for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = zero(); });
+  if (kParts) for_tile<kRows, kVecs>([&](int m, int v) { sum[m][v] = zero(); });
   for (int64_t r = 0; r < t.runs; ++r) {
-    const int64_t end = t.offsets[r] + t.depth;
+    for (int64_t k = t.offsets[r], end = k + t.depth; k < end;) {
+      const int64_t stop = kParts && end - k > t.chain ? k + t.chain : end;
 #pragma GCC unroll 4
-    for (int64_t k = t.offsets[r]; k < end; ++k) {
-      Vec column[kVecs];
+      for (; k < stop; ++k) {
+        Vec column[kVecs];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) {
-        const int64_t at = v / kStep * t.b_step + v % kStep * kLanes;
-        column[v] = load(b + at);
-        if (v * kLanes % 16 == 0) __builtin_prefetch(ahead + at * 4);
-      }
-      ahead += t.ahead_step;
+        for (int v = 0; v < kVecs; ++v) {
+          const int64_t at = v / kStep * t.b_step + v % kStep * kLanes;
+          column[v] = load(b + at);
+          if (v * kLanes % 16 == 0) __builtin_prefetch(ahead + at * 4);
+        }
+        ahead += t.ahead_step;
 #pragma GCC unroll 16
-      for (int m = 0; m < kRows; ++m) {
-        const Vec x = set(row[m][k]);
+        for (int m = 0; m < kRows; ++m) {
+          const Vec x = set(row[m][k]);
 #pragma GCC unroll 8
-        for (int v = 0; v < kVecs; ++v) acc[m][v] = fma(x, column[v], acc[m][v]);
+          for (int v = 0; v < kVecs; ++v) acc[m][v] = fma(x, column[v], acc[m][v]);
+        }
+        b += kStep * kLanes;
       }
-      b += kStep * kLanes;
+      if (!kParts || k == end) continue;
+      for_tile<kRows, kVecs>(
+          [&](int m, int v) { sum[m][v] = add(sum[m][v], acc[m][v]), acc[m][v] = zero(); });
     }
   }
+  if (kParts) for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = add(sum[m][v], acc[m][v]); });
   if (columns == kVecs * kLanes) {
     gemm_store<kRows, kVecs, true>(t, first, columns, acc);
   } else {
@@ -97,8 +105,8 @@ CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const 
   }
 }
 
-template <int kRows, int kVecs>
-void gemm_tile(const GemmTile& t) {
+template <int kRows, int kVecs, bool kParts>
+void gemm_panels(const GemmTile& t) {
   const float* row[kRows];
 #pragma GCC unroll 16
   for (int m = 0; m < kRows; ++m) row[m] = t.a[m];
@@ -106,9 +114,14 @@ void gemm_tile(const GemmTile& t) {
   const char* ahead = t.ahead;
   for (int64_t done = 0; done < t.columns; done += kVecs * kLanes, b += t.b_step, ahead += 4 * t.b_step) {
     const int64_t left = t.columns - done;
-    gemm_panel<kRows, kVecs>(t, row, b, ahead, t.column + done,
-                             left < kVecs * kLanes ? left : kVecs * kLanes);
+    gemm_panel<kRows, kVecs, kParts>(t, row, b, ahead, t.column + done,
+                                     left < kVecs * kLanes ? left : kVecs * kLanes);
   }
+}
+
+template <int kRows, int kVecs>
+void gemm_tile(const GemmTile& t) {
+  t.chain < t.depth ? gemm_panels<kRows, kVecs, true>(t) : gemm_panels<kRows, kVecs, false>(t);
 }
 
 // Few columns: vectors run over k, kRows * kColumns of them fill the lanes of one or two with their sums.

@@ -1,10 +1,10 @@
 // Blocks of pixels times panels of columns, chunk after chunk of k. k runs over (channels, taps, channels of
-// the chunk): chunks of at most kDepth, for each lane where vectors run over k, keep a tile of pixels in the
-// first-level cache and bound the rounding error, because their sums are added as partial sums. Pixels are
-// read in place where no tap leaves the image or chunks have one tap, which tiles that see zeros alone leave
-// out; else the rows that a block needs are copied once, with zeros around them, or tap by tap where taps lie
-// far apart. Goto and van de Geijn, 2008; indirect rows after Dukhan, "The Indirect Convolution Algorithm",
-// 2019.
+// the chunk): chunks keep a tile of pixels in the first-level cache, and sums of at most kDepth products, for
+// each lane where vectors run over k, bound the rounding error, because they are added as partial sums.
+// Pixels are read in place where no tap leaves the image or chunks have one tap, which tiles that see zeros
+// alone leave out; else the rows that a block needs are copied once, with zeros around them, or tap by tap
+// where taps lie far apart. Goto and van de Geijn, 2008; indirect rows after Dukhan, "The Indirect
+// Convolution Algorithm", 2019.
 #include "ops/tap_gemm.h"
 
 #include <algorithm>
@@ -28,6 +28,7 @@ constexpr int64_t kPadFloats = 16, kFewFloats = 6144;  // the second: of b and, 
 constexpr int64_t kPattern = 96;                       // floats of a repeated pattern
 constexpr int64_t kAheadSteps = 64, kFarBytes = 1 << 20;  // of k; of images and kernels
 constexpr int64_t kNearFloats = 32;  // between pixels read side by side: processors foresee what follows
+constexpr int64_t kLongChunk = 3;    // partial sums of one
 constexpr int64_t kWays = 8, kFewColumns = 128;  // of the first-level cache; met while it keeps a tile
 
 // Pixels this far apart share one set of the first-level cache.
@@ -53,11 +54,14 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
     : p_(std::move(problem)), kernels_(kernels), weights_(std::move(weights)) {
   panels_ = ceil_div(p_.group_oc(), kernels_.gemm_columns);
   few_ = vectors_run_over_k(p_.groups, p_.oc, kernels_.lanes);
-  depth_ = few_ ? std::min(kDepth * kernels_.lanes, kFewFloats / (p_.oc + 2)) : kDepth;
+  const bool long_chunks = taps() == 1 && machine_of(kernels).wide;
+  depth_ = few_          ? std::min(kDepth * kernels_.lanes, kFewFloats / (p_.oc + 2))
+           : long_chunks ? kLongChunk * kDepth
+                         : kDepth;
   make_chunks();
   inside_ = p_.dy.front() >= 0 && p_.dx.front() >= 0 && (p_.gh - 1) * p_.sh + p_.dy.back() < p_.h &&
             (p_.gw - 1) * p_.sw + p_.dx.back() < p_.w;
-  const int64_t floats = p_.group_oc() + std::min(p_.group_c(), kDepth);
+  const int64_t floats = p_.group_oc() + std::min(p_.group_c(), depth_);
   const int64_t block_floats = static_cast<int64_t>(kBlockShare * machine_of(kernels).l2_bytes) / 4;
   const int64_t most = kBlockPixels * std::clamp<int64_t>(block_floats / floats / kBlockPixels, 1, 4);
   block_pixels_ = p_.gw <= most ? most : ceil_div(p_.gw, ceil_div(p_.gw, most));
@@ -165,6 +169,7 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
       if (chunk.first == 0 && b->source == Source::kRows) copy_rows(io, *b, channel, chunk.channels);
       GemmTile t{};
       t.runs = find_runs(chunk, *b, channel, &t.depth);
+      t.chain = round_up(ceil_div(t.depth, ceil_div(t.depth, kDepth)), 16);
       t.offsets = b->offsets;
       t.accumulate = &chunk != &chunks_.front();
       t.finish = &chunk == &chunks_.back();
