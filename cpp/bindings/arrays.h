@@ -36,6 +36,17 @@ inline float* check_array(const py::array& array, const Shape& shape, const char
   return static_cast<float*>(const_cast<void*>(array.data()));
 }
 
+// A new array. A large one begins with a line of the cache, so that no vector of a whole row spans two.
+inline py::array new_array(const Shape& shape) {
+  constexpr int64_t kLarge = 1 << 14, kLine = 16;  // floats
+  const int64_t count = element_count(shape);
+  if (count < kLarge) return FloatArray(shape);
+  FloatArray memory(count + kLine);
+  float* first = memory.mutable_data();
+  const int64_t over = static_cast<int64_t>(reinterpret_cast<uintptr_t>(first) / sizeof(float)) % kLine;
+  return FloatArray(shape, first + (kLine - over) % kLine, memory);
+}
+
 inline std::shared_ptr<const void> keep_alive(const py::object& object) {
   return {object.inc_ref().ptr(), [](const void* pointer) {
             const WithGil held;

@@ -32,7 +32,7 @@ struct BoundPlan {
 
   py::array operator()(const py::array& x, std::optional<py::array> out, std::optional<py::array> residual,
                        std::optional<float> scratch_value) {
-    if (!out) out = FloatArray(y_shape);
+    if (!out) out = new_array(y_shape);
     ConvIo io;
     io.x = check_array(x, x_shape, "x");
     io.x_stride = plan->problem.c;

@@ -71,7 +71,7 @@ py::list run_executable(const Executable& e, const std::vector<py::array>& input
   py::list results;
   for (size_t i = 0; i < inputs.size(); ++i) xs.push_back(check_array(inputs[i], in_shapes[i], "x"));
   for (size_t i = 0; i < out_shapes.size(); ++i) {
-    const py::array y = outs ? (*outs)[i] : py::array(FloatArray(out_shapes[i]));
+    const py::array y = outs ? (*outs)[i] : new_array(out_shapes[i]);
     ys.push_back(check_array(y, out_shapes[i], "out", true));
     results.append(y);
   }
