@@ -28,7 +28,7 @@ constexpr int64_t kPadFloats = 16, kFewFloats = 6144;  // the second: of b and, 
 constexpr int64_t kPattern = 96;                       // floats of a repeated pattern
 constexpr int64_t kAheadSteps = 64, kFarBytes = 1 << 20;  // of k; of images and kernels
 constexpr int64_t kNearFloats = 32;  // between pixels read side by side: processors foresee what follows
-constexpr int64_t kLongChunk = 3;    // partial sums of one
+constexpr int64_t kLongChunk = 3;    // partial sums of a long chunk
 constexpr int64_t kWays = 8, kFewColumns = 128;  // of the first-level cache; met while it keeps a tile
 
 // Pixels this far apart share one set of the first-level cache.
