@@ -76,10 +76,8 @@ ConvAlgorithm conv_gemm() {
         const double vectors =
             std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
         const bool thin = static_cast<double>(p.group_oc()) <= m.lanes;  // too few sums at once
-        const double slower = m.wide          ? (thin ? 1.3 : 1.0)
-                              : p.groups == 1 ? (thin ? 1.4 : 1.0)
-                              : thin          ? 2.4
-                                              : 1.2;
+        const bool narrow = !m.wide && p.groups > 1;
+        const double slower = thin ? (m.wide ? 1.3 : narrow ? 2.4 : 1.4) : narrow ? 1.2 : 1.0;
         const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
         const int64_t row = p.dw == 1 && p.kw * p.group_c() <= kDepth ? p.kw * p.group_c() : p.group_c();
         // Starts of short loops, measured with 16 registers.

@@ -83,8 +83,11 @@ void use_isa(const std::string& name) {
 std::string isa_warning() {
   const char* wanted = std::getenv("CONV2D_NATIVE_ISA");
   if (wanted == nullptr || *wanted == '\0' || find(wanted) != nullptr) return "";
+  std::string names;
+  for (const Kernels* kernels : supported_isas())
+    names += (names.empty() ? "" : ", ") + std::string(kernels->name);
   return "CONV2D_NATIVE_ISA='" + std::string(wanted).substr(0, 50) +
-         "' is not an instruction set that is built and supported here; using " +
+         "' is not an instruction set that is built and supported here (" + names + "); using " +
          supported_isas().front()->name + ".";
 }
 
