@@ -56,8 +56,13 @@ class GroupWeights:
                 raise _wrong(
                     source, path, f"'{shown_path(group)}' belongs to layer '{shown_path(tuple(label))}'."
                 )
-        named = enumerate(zip(names, shapes, strict=True))
-        return [_read(self._file, (*group, str(i)), name, shape) for i, (name, shape) in named]
+        places = [(*group, str(i)) for i in range(len(names))]
+        for place, name, shape in zip(places, names, shapes, strict=True):
+            stored = self._file.dataset(place)
+            if stored is not None and stored.shape != tuple(shape):
+                where = f"{name!r} in '{shown_path(place)}'"
+                raise _wrong(source, path, f"{where}: expected shape {tuple(shape)}, got {stored.shape}.")
+        return [_read(self._file, *facts) for facts in zip(places, names, shapes, strict=True)]
 
     def check_all_read(self, path: Path) -> None:
         """Raise ModelFormatError where the layer at `path`, or one below it, has stored weights that nobody asked for.
