@@ -36,11 +36,12 @@ def test_e15_interrupt(batch):
     code = """
 rng = np.random.default_rng(0)
 g = _core.Graph()
-v = g.input((1, 160, 160, 64))
+size = 160 if batch > 1 else 288
+v = g.input((1, size, size, 64))
 kernel = (rng.standard_normal((3, 3, 64, 64)) / 24).astype(np.float32)
 for _ in range(3 if batch > 1 else 400): v = g.conv2d(v, kernel, padding=((1, 1), (1, 1)), activation="relu")
 e = g.compile([g.reduce(v, "mean", [1, 2])], batch)
-x = np.ones((batch, 160, 160, 64), np.float32)
+x = np.ones((batch, size, size, 64), np.float32)
 small, y = compiled(), data()
 want, late = small.run([y]), []
 for _ in range(3):
@@ -63,8 +64,8 @@ if operation == "conv2d":
     y = g.conv2d(g.input(x.shape), np.ones((31, 31, 64, 64), np.float32))
 else:
     x = np.ones((1, 6, 7, 4), np.float32)
-    kernel = np.ones((200, 200, 4, 4), np.float32)
-    y = g.conv2d_transpose(g.input(x.shape), kernel, None, (1, 1), (0, 0), (1, 1), (205, 206))
+    kernel = np.ones((300, 300, 4, 4), np.float32)
+    y = g.conv2d_transpose(g.input(x.shape), kernel, None, (1, 1), (0, 0), (1, 1), (305, 306))
 e = g.compile([y], 1)
 small, z = compiled(), data()
 want = small.run([z])
