@@ -62,8 +62,7 @@ CONV2D_INLINE void gemm_store(const GemmTile& t, int64_t column, int64_t columns
   });
 }
 
-// kVecs vectors of columns: a part of a panel, a panel, or two panels b_step apart. kParts: with partial
-// sums.
+// kVecs vectors of columns: a part of a panel, a panel, or two b_step apart. kParts: sums of several chains.
 template <int kRows, int kVecs, bool kParts>
 CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const float* b, const char* ahead,
                               int64_t first, int64_t columns) {
