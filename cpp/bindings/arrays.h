@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "base/checked.h"
 #include "bindings/gil.h"
 #include "graph/graph.h"
+#include "runtime/buffer.h"
 
 namespace conv2d {
 
@@ -38,13 +40,12 @@ inline float* check_array(const py::array& array, const Shape& shape, const char
 
 // A new array. A large one begins with a line of the cache, so that no vector of a whole row spans two.
 inline py::array new_array(const Shape& shape) {
-  constexpr int64_t kLarge = 1 << 14, kLine = 16;  // floats
+  constexpr int64_t kLarge = 1 << 14;  // floats
   const int64_t count = element_count(shape);
   if (count < kLarge) return FloatArray(shape);
-  FloatArray memory(count + kLine);
-  float* first = memory.mutable_data();
-  const int64_t over = static_cast<int64_t>(reinterpret_cast<uintptr_t>(first) / sizeof(float)) % kLine;
-  return FloatArray(shape, first + (kLine - over) % kLine, memory);
+  const FloatArray memory(count + int64_t{kAlignment / sizeof(float)});
+  const int64_t address = reinterpret_cast<intptr_t>(memory.data());
+  return FloatArray(shape, memory.data() + (round_up(address, kAlignment) - address) / 4, memory);
 }
 
 inline std::shared_ptr<const void> keep_alive(const py::object& object) {

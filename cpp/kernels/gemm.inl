@@ -120,7 +120,10 @@ void gemm_panels(const GemmTile& t) {
 
 template <int kRows, int kVecs>
 void gemm_tile(const GemmTile& t) {
-  t.chain < t.depth ? gemm_panels<kRows, kVecs, true>(t) : gemm_panels<kRows, kVecs, false>(t);
+  if constexpr (kLanes == 16) {
+    if (t.chain < t.depth) return gemm_panels<kRows, kVecs, true>(t);
+  }
+  gemm_panels<kRows, kVecs, false>(t);
 }
 
 // Few columns: vectors run over k, kRows * kColumns of them fill the lanes of one or two with their sums.

@@ -12,7 +12,7 @@ namespace conv2d {
 
 // s = sum_k a[m,k] * b[k,n] + (accumulate ? c[m,n] : bias[n] + residual[m,n]), c[m,n] = finish ? clamp(s) :
 // s, for one register tile. Row m of a consists of `runs` runs of `depth` floats, run r at a[m] + offsets[r].
-// Every `chain` products of a run are a partial sum.
+// Every `chain` products of a run are a partial sum; chain < depth with vectors of 16 floats only.
 // b is packed, [runs * depth][width], zero beyond `columns`, 64-byte aligned; width is one vector (gemm[0])
 // or gemm_columns (gemm[1], panels of columns b_step apart); gemm[2] takes two such panels. n counts from
 // `column` in every row of c and residual, and in bias. bias and residual may be null. Meanwhile the lines

@@ -102,12 +102,15 @@ class Dataset:
         """Whether the values are floating point numbers."""
         return self._stored.kind == "f" or self.code == "bfloat16"
 
-    def read(self, shape: tuple[int, ...], integers: bool = False) -> np.ndarray:
-        """The values as float32, read-only. Another shape than the configuration implies is an error before reading."""
+    def read(self, shape: tuple[int, ...], integers: bool = False, what: str = "") -> np.ndarray:
+        """The values as float32, read-only. Another shape than the configuration implies is an error before reading.
+
+        `what` follows the array's place in messages about its shape and type.
+        """
         if self.shape != tuple(shape):
-            raise ModelFormatError(f"{self.where}: expected shape {tuple(shape)}, got {self.shape}.")
+            raise ModelFormatError(f"{self.where}{what}: expected shape {tuple(shape)}, got {self.shape}.")
         if not self.is_float and not integers:
-            raise ModelFormatError(f"{self.where}: expected floating point numbers, found integers.")
+            raise ModelFormatError(f"{self.where}{what}: expected floating point numbers, found integers.")
         count = math.prod(self.shape)
         self._budget.spend("weights", 4 * count, self.where)
         with told_as(self.where):

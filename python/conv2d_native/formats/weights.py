@@ -26,9 +26,12 @@ _MAX_ALIKE = 100  # weights of one name below layers of one name
 _MAX_GROUPS, _MAX_DEPTH = 50_000, 64  # below one layer of the user's
 
 
+def _owner(path: Path) -> str:
+    return f"layer '{shown_path(path)}'" if path else "the model"
+
+
 def _wrong(source: str, path: Path, text: str) -> ModelFormatError:
-    owner = f"layer '{shown_path(path)}'" if path else "the model"
-    return ModelFormatError(f"{source}: weights of {owner}: {text}")
+    return ModelFormatError(f"{source}: weights of {_owner(path)}: {text}")
 
 
 class GroupWeights:
@@ -56,13 +59,8 @@ class GroupWeights:
                 raise _wrong(
                     source, path, f"'{shown_path(group)}' belongs to layer '{shown_path(tuple(label))}'."
                 )
-        places = [(*group, str(i)) for i in range(len(names))]
-        for place, name, shape in zip(places, names, shapes, strict=True):
-            stored = self._file.dataset(place)
-            if stored is not None and stored.shape != tuple(shape):
-                where = f"{name!r} in '{shown_path(place)}'"
-                raise _wrong(source, path, f"{where}: expected shape {tuple(shape)}, got {stored.shape}.")
-        return [_read(self._file, *facts) for facts in zip(places, names, shapes, strict=True)]
+        named = enumerate(zip(names, shapes, strict=True))
+        return [_read(self._file, path, (*group, str(i)), name, shape) for i, (name, shape) in named]
 
     def check_all_read(self, path: Path) -> None:
         """Raise ModelFormatError where the layer at `path`, or one below it, has stored weights that nobody asked for.
@@ -136,7 +134,7 @@ class NamedWeights:
                 self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
             )
         places = [(*stored.group, *_split(entry)) for entry in found]
-        return [_read(self._file, *entry) for entry in zip(places, names, shapes, strict=True)]
+        return [_read(self._file, path, *entry) for entry in zip(places, names, shapes, strict=True)]
 
     def layer_names(self) -> list[str]:
         """The layers directly below the whole model that have weights, in the order of the file."""
@@ -151,7 +149,7 @@ class NamedWeights:
             text = f"expected {list(names)[:40]}, but {entries[:40]} are stored."
             raise _wrong(self._file.name, (top,), text)
         places = [(*stored.group, *_split(entry)) for entry in entries]
-        return [_read(self._file, *facts) for facts in zip(places, names, shapes, strict=True)]
+        return [_read(self._file, (top,), *facts) for facts in zip(places, names, shapes, strict=True)]
 
     def stored(self, top: str) -> _LayerNames:
         """What is stored for the layer or model `top` directly below the whole model."""
@@ -237,11 +235,12 @@ def chunked_strings(file: Hdf5, path: Path, name: str) -> list[str]:
     return found
 
 
-def _read(file: Hdf5, path: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    dataset = file.dataset(path)
+def _read(file: Hdf5, path: Path, place: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Weight `name` of the layer at `path`, stored at `place`."""
+    dataset = file.dataset(place)
     if dataset is None:
-        raise ModelFormatError(f"{file.name}: '{shown_path(path)}' is listed but not stored.")
-    return dataset.read(tuple(shape), integers=name in _COUNTERS)
+        raise ModelFormatError(f"{file.name}: '{shown_path(place)}' is listed but not stored.")
+    return dataset.read(tuple(shape), integers=name in _COUNTERS, what=f", {name!r} of {_owner(path)}")
 
 
 def _split(name: str) -> Path:
