@@ -32,29 +32,30 @@ class DepthwisePlan : public ConvPlan {
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    const int64_t phases = std::min(p.dh, p.oh), units = ceil_div(p.oh, rows_ * phases) * phases;
+    const int64_t phases = std::min(p.dh, p.oh), units = ceil_div(p.oh, rows_ * phases);
     const bool collides = io.x_stride * phases_ % (p.kh < 5 ? 2 * kConflict : kConflict) == 0;
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
     const bool far = direct && p.bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
-    const bool whole = direct && p.n * units >= kUnitsPerWorker * worker.count;
+    const bool whole = direct && p.n * phases * units >= kUnitsPerWorker * worker.count;
     const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
     const int64_t blocks = ceil_div(p.oc, block);
     float* ring = reinterpret_cast<float*>(scratch);
-    // Rows below `filled` of image and block `current` are or were in the ring, up to unit `next`.
+    // Rows below `filled` of `current`, a phase of a block of an image, are or were in the ring, up to unit
+    // `next`.
     int64_t filled = 0, current = -1, next = 0;
-    worker.each_unit(blocks * p.n * units, [&](int64_t i) {
-      const int64_t image = i / units, n = image % p.n, c0 = image / p.n * block;
-      if (image != current || i != next) filled = 0;
-      current = image;
+    worker.each_unit(blocks * p.n * phases * units, [&](int64_t i) {
+      const int64_t phase = i / units, n = phase / phases % p.n, c0 = phase / phases / p.n * block;
+      if (phase != current || i != next) filled = 0;
+      current = phase;
       next = i + 1;
-      const int64_t unit = i % units, oy = unit / phases * phases * rows_ + unit % phases;
+      const int64_t oy = i % units * rows_ * phases + phase % phases;
       if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, far, &filled);
     });
   }
 
  private:
   int64_t ring_rows() const {
-    return std::min(problem.h, (problem.kh - 1) * problem.dh + 1 + (rows_ - 1) * problem.sh * problem.dh);
+    return std::min(ceil_div(problem.h, problem.dh), problem.kh + (rows_ - 1) * problem.sh);
   }
   // An odd number of lines between pixels spreads them over the sets of a cache.
   static int64_t ring_width(int64_t channels) { return (ceil_div(channels, kPad) | 1) * kPad; }
@@ -70,16 +71,16 @@ class DepthwisePlan : public ConvPlan {
     DepthwiseRows t{};
     t.out_rows = std::min(rows_, ceil_div(p.oh - oy, p.dh));
     const int64_t count = p.kh + (t.out_rows - 1) * p.sh, width = ring_width(channels);
-    auto slot = [&](int64_t iy) { return ring + iy % ring_rows() * p.w * width; };
-    const int64_t end = std::min(top + (count - 1) * p.dh + 1, p.h);
-    for (int64_t iy = std::max({*filled, top, int64_t{0}}); ring != nullptr && iy < end; ++iy)
-      prepare(io, n, io.x + (n * p.h + iy) * image_row, c0, channels, slot(iy));
-    *filled = std::max(*filled, end);
     for (int64_t k = 0; k < count; ++k) {
       const int64_t iy = top + k * p.dh;
       rows[k] = nullptr;
-      if (iy >= 0 && iy < p.h) rows[k] = ring != nullptr ? slot(iy) : io.x + (n * p.h + iy) * image_row + c0;
+      if (iy < 0 || iy >= p.h) continue;
+      const float* x = io.x + (n * p.h + iy) * image_row;
+      float* slot = ring != nullptr ? ring + iy / p.dh % ring_rows() * p.w * width : nullptr;
+      if (ring != nullptr && iy >= *filled) prepare(io, n, x, c0, channels, slot);
+      rows[k] = ring != nullptr ? slot : x + c0;
     }
+    *filled = std::max(*filled, top + (count - 1) * p.dh + 1);
     t.activation = &p.activation;
     t.rows = rows;
     t.pixel_stride = ring == nullptr ? io.x_stride : width;
