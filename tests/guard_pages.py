@@ -52,6 +52,7 @@ def problems(rng: np.random.Generator) -> list[str]:
             same(1, 4, w, c, c, 5, 5, stride=1 + w % 2, groups=c),
             same(1, 3, w, int(rng.integers(1, 5)), int(rng.integers(1, 5)), 3, 3),
             same(2, 6, w, 4 * (1 + w % 8), 4 * (1 + w % 8), 3, 3, groups=4 if w % 2 else 2),
+            same(1, 5, w, 3 * (1 + w % 8), 2 * (1 + w % 8), 3, 3, groups=1 + w % 8),
             same(1, 1, w, 8 * (1 + w % 8), 8 * (1 + w % 8), 1 + 2 * (w % 2), 3, groups=2 * (1 + w % 8)),
             same(1, 7, w, c, 7, 3, 3, dilation=2),
             same(1, 9, w, 3, oc, 7, 7, stride=2),

@@ -1,43 +1,17 @@
 // Convolution of narrow groups: one row of outputs, kLanes output channels; the contract is GroupedRow in
 // kernels.h. Where a group fills a vector, input channels are broadcast from memory; where several groups
-// share a vector, their inputs are spread within it: lane l of group g = l / kGroup gets channel g * kGroup +
-// k.
+// share a vector, each lane picks those of its group.
 
 namespace conv2d {
 namespace {
 
-// sum[p] += x[p * step + k] * weights[k] over k < channels, for one tap
-template <int kPixels>
-CONV2D_INLINE void grouped_broadcast(const float* x, int64_t step, const float* weights, int64_t channels,
-                                     Vec (&sum)[kPixels]) {
-#pragma GCC unroll 4
-  for (int64_t k = 0; k < channels; ++k, weights += kLanes) {
-    const Vec a = load(weights);
-#pragma GCC unroll 16
-    for (int p = 0; p < kPixels; ++p) sum[p] = fma(set(x[p * step + k]), a, sum[p]);
-  }
-}
-
-#if defined(CONV2D_SPREAD)
-// The same for groups of `channels`, 4 or 8, that share a vector.
-template <int kPixels>
-CONV2D_INLINE void grouped_spread(const float* x, int64_t step, const float* weights, int64_t channels,
-                                  Vec (&sum)[kPixels]) {
-#pragma GCC unroll 2
-  for (int part = 0; part < channels / 4; ++part) {
-    Vec a[4];
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) a[k] = load(weights + (part * 4 + k) * kLanes);
-#pragma GCC unroll 8
-    for (int p = 0; p < kPixels; ++p) {
-      const Vec v = load(x + p * step);
-      const Vec t = channels == 4 ? v : repeat_quarters(v, part);
-      sum[p] = fma(CONV2D_SPREAD(t, 0), a[0], sum[p]);
-      sum[p] = fma(CONV2D_SPREAD(t, 1), a[1], sum[p]);
-      sum[p] = fma(CONV2D_SPREAD(t, 2), a[2], sum[p]);
-      sum[p] = fma(CONV2D_SPREAD(t, 3), a[3], sum[p]);
-    }
-  }
+#if !defined(CONV2D_SPREAD)
+#define CONV2D_SPREAD(a, k) a  // no vector holds several fours
+CONV2D_INLINE Vec pick(Vec a, const int32_t* index) {
+  float from[kLanes], to[kLanes];
+  store(from, a);
+  for (int l = 0; l < kLanes; ++l) to[l] = from[index[l]];
+  return load(to);
 }
 #endif
 
@@ -55,56 +29,61 @@ CONV2D_INLINE void grouped_store(const GroupedRow& t, int64_t first, const Vec (
   }
 }
 
-// Groups of kGroup channels, pixels kStep floats apart, 0: any; groups narrower than a vector share it.
-template <int kGroup, int kStep, int kPixels>
+// kPick: lanes pick their terms, of four each from its quarter; else terms are broadcast. kTerms > 1: all of
+// them. Pixels kStep floats apart, 0: any.
+template <bool kPick, int kTerms, int kStep, int kPixels>
 CONV2D_INLINE void grouped_tile(const GroupedRow& t, int64_t first) {
-  const int64_t channels = kGroup > 0 ? kGroup : t.group, step = kStep > 0 ? kStep : t.pixel_step;
-  Vec sum[kPixels];
+  const int64_t step = kStep > 0 ? kStep : t.pixel_step, terms = kTerms > 1 ? kTerms : t.terms;
+  Vec sum[kPixels], a[kTerms];
   const Vec bias = load(t.bias);
 #pragma GCC unroll 16
   for (int p = 0; p < kPixels; ++p) sum[p] = bias;
   const float* weights = t.weights;
   for (int64_t i = 0; i < t.kh; ++i) {
     const float* x = t.x + i * t.row_step + first * step;
-    for (int64_t j = 0; j < t.kw; ++j, x += t.tap_step, weights += channels * kLanes) {
-#if defined(CONV2D_SPREAD)
-      if constexpr (kGroup > 0 && kGroup < kLanes) {
-        grouped_spread(x, step, weights, channels, sum);
-        continue;
+    for (int64_t j = 0; j < t.kw; ++j, x += t.tap_step) {
+#pragma GCC unroll 4
+      for (int64_t k = 0; k < terms; k += kTerms) {
+#pragma GCC unroll 4
+        for (int l = 0; l < kTerms; ++l, weights += kLanes) a[l] = load(weights);
+#pragma GCC unroll 16
+        for (int p = 0; p < kPixels; ++p) {
+          const float* from = x + p * step;
+#pragma GCC unroll 4
+          for (int l = 0; l < kTerms; ++l) {
+            const Vec v = !kPick        ? set(from[k + l])
+                          : kTerms == 4 ? CONV2D_SPREAD(load(from), l)
+                                        : pick(load(from), t.index + (k + l) * kLanes);
+            sum[p] = fma(v, a[l], sum[p]);
+          }
+        }
       }
-#endif
-      grouped_broadcast(x, step, weights, channels, sum);
     }
   }
   grouped_store(t, first, sum);
 }
 
 // Tiles of 12 pixels, where their addresses are constants, and of 8: nothing is read beyond whole eights.
-template <int kGroup, int kStep>
+template <bool kPick, int kTerms, int kStep>
 void grouped_tiles(const GroupedRow& t) {
   for (int64_t first = 0; first < t.ow;) {
     const int64_t left = t.ow - first;
-    if (kStep > 0 && (left > 16 || (left > 8 && left <= 12))) {
-      grouped_tile<kGroup, kStep, 12>(t, first);
-      first += 12;
-    } else {
-      grouped_tile<kGroup, kStep, 8>(t, first);
-      first += 8;
-    }
+    const bool twelve = kStep > 0 && (left > 16 || (left > 8 && left <= 12));
+    twelve ? grouped_tile<kPick, kTerms, kStep, 12>(t, first)
+           : grouped_tile<kPick, kTerms, kStep, 8>(t, first);
+    first += twelve ? 12 : 8;
   }
 }
 
 void grouped(const GroupedRow& t) {
-#if defined(CONV2D_SPREAD)
-  if (t.shared && t.group == 4) return grouped_tiles<4, 0>(t);
-  if constexpr (kLanes > 8) {
-    if (t.shared) return grouped_tiles<8, 0>(t);
-  }
-#endif
-  if (t.group == kLanes && t.pixel_step == kLanes) return grouped_tiles<kLanes, kLanes>(t);
-  if (t.group == kLanes && t.pixel_step == 2 * kLanes) return grouped_tiles<kLanes, 2 * kLanes>(t);
-  if (t.pixel_step == kLanes / 2) return grouped_tiles<0, kLanes / 2>(t);
-  grouped_tiles<0, 0>(t);
+  const bool pick = t.index != nullptr, dense = t.pixel_step == kLanes;
+  if (pick && t.terms == 4 && t.index[3] == 0 && t.index[4] == 4) return grouped_tiles<true, 4, 0>(t);
+  if (pick && t.terms == 2) return grouped_tiles<true, 2, 0>(t);
+  if (pick) return dense ? grouped_tiles<true, 1, kLanes>(t) : grouped_tiles<true, 1, 0>(t);
+  if (dense) return grouped_tiles<false, 1, kLanes>(t);
+  if (t.pixel_step == 2 * kLanes) return grouped_tiles<false, 1, 2 * kLanes>(t);
+  if (t.pixel_step == kLanes / 2) return grouped_tiles<false, 1, kLanes / 2>(t);
+  grouped_tiles<false, 1, 0>(t);
 }
 
 }  // namespace

@@ -163,20 +163,19 @@ constexpr int kBurnChains = 12;
 // The most columns of reduce_rows.
 constexpr int64_t kReduced = 128;
 
-// y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < group of x[i * row_step + p * pixel_step +
-// j * tap_step + c(l,k)] * weights[((i * kw + j) * group + k) * lanes + l] + residual[p * residual_stride +
+// y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < terms of x[i * row_step + p * pixel_step +
+// j * tap_step + c(l,k)] * weights[((i * kw + j) * terms + k) * lanes + l] + residual[p * residual_stride +
 // l]), p < ow, l < count <= lanes. x is readable up to whole vectors and, along p, to a multiple of 8;
 // weights and bias up to a whole vector.
 struct GroupedRow {
   const Activation* activation;
   const float* x;
   int64_t row_step, pixel_step, tap_step;
-  int64_t kh, kw;
-  bool shared;  // several groups in a vector: c(l,k) = l / group * group + k, group 4 or 8, else c(l,k) = k
-  int64_t group, count;
+  int64_t kh, kw, ow;
+  const int32_t* index;  // c(l,k) = index[k * lanes + l] < lanes, null: k
+  int64_t terms, count;
   const float* weights;
   const float* bias;
-  int64_t ow;
   float* y;
   int64_t y_stride;
   const float* residual;

@@ -54,7 +54,10 @@ CONV2D_INLINE Vec power_of_two(Vec a) {
 
 // Lane 4 * q + l gets lane 4 * q + k of a; k is a constant.
 #define CONV2D_SPREAD(a, k) _mm256_permute_ps(a, (k)*0x55)
-CONV2D_INLINE Vec repeat_quarters(Vec a, int) { return a; }
+// Lane l gets lane index[l] of a.
+CONV2D_INLINE Vec pick(Vec a, const int32_t* index) {
+  return _mm256_permutevar8x32_ps(a, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)));
+}
 
 // Sums of neighbours, lanes of a before lanes of b within every half.
 CONV2D_INLINE Vec add_pairs(Vec a, Vec b) {

@@ -46,9 +46,9 @@ CONV2D_INLINE Vec power_of_two(Vec a) {
 
 // Lane 4 * q + l gets lane 4 * q + k of a; k is a constant.
 #define CONV2D_SPREAD(a, k) _mm512_permute_ps(a, (k)*0x55)
-// Quarters 0, 0, 2, 2 of a, or for part 1 its quarters 1, 1, 3, 3.
-CONV2D_INLINE Vec repeat_quarters(Vec a, int part) {
-  return part == 0 ? _mm512_shuffle_f32x4(a, a, 0xA0) : _mm512_shuffle_f32x4(a, a, 0xF5);
+// Lane l gets lane index[l] of a.
+CONV2D_INLINE Vec pick(Vec a, const int32_t* index) {
+  return _mm512_permutexvar_ps(_mm512_loadu_si512(index), a);
 }
 
 // Sums of neighbours: lanes of a before lanes of b within every quarter; quarters likewise.

@@ -32,16 +32,18 @@ std::shared_ptr<const Buffer> ConvWeights::packed(const std::string& key,
   return packed_.emplace(key, made).first->second;
 }
 
-std::shared_ptr<const Buffer> ConvWeights::blocks(int64_t terms, int64_t outputs, int64_t width) const {
-  return packed("blocks" + std::to_string(width), [&] {
-    const int64_t count = ceil_div(outputs, width);
+std::shared_ptr<const Buffer> ConvWeights::blocks(int64_t terms, int64_t outputs, int64_t used,
+                                                  int64_t width) const {
+  return packed("blocks" + std::to_string(used) + '/' + std::to_string(width), [&] {
+    const int64_t count = ceil_div(outputs, used);
     Buffer buffer(static_cast<size_t>(checked_multiply({4, count, terms + 1, width}, "the packed kernel")));
     std::fill_n(buffer.floats(), count * (terms + 1) * width, 0.0f);
-    if (bias() != nullptr) std::copy_n(bias(), outputs, buffer.floats());
     float* to = buffer.floats() + count * width;
     for (int64_t o = 0; o < outputs; ++o) {
+      const int64_t block = o / used, lane = o % used;
+      if (bias() != nullptr) buffer.floats()[block * width + lane] = bias()[o];
       for (int64_t k = 0; k < terms; ++k)
-        to[(o / width * terms + k) * width + o % width] = kernel_[k * outputs + o] * scale(o);
+        to[(block * terms + k) * width + lane] = kernel_[k * outputs + o] * scale(o);
     }
     return buffer;
   });

@@ -22,7 +22,7 @@ class DepthwisePlan : public ConvPlan {
   DepthwisePlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
       : ConvPlan(p),
         kernels_(kernels),
-        packed_(weights->blocks(p.kh * p.kw, p.oc, round_up(p.oc, kPad))),
+        packed_(weights->blocks(p.kh * p.kw, p.oc, p.oc, round_up(p.oc, kPad))),
         phases_(p.sw == 1 ? std::min(p.dw, p.ow) : 1),
         rows_((p.dh == 1 && p.sh <= p.kh) || p.sh == 1
                   ? kernels.depthwise_rows(p.kw, p.sw, phases_ == p.dw ? 1 : p.dw)
@@ -46,8 +46,7 @@ class DepthwisePlan : public ConvPlan {
     worker.each_unit(blocks * p.n * phases * units, [&](int64_t i) {
       const int64_t phase = i / units, n = phase / phases % p.n, c0 = phase / phases / p.n * block;
       if (phase != current || i != next) filled = 0;
-      current = phase;
-      next = i + 1;
+      current = phase, next = i + 1;
       const int64_t oy = i % units * rows_ * phases + phase % phases;
       if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, far, &filled);
     });
@@ -128,8 +127,8 @@ class DepthwisePlan : public ConvPlan {
       float* to = multiplier == 1 ? slot : wide;
       pre.apply(kernels_, from, to, count);
       if (multiplier == 1) continue;
-      for (int64_t o = 0, at = c0 - first * multiplier; o < channels; ++o, ++at)
-        slot[o] = wide[at / multiplier];
+      for (int64_t o = 0, c = 0, next = (first + 1) * multiplier - c0; o < channels; ++c, next += multiplier)
+        for (; o < std::min(next, channels); ++o) slot[o] = wide[c];
     }
   }
 
@@ -153,7 +152,8 @@ ConvAlgorithm conv_depthwise() {
           },
           [](const ConvProblem& p, const Machine& m) {
             const double share = std::min(0.6 + 0.01 * static_cast<double>(p.kh * p.kw), 0.95);
-            return std::max(p.flops() / (share * m.flops_per_cycle), p.bytes() / m.bytes_per_cycle);
+            const double copied = p.group_oc() > 1 ? 0.55 * p.x_bytes() : 0.0;  // measured
+            return copied + std::max(p.flops() / (share * m.flops_per_cycle), p.bytes() / m.bytes_per_cycle);
           },
           make_plan<DepthwisePlan>};
 }

@@ -5,6 +5,7 @@
 // [part][row][column][channel]: a part holds what one block needs, or the blocks of one group.
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
@@ -17,21 +18,32 @@ constexpr int64_t kRunFloats = 64;          // of a pixel, copied at once to sev
 constexpr int64_t kUnitsPerWorker = 6;
 constexpr int64_t kMostChannels = 64;  // of a group
 
+// Outputs of a vector: of one group, or of whole groups whose inputs fill a vector at most.
+int64_t used_lanes(const ConvProblem& p, int64_t lanes) {
+  return p.group_oc() < lanes ? lanes / std::max(p.group_c(), p.group_oc()) * p.group_oc() : lanes;
+}
+
 class GroupedPlan : public ConvPlan {
  public:
   GroupedPlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
       : ConvPlan(p),
         kernels_(kernels),
-        packed_(weights->blocks(p.kh * p.kw * p.group_c(), p.oc, kernels.lanes)),
-        blocks_(ceil_div(p.oc, kernels.lanes)),
-        shared_(p.group_oc() < kernels.lanes),
-        parts_(shared_ ? blocks_ : p.groups),
-        channels_(shared_ ? kernels.lanes : p.group_c()),
+        used_(used_lanes(p, kernels.lanes)),
+        packed_(weights->blocks(p.kh * p.kw * p.group_c(), p.oc, used_, kernels.lanes)),
+        blocks_(ceil_div(p.oc, used_)),
+        picked_(p.group_oc() < kernels.lanes),
+        parts_(picked_ ? blocks_ : p.groups),
+        inputs_(picked_ ? used_ / p.group_oc() * p.group_c() : p.group_c()),
+        channels_(picked_ ? kernels.lanes : p.group_c()),
         columns_(checked_add(checked_multiply({round_up(p.ow, 8) - 1, p.sw}, "scratch"),
                              (p.kw - 1) * p.dw + 1, "scratch")) {
     at_once_ = std::clamp<int64_t>(kRunFloats / channels_, 1, parts_);
     const int64_t row_bytes = checked_multiply({4, at_once_, p.sh, columns_, channels_}, "scratch");
     height_ = std::clamp<int64_t>(kStripBytes / row_bytes, 1, p.oh);
+    for (int64_t i = 0; picked_ && i < p.group_c() * channels_; ++i) {
+      const int64_t group = std::min(i % channels_, used_ - 1) / p.group_oc();
+      index_.push_back(static_cast<int32_t>(group * p.group_c() + i / channels_));
+    }
   }
 
   size_t worker_bytes() const override {
@@ -69,13 +81,13 @@ class GroupedPlan : public ConvPlan {
     t.activation = &p.activation;
     t.row_step = p.dh * row_floats, t.pixel_step = p.sw * channels_, t.tap_step = p.dw * channels_;
     t.kh = p.kh, t.kw = p.kw, t.ow = p.ow;
-    t.shared = shared_, t.group = p.group_c();
+    t.index = picked_ ? index_.data() : nullptr, t.terms = p.group_c();
     t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
     for (int64_t block = parts.begin * blocks; block < parts.end * blocks; ++block) {
-      const int64_t o = block * kernels_.lanes;
+      const int64_t o = block * used_;
       const float* x = copied + (block / blocks - parts.begin) * part_floats(rows.end - rows.begin);
-      t.count = std::min<int64_t>(kernels_.lanes, p.oc - o);
-      t.bias = packed_->floats() + o;
+      t.count = std::min(used_, p.oc - o);
+      t.bias = packed_->floats() + block * kernels_.lanes;
       t.weights = packed_->floats() + (blocks_ + block * p.kh * p.kw * p.group_c()) * kernels_.lanes;
       for (int64_t oy = rows.begin; oy < rows.end; ++oy) {
         const int64_t pixel = (n * p.oh + oy) * p.ow;
@@ -91,10 +103,10 @@ class GroupedPlan : public ConvPlan {
   void copy(const ConvIo& io, int64_t n, Range rows, Range parts, float* to) const {
     const ConvProblem& p = problem;
     const int64_t size = part_floats(rows.end - rows.begin), end = (parts.end - parts.begin) * size;
-    const int64_t first = parts.begin * channels_, channels = std::min(parts.end * channels_, p.c) - first;
+    const int64_t first = parts.begin * inputs_, channels = std::min(parts.end * inputs_, p.c) - first;
     const int64_t left = std::min(p.pad.left, columns_), inside = std::min(p.w, columns_ - left);
     const int64_t y0 = rows.begin * p.sh - p.pad.top;
-    if (channels % channels_ != 0) std::fill_n(to, end, 0.0f);
+    if (channels % channels_ != 0 || inputs_ != channels_) std::fill_n(to, end, 0.0f);
     for (int64_t y = y0; y < y0 + input_rows(rows.end - rows.begin); ++y, to += columns_ * channels_) {
       const bool outside = y < 0 || y >= p.h;
       for (int64_t at = 0; at < end; at += size) {
@@ -105,8 +117,8 @@ class GroupedPlan : public ConvPlan {
       const float* from = io.x + (n * p.h + y) * p.w * io.x_stride + first;
       for (int64_t x = 0; x < inside; ++x, from += io.x_stride) {
         float* pixel = to + (left + x) * channels_;
-        for (int64_t c = 0; c < channels; c += channels_, pixel += size) {
-          const int64_t count = std::min(channels_, channels - c);
+        for (int64_t c = 0; c < channels; c += inputs_, pixel += size) {
+          const int64_t count = std::min(inputs_, channels - c);
           int64_t k = 0;
           for (; k + 8 <= count; k += 8) std::memcpy(pixel + k, from + c + k, 8 * sizeof(float));
           for (; k + 4 <= count; k += 4) std::memcpy(pixel + k, from + c + k, 4 * sizeof(float));
@@ -117,11 +129,14 @@ class GroupedPlan : public ConvPlan {
   }
 
   const Kernels& kernels_;
+  const int64_t used_;
   const std::shared_ptr<const Buffer> packed_;
   const int64_t blocks_;
-  const bool shared_;
-  const int64_t parts_, channels_, columns_;  // of the copied inputs
-  int64_t at_once_, height_;                  // parts and rows of outputs of a strip, at most
+  const bool picked_;                 // inputs by the lanes of a vector
+  const int64_t parts_, inputs_;      // and the channels that one holds
+  const int64_t channels_, columns_;  // of its copied inputs
+  int64_t at_once_, height_;          // parts and rows of outputs of a strip, at most
+  std::vector<int32_t> index_;        // of channel k of the group of lane l: [k][l]
 };
 
 }  // namespace
@@ -132,10 +147,9 @@ ConvAlgorithm conv_grouped() {
           false,
           [](const ConvProblem& p, const Kernels& k) -> std::string {
             const bool whole = p.group_oc() % k.lanes == 0 && p.group_c() <= kMostChannels;
-            const bool shared =
-                p.group_c() == p.group_oc() && k.lanes % p.group_c() == 0 && p.group_c() % 4 == 0;
+            const bool picked = std::max(p.group_c(), p.group_oc()) < k.lanes;
             if (p.groups == 1) return "there is one group";
-            if (!whole && !shared) return "its groups do not fill vectors";
+            if (!whole && !picked) return "its groups do not fill vectors";
             if (p.group_oc() > 2 * k.lanes) return "its groups are wide enough for the matrix product";
             if (p.kh * p.kw * p.group_c() > kDepth) return "its sums are too long for one chain";
             return "";
@@ -144,7 +158,9 @@ ConvAlgorithm conv_grouped() {
             // Measured with 32 registers, the share holds the copies; with 16 they are counted apart.
             const double share = !m.wide ? 0.6 : p.group_c() >= 16 ? 0.9 : 0.7;
             const double copied = m.wide ? 0.0 : 0.15 * p.x_bytes();
-            return p.flops() / (share * m.flops_per_cycle) + copied + p.bytes() / m.bytes_per_cycle;
+            const auto lanes = static_cast<int64_t>(m.lanes);
+            const double vectors = m.lanes / static_cast<double>(used_lanes(p, lanes));
+            return vectors * p.flops() / (share * m.flops_per_cycle) + copied + p.bytes() / m.bytes_per_cycle;
           },
           make_plan<GroupedPlan>};
 }

@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
+#include "ops/elementwise.h"
 
 namespace conv2d {
 namespace {
@@ -16,7 +17,9 @@ constexpr int64_t kMostChannels = 32, kMostOutputs = 8, kMostTerms = 192, kBlock
 class PlanarPlan : public ConvPlan {
  public:
   PlanarPlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
-      : ConvPlan(p), kernels_(kernels), packed_(weights->blocks(p.kh * p.kw * p.c, p.oc, kPlanarOutputs)) {
+      : ConvPlan(p),
+        kernels_(kernels),
+        packed_(weights->blocks(p.kh * p.kw * p.c, p.oc, kPlanarOutputs, kPlanarOutputs)) {
     const int64_t extent = (p.ow - 1) * p.sw + (p.kw - 1) * p.dw + 1;
     plane_ = round_up(ceil_div(extent, p.sw) + 4 * kernels_.lanes, 16);
     row_ = checked_multiply({plane_, p.sw, p.c}, "scratch");
@@ -86,11 +89,9 @@ class PlanarPlan : public ConvPlan {
       t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + first : nullptr;
       kernels_.planar(t);
     }
-    if (p.activation.is_clamp()) return;
-    float* y = io.y + pixel * io.y_stride;
-    const int64_t rows_of_y = io.y_stride == p.oc ? 1 : p.ow,
-                  count = io.y_stride == p.oc ? p.ow * p.oc : p.oc;
-    for (int64_t i = 0; i < rows_of_y; ++i, y += io.y_stride) kernels_.activate(p.activation, y, y, count);
+    const View y{io.y + pixel * io.y_stride, io.y_stride};
+    if (!p.activation.is_clamp())
+      run_activation(kernels_, p.activation, {y.data, y.stride}, y, p.ow, p.oc, Worker(0, 1));
   }
 
   const Kernels& kernels_;
