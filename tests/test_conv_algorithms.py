@@ -26,6 +26,7 @@ SHAPED = (
     same(1, 1, 1, 2048, 65, 1, 1),
     same(1, 3, 130, 3, 8, 3, 3, activation="relu"),
     same(2, 20, 33, 4, 5, 5, 5, stride=2),
+    *(same(1, 5, 4 * o, 3, o, 3, 3) for o in (10, 11, 13, 16)),
     same(1, 6, 6, 300, 33, 3, 3, dilation=2),
     same(1, 19, 18, 3, 64, 7, 7, stride=2, activation="relu"),
     same(2, 9, 11, 160, 40, 3, 3, dilation=4, activation="relu"),

@@ -66,31 +66,27 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
   const int64_t count = t.count - at < kCount ? t.count - at : kCount;
   if (t.residual == nullptr && count == kCount && t.y_stride == kOutputs) return interleave<kOutputs, kCount>(sums, y);
   interleave<kOutputs, kCount>(sums, pixels);
-  if (t.residual == nullptr && t.y_stride == kOutputs) {
-    for (int64_t i = 0, all = count * kOutputs; i < all; i += kLanes)
-      store_first(y + i, load(pixels + i), all - i < kLanes ? all - i : kLanes);
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < count; ++i, y += t.y_stride) {
+    const float* from = pixels + i * kOutputs;
+    if (t.residual == nullptr) {
+      __builtin_memcpy(y, from, sizeof(float) * kOutputs);
+      continue;
+    }
 #pragma GCC unroll 4
     for (int o = 0; o < kOutputs; ++o) {
-      float v = pixels[i * kOutputs + o];
-      if (t.residual != nullptr) {
-        v += t.residual[(at + i) * t.residual_stride + o];
-        v = t.low > v ? t.low : v;
-        v = t.high < v ? t.high : v;
-      }
-      y[i * t.y_stride + o] = v;
+      const float v = from[o] + t.residual[(at + i) * t.residual_stride + o], raised = t.low > v ? t.low : v;
+      y[o] = t.high < raised ? t.high : raised;
     }
   }
 }
 
 template <int kOutputs>
 CONV2D_INLINE void planar_row(const PlanarTile& t) {
-  constexpr int kVecs = kRegisters == 32 || kOutputs <= 2 ? 4 : 2;
+  constexpr int kVecs = kRegisters == 32 || kOutputs <= 2 ? 4 : 3;
   int64_t at = 0;
   for (; t.count - at > (kVecs - 1) * kLanes; at += kVecs * kLanes) planar_block<kOutputs, kVecs>(t, at);
-  for (; at < t.count; at += kLanes) planar_block<kOutputs, 1>(t, at);
+  for (; t.count - at > kLanes; at += 2 * kLanes) planar_block<kOutputs, 2>(t, at);
+  if (at < t.count) planar_block<kOutputs, 1>(t, at);
 }
 
 void planar(const PlanarTile& t) {

@@ -12,7 +12,8 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kMostChannels = 32, kMostOutputs = 8, kMostTerms = 192, kBlockRows = 16;
+constexpr int64_t kMostChannels = 32, kMostOutputs = 16, kMostTerms = 192, kBlockRows = 16,
+                  kUnitsPerWorker = 2;
 
 class PlanarPlan : public ConvPlan {
  public:
@@ -38,14 +39,16 @@ class PlanarPlan : public ConvPlan {
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
     float* rows = reinterpret_cast<float*>(scratch);
-    worker.each(p.n * p.oh, [&](Range mine) {
-      for (int64_t row = mine.begin; row < mine.end;) {
-        const int64_t n = row / p.oh, oy = row % p.oh;
-        const int64_t count = std::min({kBlockRows, p.oh - oy, mine.end - row});
-        fill(io, n, oy * p.sh - p.pad.top, (count - 1) * p.sh + (p.kh - 1) * p.dh + 1, rows);
-        for (int64_t i = 0; i < count; ++i) output_row(io, (row + i) * p.ow, rows + i * p.sh * row_);
-        row += count;
-      }
+    // Units are strips of rows of one image: each reads kh - 1 rows of its neighbour's.
+    const int64_t wanted = ceil_div(kUnitsPerWorker * worker.count, std::max<int64_t>(1, p.n));
+    const int64_t strips = std::min(p.oh, std::max(ceil_div(p.oh, kBlockRows), wanted));
+    worker.each_unit(p.n * strips, [&](int64_t unit) {
+      const int64_t n = unit / strips;
+      const Range mine = part({0, p.oh}, unit % strips, strips);
+      fill(io, n, mine.begin * p.sh - p.pad.top, (mine.end - mine.begin - 1) * p.sh + (p.kh - 1) * p.dh + 1,
+           rows);
+      for (int64_t oy = mine.begin; oy < mine.end; ++oy)
+        output_row(io, (n * p.oh + oy) * p.ow, rows + (oy - mine.begin) * p.sh * row_);
     });
   }
 
@@ -111,14 +114,15 @@ ConvAlgorithm conv_planar() {
       [](const ConvProblem& p, const Kernels&) {
         if (p.groups > 1) return std::string("it has groups");
         if (p.c > kMostChannels || p.oc > kMostOutputs)
-          return std::string("more than 32 channels, or 8 outputs");
+          return std::string("more than 32 channels, or 16 outputs");
         return p.kh * p.kw * p.c > kMostTerms ? std::string("a sum of more than 192 terms") : std::string();
       },
       [](const ConvProblem& p, const Machine& m) {
-        const double row = std::ceil(static_cast<double>(p.ow) / m.lanes) * 2.0 * m.lanes / m.flops_per_cycle;
-        const double moved = static_cast<double>(p.n * p.h * p.w * p.c) * (p.c > 4 || p.sw > 1 ? 1.5 : 0.5);
-        return static_cast<double>(p.n * p.oh * p.oc * p.kh * p.kw * p.c) * row + moved +
-               static_cast<double>(p.n * p.oh * p.ow * p.oc) + p.bytes() / m.bytes_per_cycle;
+        // Measured with 32 registers and with 16.
+        const double row = std::ceil(static_cast<double>(p.ow) / m.lanes) * (m.wide ? 2.2 : 2.8) * m.lanes;
+        const double split = p.c > 4 || p.sw > 1 ? 0.3 * p.x_bytes() : 0.0;
+        return static_cast<double>(p.n * p.oh * p.oc * p.kh * p.kw * p.c) * row / m.flops_per_cycle + split +
+               0.05 * p.y_bytes() + p.bytes() / m.bytes_per_cycle;
       },
       make_plan<PlanarPlan>};
 }
