@@ -42,8 +42,8 @@ class ConvWeights {
 
   // The packed form that goes by `key`, made by `pack` the first time. Thread-safe.
   std::shared_ptr<const Buffer> packed(const std::string& key, const std::function<Buffer()>& pack) const;
-  // Bias as [block][width], then the kernel as [block][term][width]: `used` outputs in every block, terms over
-  // (kh, kw, c / groups). Zeros fill up.
+  // Bias as [block][width], then the kernel as [block][term][width]: `used` outputs in every block, terms
+  // over (kh, kw, c / groups). Zeros fill up.
   std::shared_ptr<const Buffer> blocks(int64_t terms, int64_t outputs, int64_t used, int64_t width) const;
   size_t packed_bytes() const;
 
