@@ -79,9 +79,11 @@ void grouped(const GroupedRow& t) {
   const bool pick = t.index != nullptr, dense = t.pixel_step == kLanes;
   if (pick && t.terms == 4 && t.index[3] == 0 && t.index[4] == 4) return grouped_tiles<true, 4, 0>(t);
   if (pick && t.terms == 2) return grouped_tiles<true, 2, 0>(t);
+  const bool every_second = t.pixel_step == 2 * kLanes;
+  if (pick && every_second) return grouped_tiles<true, 1, 2 * kLanes>(t);
   if (pick) return dense ? grouped_tiles<true, 1, kLanes>(t) : grouped_tiles<true, 1, 0>(t);
   if (dense) return grouped_tiles<false, 1, kLanes>(t);
-  if (t.pixel_step == 2 * kLanes) return grouped_tiles<false, 1, 2 * kLanes>(t);
+  if (every_second) return grouped_tiles<false, 1, 2 * kLanes>(t);
   if (t.pixel_step == kLanes / 2) return grouped_tiles<false, 1, kLanes / 2>(t);
   grouped_tiles<false, 1, 0>(t);
 }
