@@ -112,8 +112,7 @@ struct PoolRow {
   bool max;
   float empty;
   const float* x;
-  int64_t row_stride, pixel_stride;
-  int64_t rows, w, kw, sw, pad_left;
+  int64_t row_stride, pixel_stride, rows, w, kw, sw, pad_left;
   float* y;
   int64_t y_stride, ow, channels;
 };
@@ -127,13 +126,10 @@ struct PoolRow {
 struct DepthwiseRows {
   const Activation* activation;
   const float* const* rows;
-  int64_t pixel_stride, w, channels;
-  int64_t kh, kw, sh, sw, dw, pad_left;
+  int64_t pixel_stride, w, channels, kh, kw, sh, sw, dw, pad_left;
   bool far;
-  const float* weights;
-  int64_t tap_stride;
-  const float* bias;
-  int64_t out_rows, ow;
+  const float *weights, *bias;
+  int64_t tap_stride, out_rows, ow;
   float* y[2];
   int64_t y_stride;
   const float* residual[2];
@@ -174,8 +170,7 @@ struct GroupedRow {
   int64_t kh, kw, ow;
   const int32_t* index;  // c(l,k) = index[k * lanes + l] < lanes, null: k
   int64_t terms, count;
-  const float* weights;
-  const float* bias;
+  const float *weights, *bias;
   float* y;
   int64_t y_stride;
   const float* residual;

@@ -1,8 +1,8 @@
 // Depthwise convolution: each output channel reads one input channel. Work is cut into blocks of channels
-// times rows of outputs (two together where the kernel shares their input rows). Dilated columns are computed
-// phase by phase, as plain ones on a coarser grid. The kernel reads the image in place; where an input
-// channel feeds several outputs or is transformed first, rows are written to a ring in scratch as they are
-// needed. Weights are packed as one block.
+// times rows of outputs (two together where the kernel shares their input rows). Dilated rows and columns are
+// computed phase by phase, as plain ones on a coarser grid. The kernel reads the image in place; where an
+// input channel feeds several outputs or is transformed first, rows are written to a ring in scratch as they
+// are needed. Weights are packed as one block.
 #include <algorithm>
 
 #include "base/checked.h"

@@ -1,8 +1,8 @@
-// Convolution of narrow groups: one vector holds output channels of one group or of several whole groups.
-// Blocks of `lanes` outputs run over a strip of rows at a time. Inputs are copied first, close together and
-// with zeros around the image: pixels of many channels would share a few sets of the cache. Weights are
-// packed [block][kh][kw][k][lanes] after the bias, padded to whole vectors, inputs
-// [part][row][column][channel]: a part holds what one block needs, or the blocks of one group.
+// Convolution of narrow groups: one vector holds output channels of one group, or of several whole groups
+// whose inputs fill one too. Blocks of a vector of outputs run over a strip of rows at a time. Inputs are
+// copied first, close together and with zeros around the image: pixels of many channels would share a few
+// sets of the cache. Weights are packed [block][kh][kw][k][lanes] after the bias, padded to whole vectors,
+// inputs [part][row][column][channel]: a part holds what one block needs, or the blocks of one group.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -120,7 +120,6 @@ class GroupedPlan : public ConvPlan {
         for (int64_t c = 0; c < channels; c += inputs_, pixel += size) {
           const int64_t count = std::min(inputs_, channels - c);
           int64_t k = 0;
-          for (; k + 8 <= count; k += 8) std::memcpy(pixel + k, from + c + k, 8 * sizeof(float));
           for (; k + 4 <= count; k += 4) std::memcpy(pixel + k, from + c + k, 4 * sizeof(float));
           for (; k < count; ++k) pixel[k] = from[c + k];
         }
@@ -129,7 +128,7 @@ class GroupedPlan : public ConvPlan {
   }
 
   const Kernels& kernels_;
-  const int64_t used_;
+  const int64_t used_;  // lanes
   const std::shared_ptr<const Buffer> packed_;
   const int64_t blocks_;
   const bool picked_;                 // inputs by the lanes of a vector

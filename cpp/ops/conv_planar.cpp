@@ -12,8 +12,7 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kMostChannels = 32, kMostOutputs = 16, kMostTerms = 192, kBlockRows = 16,
-                  kUnitsPerWorker = 2;
+constexpr int64_t kMostChannels = 32, kMostOutputs = 16, kMostTerms = 192, kBlockRows = 16, kUnits = 2;
 
 class PlanarPlan : public ConvPlan {
  public:
@@ -40,7 +39,7 @@ class PlanarPlan : public ConvPlan {
     const ConvProblem& p = problem;
     float* rows = reinterpret_cast<float*>(scratch);
     // Units are strips of rows of one image: each reads kh - 1 rows of its neighbour's.
-    const int64_t wanted = ceil_div(kUnitsPerWorker * worker.count, std::max<int64_t>(1, p.n));
+    const int64_t wanted = ceil_div(kUnits * worker.count, std::max<int64_t>(1, p.n));
     const int64_t strips = std::min(p.oh, std::max(ceil_div(p.oh, kBlockRows), wanted));
     worker.each_unit(p.n * strips, [&](int64_t unit) {
       const int64_t n = unit / strips;

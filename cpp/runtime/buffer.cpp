@@ -14,6 +14,8 @@ namespace conv2d {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
+// Cores of two dies wait for each other where they write to memory less than a MiB apart, measured.
+constexpr size_t kApart = size_t{1} << 20;
 constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
 
 std::atomic<double> known_limit{0.0};
@@ -47,7 +49,7 @@ Buffer::Buffer(size_t bytes, int count) {
   check_memory(needed);
   bytes_ = bytes * static_cast<size_t>(count);
   if (bytes_ == 0) return;
-  const bool huge = bytes_ >= kHugePage;
+  const bool huge = bytes >= kHugePage;  // what lies between several is not to be backed
   const size_t alignment = huge ? kHugePage : kAlignment;
   const size_t rounded = aligned(bytes_);
   void* memory = nullptr;
@@ -59,9 +61,14 @@ Buffer::Buffer(size_t bytes, int count) {
 }
 
 void WorkerScratch::reserve(size_t bytes, int workers) {
-  const size_t each = aligned(bytes);
-  if (memory_.bytes() / static_cast<size_t>(workers) < each) memory_ = Buffer(each, workers);
-  each_ = each;
+  const size_t each = aligned(bytes), apart = each + (each > 0 && workers > 1 ? kApart : 0);
+  const auto share = [&] { return memory_.bytes() / static_cast<size_t>(workers) / kAlignment * kAlignment; };
+  try {
+    if (share() < apart) memory_ = Buffer(apart, workers);
+  } catch (const OutOfMemory&) {
+    if (share() < each) memory_ = Buffer(each, workers);
+  }
+  each_ = share();
 }
 
 void Buffer::Release::operator()(char* data) const { std::free(data); }

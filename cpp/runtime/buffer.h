@@ -43,7 +43,7 @@ class Buffer {
   size_t bytes_ = 0;
 };
 
-// Scratch of the workers of a region: each has its own, aligned.
+// Scratch of the workers of a region: each has its own, aligned, far from the others'.
 class WorkerScratch {
  public:
   // `bytes` for each. May move it. Throws OutOfMemory.
