@@ -102,8 +102,7 @@ struct BinaryRows {
   const float* b;
   int64_t b_row, b_step;
   float* y;
-  int64_t y_row;
-  int64_t rows, count;
+  int64_t y_row, rows, count;
 };
 
 // y[p * y_stride + i] = max or mean of x[r * row_stride + q * pixel_stride + i] over 0 <= r < rows and the
@@ -131,9 +130,8 @@ struct DepthwiseRows {
   const float *weights, *bias;
   int64_t tap_stride, out_rows, ow;
   float* y[2];
-  int64_t y_stride;
   const float* residual[2];
-  int64_t residual_stride;
+  int64_t y_stride, residual_stride;
 };
 
 // y[i * y_stride + o] = clamp(bias[o] + sum_t x[offsets[t] + i] * w[t * 4 + o] + residual[i * residual_stride
@@ -172,9 +170,8 @@ struct GroupedRow {
   int64_t terms, count;
   const float *weights, *bias;
   float* y;
-  int64_t y_stride;
   const float* residual;
-  int64_t residual_stride;
+  int64_t y_stride, residual_stride;
 };
 
 struct Kernels {

@@ -64,8 +64,12 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
   }
   float* y = t.y + at * t.y_stride;
   const int64_t count = t.count - at < kCount ? t.count - at : kCount;
-  if (t.residual == nullptr && count == kCount && t.y_stride == kOutputs) return interleave<kOutputs, kCount>(sums, y);
+  const bool dense = t.residual == nullptr && t.y_stride == kOutputs;
+  if (dense && count == kCount) return interleave<kOutputs, kCount>(sums, y);
   interleave<kOutputs, kCount>(sums, pixels);
+  for (int64_t i = 0, all = count * kOutputs; dense && i < all; i += kLanes)
+    store_first(y + i, load(pixels + i), all - i < kLanes ? all - i : kLanes);
+  if (dense) return;
   for (int64_t i = 0; i < count; ++i, y += t.y_stride) {
     const float* from = pixels + i * kOutputs;
     if (t.residual == nullptr) {
