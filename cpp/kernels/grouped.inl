@@ -15,6 +15,11 @@ CONV2D_INLINE Vec pick(Vec a, const int32_t* index) {
 }
 #endif
 
+CONV2D_INLINE Vec spread(Vec a, int k) {
+  const Vec second = k % 2 == 0 ? CONV2D_SPREAD(a, 2) : CONV2D_SPREAD(a, 3);
+  return k >= 2 ? second : k == 0 ? CONV2D_SPREAD(a, 0) : CONV2D_SPREAD(a, 1);
+}
+
 template <int kPixels>
 CONV2D_INLINE void grouped_store(const GroupedRow& t, int64_t first, const Vec (&sum)[kPixels]) {
   const Vec low = set(t.activation->low()), high = set(t.activation->high());
@@ -52,7 +57,7 @@ CONV2D_INLINE void grouped_tile(const GroupedRow& t, int64_t first) {
 #pragma GCC unroll 4
           for (int l = 0; l < kTerms; ++l) {
             const Vec v = !kPick        ? set(from[k + l])
-                          : kTerms == 4 ? CONV2D_SPREAD(load(from), l)
+                          : kTerms == 4 ? spread(load(from), l)
                                         : pick(load(from), t.index + (k + l) * kLanes);
             sum[p] = fma(v, a[l], sum[p]);
           }

@@ -138,16 +138,10 @@ struct DepthwiseRows {
 // + o]), i < count, o < outputs <= 4. x is readable up to 4 vectors past the last pixel. residual may be
 // null.
 struct PlanarTile {
-  const float* x;
+  const float *x, *w, *bias, *residual;
   const int64_t* offsets;
-  int64_t taps;
-  const float* w;
-  int64_t outputs, count;
-  const float* bias;
   float* y;
-  int64_t y_stride;
-  const float* residual;
-  int64_t residual_stride;
+  int64_t taps, outputs, count, y_stride, residual_stride;
   float low, high;
 };
 

@@ -47,7 +47,7 @@ static inline simde__m512 permute(simde__m512 v, unsigned order) {
   return each([&](size_t i) { return from[i / 4 * 4 + (order >> i % 4 * 2 & 3)]; });
 }
 
-// Quarters of a, then of b, as in _mm512_shuffle_f32x4.
+// Quarters of a, then of b, as in _mm512_maskz_shuffle_f32x4 with all lanes.
 static inline simde__m512 quarters(simde__m512 a, simde__m512 b, unsigned order) {
   const Lanes low = lanes(a), high = lanes(b);
   return each([&](size_t i) { return (i < 8 ? low : high)[(order >> i / 4 * 2 & 3) * 4 + i % 4]; });
@@ -64,6 +64,5 @@ static inline simde__m512 scale(simde__m512 v, simde__m512 n) {
 #define _mm512_maskz_loadu_ps(mask, p) emulated::load(mask, p)
 #define _mm512_mask_storeu_ps(p, mask, v) emulated::store(p, mask, v)
 #define _mm512_permute_ps(v, order) emulated::permute(v, order)
-#define _mm512_shuffle_f32x4(a, b, order) emulated::quarters(a, b, order)
-#define _mm512_maskz_shuffle_f32x4(mask, a, b, order) emulated::quarters(a, b, order)  // all lanes
+#define _mm512_maskz_shuffle_f32x4(mask, a, b, order) emulated::quarters(a, b, order)
 #define _mm512_scalef_ps(v, n) emulated::scale(v, n)
