@@ -82,7 +82,8 @@ void grouped_tiles(const GroupedRow& t) {
 
 void grouped(const GroupedRow& t) {
   const bool pick = t.index != nullptr, dense = t.pixel_step == kLanes;
-  if (pick && t.terms == 4 && t.index[3] == 0 && t.index[4] == 4) return grouped_tiles<true, 4, 0>(t);
+  const bool quarters = pick && t.terms == 4 && t.index[3] == 0 && t.index[4] == 4;
+  if (quarters) return grouped_tiles<true, 4, 0>(t);
   if (pick && t.terms == 2) return grouped_tiles<true, 2, 0>(t);
   const bool every_second = t.pixel_step == 2 * kLanes;
   if (pick && every_second) return grouped_tiles<true, 1, 2 * kLanes>(t);
