@@ -269,6 +269,13 @@ def test_scratch_of_all_workers_is_refused_where_its_size_passes_64_bits(algorit
         plan(array(1, 1, 1, 1))
 
 
+def test_an_image_without_channels_is_resized_to_nothing():
+    """However large the size: there is nothing to write."""
+    g = _core.Graph()
+    resized = g.resize(g.input((1, 2, 3, 0)), "bilinear", (2**20, 2**20))
+    assert g.compile([resized], 1).run([array(1, 2, 3, 0)])[0].shape == (1, 2**20, 2**20, 0)
+
+
 def test_wrong_arrays_are_named():
     g = _core.Graph()
     executable = g.compile([g.activation(g.input((1, 3)), "relu")], 2)

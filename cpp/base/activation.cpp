@@ -33,10 +33,10 @@ const NamedActivation kNames[] = {
     {"exponential", "exp(x)", {ActivationKind::kExponential}},
 };
 
-// The number up to `end`, written as to_string does, whatever the locale of the process is.
+// The number up to `end`, which must be there, written as to_string does, whatever the process's locale is.
 bool read_number(std::istringstream& from, char end, float* value) {
   std::string word;
-  std::getline(from, word, end);
+  if (!std::getline(from, word, end) || from.eof()) return false;
   for (const float special : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
     *value = special;
     if (word == std::to_string(special)) return true;
@@ -49,16 +49,14 @@ bool read_number(std::istringstream& from, char end, float* value) {
 }  // namespace
 
 std::string to_string(const Activation& activation) {
-  const char* family = "linear";
-  for (const NamedActivation& named : kNames)
-    if (named.value == activation) return named.name;
+  const char* family = nullptr;
   for (const NamedActivation& named : kNames) {
-    if (named.value.kind == activation.kind) {
-      family = named.name;
-      break;
-    }
+    if (named.value == activation) return named.name;
+    if (named.value.kind == activation.kind && family == nullptr) family = named.name;
   }
   std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text.precision(std::numeric_limits<float>::max_digits10);
   text << family << '(' << activation.alpha << ',' << activation.max_value << ',' << activation.threshold
        << ')';
   return text.str();
@@ -75,7 +73,7 @@ Activation parse_activation(const std::string& text) {
     if (open == std::string::npos) return value;
     std::istringstream rest(text.substr(open + 1));
     if (!read_number(rest, ',', &value.alpha) || !read_number(rest, ',', &value.max_value) ||
-        !read_number(rest, ')', &value.threshold)) {
+        !read_number(rest, ')', &value.threshold) || rest.peek() != EOF) {
       throw std::invalid_argument("activation parameters must be (alpha,max_value,threshold). Received: " +
                                   text);
     }

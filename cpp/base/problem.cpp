@@ -2,7 +2,7 @@
 #include "base/problem.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -33,14 +33,12 @@ struct Field {
 // Reads fields that follow each other, advancing *at.
 void read(const std::string& text, size_t* at, std::initializer_list<Field> fields) {
   const auto number = [&] {
-    size_t used = 0;
     int64_t value = 0;
-    try {
-      value = std::stoll(text.substr(*at, 20), &used);
-    } catch (const std::logic_error&) {
+    const char* const end = text.data() + text.size();
+    const auto [last, error] = std::from_chars(text.data() + *at, end, value);
+    if (error != std::errc())
       throw std::invalid_argument("a number is expected at position " + std::to_string(*at) + ": " + text);
-    }
-    *at += used;
+    *at = static_cast<size_t>(last - text.data());
     return value;
   };
   for (const Field& field : fields) {

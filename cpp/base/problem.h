@@ -34,6 +34,8 @@ struct ConvProblem {
   // overflows.
   void finish();
 
+  // Of x under so many rows of outputs.
+  int64_t input_rows(int64_t rows) const { return (rows - 1) * sh + (kh - 1) * dh + 1; }
   int64_t group_c() const { return c / groups; }
   int64_t group_oc() const { return oc / groups; }
   bool is_pointwise() const { return kh == 1 && kw == 1 && sh == 1 && sw == 1 && pad == Padding{}; }

@@ -45,7 +45,7 @@ struct BoundPlan {
     const int threads = num_threads();
     WorkerScratch scratch;
     std::swap(scratch, spare);
-    scratch.reserve(plan->worker_bytes(), threads);
+    scratch.reserve(plan->worker_bytes, threads);
     const Buffer& all = scratch.memory();
     if (scratch_value) std::fill_n(all.floats(), all.bytes() / sizeof(float), *scratch_value);
     {

@@ -65,7 +65,7 @@ class StepMaker {
     if (params.gate >= 0) check_count(input(params.gate), p.n * p.c);
     step_.flops = p.flops();
     step_.bytes += p.kernel_bytes();
-    step_.worker_bytes = plan->worker_bytes();
+    step_.worker_bytes = plan->worker_bytes;
     const Place x = place(input(0)), y = y_;
     const Place residual = params.residual >= 0 ? place(input(params.residual)) : Place{};
     const Place gate = params.gate >= 0 ? place(input(params.gate)) : Place{};

@@ -8,6 +8,7 @@
 namespace conv2d {
 namespace {
 
+CONV2D_INLINE Vec zero() { return set(0.0f); }
 CONV2D_INLINE Vec negate(Vec x) { return sub(zero(), x); }
 CONV2D_INLINE Vec absolute(Vec x) { return max(x, negate(x)); }
 CONV2D_INLINE Vec minus_absolute(Vec x) { return min(x, negate(x)); }
@@ -22,13 +23,6 @@ CONV2D_INLINE Vec reduce(Vec x, float sign, float shift, Vec* shifted) {
   *shifted = fma(x, set(sign * 1.44269504f), set(shift));
   const Vec n = sub(*shifted, set(shift));
   return fma(n, set(sign * -1.42860677e-6f), fma(n, set(sign * -0.693145752f), x));
-}
-// ... for y = x
-CONV2D_INLINE Vec reduce(Vec x, Vec* n) {
-  Vec shifted;
-  const Vec r = reduce(x, 1.0f, kWhole, &shifted);
-  *n = sub(shifted, set(kWhole));
-  return r;
 }
 
 // (exp(y) - 1 - y) / y^2 for y = sign * r, |r| <= log(2) / 2
@@ -54,20 +48,12 @@ struct Power {
 };
 CONV2D_INLINE Vec value(Power e) { return scale_by_power(e.p, e.n); }
 
-// exp(x) for x <= 0; 0 below -126.
-CONV2D_INLINE Power exponential_parts(Vec x) {
-  Power e;
-  const Vec r = reduce(max(set(-126.0f), x), &e.n);
-  e.p = select(less(x, set(-126.0f)), zero(), add(set(1.0f), small_exponential(r)));
-  return e;
-}
-
-// factor * exp(x + low) for x <= 0 and |low| far below |x|; 0 below -126.
-CONV2D_INLINE Power exponential_parts(Vec x, Vec low, Vec factor) {
-  Power e;
-  const Vec r = add(reduce(max(set(-126.0f), x), &e.n), low);
-  e.p = select(less(x, set(-126.0f)), zero(), fma(factor, small_exponential(r), factor));
-  return e;
+// factor * exp(x + low) for x <= 88.8 and |low| far below |x|; 0 below -126.
+CONV2D_INLINE Power exponential_parts(Vec x, Vec low = zero(), Vec factor = set(1.0f)) {
+  Vec shifted;
+  const Vec r = add(reduce(max(set(-126.0f), x), 1.0f, kWhole, &shifted), low);
+  const Vec p = select(less(x, set(-126.0f)), zero(), fma(factor, small_exponential(r), factor));
+  return {p, sub(shifted, set(kWhole))};
 }
 
 CONV2D_INLINE Vec exponential(Vec x) { return value(exponential_parts(min(set(88.8f), x))); }
@@ -138,7 +124,7 @@ CONV2D_INLINE Vec gelu_tanh(Vec x) {
   const Vec s = add(t, c0), rest = sub(s, t);
   const Vec s_low = add(add(sub(t, sub(s, rest)), sub(c0, rest)), add(t_low, set(-4.53406805e-8f)));
   const Vec z = mul(a, s), z_low = fma(a, s_low, product_error(a, s, z));
-  return gate(x, exponential_parts(negate(z), negate(z_low), set(1.0f)));
+  return gate(x, exponential_parts(negate(z), negate(z_low)));
 }
 
 // x * Phi(x); Phi(-t) = exp(-t^2/2) * G(t), G(t) * (t + 4) a polynomial in u = (t - 4)/(t + 4), 0 <= t

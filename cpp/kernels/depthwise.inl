@@ -20,20 +20,19 @@ constexpr int kSought = -1;
 // sum[r][p] += x[q] * w_r[q - p * kStep] over the columns q of one input row inside the image. kFirst,
 // kSecond: which output rows use it. `count` is the number of lanes.
 template <int kTaps, int kStep, bool kFirst, bool kSecond, int kLeft, int kRight, bool kFull, int kRows>
-CONV2D_INLINE void depthwise_row(const float* x, int64_t stride, int64_t column, int64_t w,
-                                 const float* first, const float* second, int64_t tap_stride, int64_t count,
-                                 Vec (&sum)[kRows][kDepthwisePixels]) {
+CONV2D_INLINE void depthwise_row(const DepthwiseRows& t, const float* x, int64_t column, const float* first,
+                                 const float* second, int64_t count, Vec (&sum)[kRows][kDepthwisePixels]) {
   Vec a[kTaps], b[kTaps];
 #pragma GCC unroll 8
   for (int j = 0; j < kTaps; ++j) {
-    if (kFirst) a[j] = load(first + j * tap_stride);
-    if (kSecond) b[j] = load(second + j * tap_stride);
+    if (kFirst) a[j] = load(first + j * t.tap_stride);
+    if (kSecond) b[j] = load(second + j * t.tap_stride);
   }
   constexpr int kColumns = (kDepthwisePixels - 1) * kStep + kTaps;
 #pragma GCC unroll 32
   for (int q = kLeft == kSought ? 0 : kLeft; q < (kLeft == kSought ? kColumns : kColumns - kRight); ++q) {
-    if (kLeft == kSought && (column + q < 0 || column + q >= w)) continue;
-    const float* from = x + (column + q) * stride;
+    if (kLeft == kSought && (column + q < 0 || column + q >= t.w)) continue;
+    const float* from = x + (column + q) * t.pixel_stride;
     const Vec v = kFull ? load(from) : load_first(from, count);
 #pragma GCC unroll 8
     for (int j = 0; j < kTaps; ++j) {
@@ -52,8 +51,8 @@ CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int
                                      const float* weights, int64_t count, Vec (&sum)[1][kDepthwisePixels]) {
   for (; taps >= kTaps; taps -= kTaps, column += kTaps * t.dw, weights += kTaps * t.tap_stride) {
     if constexpr (kStep > 0) {
-      depthwise_row<kTaps, kStep, true, false, kBorder ? kSought : 0, 0, kFull>(
-          x, t.pixel_stride, column, t.w, weights, weights, t.tap_stride, count, sum);
+      depthwise_row<kTaps, kStep, true, false, kBorder ? kSought : 0, 0, kFull>(t, x, column, weights,
+                                                                                weights, count, sum);
       continue;
     }
     const Vec a = load(weights);
@@ -88,11 +87,7 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
                                   int64_t count) {
   Vec sum[kRows][kDepthwisePixels];
   const Vec bias = load(t.bias + c);
-#pragma GCC unroll 2
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-    for (int p = 0; p < kDepthwisePixels; ++p) sum[r][p] = bias;
-  }
+  for_tile<kRows, kDepthwisePixels>([&](int r, int p) { sum[r][p] = bias; });
   const int64_t column = first * t.sw - t.pad_left, line = t.kw * t.tap_stride;
   const float* weights = t.weights + c;
   if (kFull && kStep == 1 && t.far && c % 16 == 0) depthwise_ask<kRows>(t, first, c);
@@ -103,42 +98,30 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
       depthwise_row_any<kStep == 0 ? 1 : 2, kStep, kLeft == kSought, kFull>(t, x, column, t.kw, a, count,
                                                                             sum);
     } else if (kRows == 1 || i < t.sh) {
-      depthwise_row<kTaps, kStep, true, false, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, a,
-                                                                     t.tap_stride, count, sum);
+      depthwise_row<kTaps, kStep, true, false, kLeft, kRight, kFull>(t, x, column, a, a, count, sum);
     } else if (i < t.kh) {
-      depthwise_row<kTaps, kStep, true, true, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, b,
-                                                                    t.tap_stride, count, sum);
+      depthwise_row<kTaps, kStep, true, true, kLeft, kRight, kFull>(t, x, column, a, b, count, sum);
     } else {
-      depthwise_row<kTaps, kStep, false, true, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, b, b,
-                                                                     t.tap_stride, count, sum);
+      depthwise_row<kTaps, kStep, false, true, kLeft, kRight, kFull>(t, x, column, b, b, count, sum);
     }
   }
   // Read here, so that they take no register from the sums.
   const Vec low = set(t.activation->low()), high = set(t.activation->high());
   if (kFull && t.residual[0] == nullptr && first + kDepthwisePixels <= t.ow) {
-#pragma GCC unroll 2
-    for (int r = 0; r < kRows; ++r) {
-      float* y = t.y[r] + first * t.y_stride + c;
-#pragma GCC unroll 8
-      for (int p = 0; p < kDepthwisePixels; ++p, y += t.y_stride) store(y, min(high, max(low, sum[r][p])));
-    }
-    return;
+    return for_tile<kRows, kDepthwisePixels>(
+        [&](int r, int p) { store(t.y[r] + (first + p) * t.y_stride + c, min(high, max(low, sum[r][p]))); });
   }
-#pragma GCC unroll 2
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-    for (int p = 0; p < kDepthwisePixels; ++p) {
-      if (first + p < done || first + p >= t.ow) continue;
-      Vec v = sum[r][p];
-      if (t.residual[r] != nullptr) {
-        const float* from = t.residual[r] + (first + p) * t.residual_stride + c;
-        v = add(v, kFull ? load(from) : load_first(from, count));
-      }
-      float* y = t.y[r] + (first + p) * t.y_stride + c;
-      v = min(high, max(low, v));
-      kFull ? store(y, v) : store_first(y, v, count);
+  for_tile<kRows, kDepthwisePixels>([&](int r, int p) {
+    if (first + p < done || first + p >= t.ow) return;
+    Vec v = sum[r][p];
+    if (t.residual[r] != nullptr) {
+      const float* from = t.residual[r] + (first + p) * t.residual_stride + c;
+      v = add(v, kFull ? load(from) : load_first(from, count));
     }
-  }
+    float* y = t.y[r] + (first + p) * t.y_stride + c;
+    v = min(high, max(low, v));
+    kFull ? store(y, v) : store_first(y, v, count);
+  });
 }
 
 // The channels that fill vectors.
@@ -183,10 +166,6 @@ void depthwise_count(const DepthwiseRows& t) {
   if constexpr (depthwise_rows_of(kTaps, kStep) == 2) depthwise_tiles<kTaps, kStep, 2>(t);
 }
 
-bool depthwise_is_tiled(int64_t kw, int64_t sw, int64_t dw) {
-  return dw == 1 && (sw == 1 || sw == 2) && (kw == 3 || kw == 5 || kw == 7);
-}
-
 void depthwise(const DepthwiseRows& t) {
   if (t.dw != 1 || t.sw > 2) return depthwise_tiles<0, 0, 1>(t);
   if (t.kw == 3) return t.sw == 1 ? depthwise_count<3, 1>(t) : depthwise_count<3, 2>(t);
@@ -197,7 +176,8 @@ void depthwise(const DepthwiseRows& t) {
 
 // Two where rows can be computed together.
 int64_t depthwise_rows(int64_t kw, int64_t sw, int64_t dw) {
-  return depthwise_is_tiled(kw, sw, dw) ? depthwise_rows_of(kw, sw) : 1;
+  const bool tiled = dw == 1 && sw <= 2 && (kw == 3 || kw == 5 || kw == 7);
+  return tiled ? depthwise_rows_of(kw, sw) : 1;
 }
 
 }  // namespace

@@ -153,9 +153,8 @@ float row_max(const float* x, int64_t count) {
   Vec best = set(x[0]);
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) best = max_or_nan(best, load(x + i));
-  float top = across(best, [](float a, float b) { return a != a || a > b ? a : b; });
-  for (; i < count; ++i) top = top != top || top > x[i] ? top : x[i];
-  return top;
+  for (; i < count; ++i) best = max_or_nan(best, set(x[i]));
+  return across(best, [](float a, float b) { return a != a || a > b ? a : b; });
 }
 
 float row_sum(const float* x, int64_t count) {
@@ -176,7 +175,7 @@ float row_exp(const float* x, float shift, float* y, int64_t count) {
   return sum_over(count, [&](int64_t i, int64_t n) {
     const Vec v = load_first(x + i, n), d = sub(v, m), back = sub(v, d);
     const Vec low = sub(sub(v, add(d, back)), sub(m, back));
-    const Vec e = first_lanes(value(exponential_parts(d, low, set(1.0f))), n);
+    const Vec e = first_lanes(value(exponential_parts(d, low)), n);
     if (y != nullptr) store_first(y + i, e, n);
     return e;
   });

@@ -54,11 +54,7 @@ CONV2D_INLINE void gemm_store(const GemmTile& t, int64_t column, int64_t columns
   }
   for_tile<kRows, kVecs>([&](int m, int v) {
     float* c = t.c[m] + column + v * kLanes;
-    if (kWhole) {
-      store(c, acc[m][v]);
-    } else {
-      store_first(c, acc[m][v], lanes_of(columns, v));
-    }
+    kWhole ? store(c, acc[m][v]) : store_first(c, acc[m][v], lanes_of(columns, v));
   });
 }
 

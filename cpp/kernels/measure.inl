@@ -14,9 +14,7 @@ float burn(int64_t steps) {
   }
 #pragma GCC unroll 16
   for (int i = 1; i < kBurnChains; ++i) acc[0] = add(acc[0], acc[i]);
-  float lane[kLanes];
-  store(lane, acc[0]);
-  return lane[0];
+  return across_sum(acc[0]);
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
-// Convolution with few channels on both sides, vectorised over the pixels of a row; the contract is PlanarTile in
-// kernels.h. Channels are split into planes first, so that neighbouring pixels are neighbouring lanes.
+// Convolution with few channels on both sides, vectorised over the pixels of a row; the contract is
+// PlanarTile in kernels.h. Channels are split into planes first, so that neighbouring pixels are neighbouring
+// lanes.
 
 namespace conv2d {
 namespace {
 
 template <int kChannels>
-CONV2D_INLINE void split_channels(const float* __restrict x, int64_t stride, int64_t count, float* __restrict planes,
-                                  int64_t plane) {
+CONV2D_INLINE void split_channels(const float* __restrict x, int64_t stride, int64_t count,
+                                  float* __restrict planes, int64_t plane) {
   for (int64_t i = 0; i < count; ++i) {
 #pragma GCC unroll 4
     for (int64_t c = 0; c < kChannels; ++c) planes[c * plane + i] = x[i * stride + c];
@@ -14,7 +15,8 @@ CONV2D_INLINE void split_channels(const float* __restrict x, int64_t stride, int
 }
 
 // planes[c * plane + i] = x[i * stride + c]
-void deinterleave(const float* x, int64_t stride, int64_t count, int64_t channels, float* planes, int64_t plane) {
+void deinterleave(const float* x, int64_t stride, int64_t count, int64_t channels, float* planes,
+                  int64_t plane) {
   if (stride == channels && channels == 1) return split_channels<1>(x, 1, count, planes, plane);
   if (stride == channels && channels == 2) return split_channels<2>(x, 2, count, planes, plane);
   if (stride == channels && channels == 3) return split_channels<3>(x, 3, count, planes, plane);
@@ -36,11 +38,7 @@ template <int kOutputs, int kVecs>
 CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
   constexpr int kCount = kVecs * kLanes;
   Vec acc[kOutputs][kVecs];
-#pragma GCC unroll 4
-  for (int o = 0; o < kOutputs; ++o) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) acc[o][v] = set(t.bias[o]);
-  }
+  for_tile<kOutputs, kVecs>([&](int o, int v) { acc[o][v] = set(t.bias[o]); });
   const float* x = t.x + at;
   const float* w = t.w;
   for (int64_t tap = 0; tap < t.taps; ++tap, w += kPlanarOutputs) {
@@ -57,11 +55,8 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
   const Vec low = set(t.residual != nullptr ? -__builtin_inff() : t.low);
   const Vec high = set(t.residual != nullptr ? __builtin_inff() : t.high);
   alignas(64) float sums[kOutputs * kCount], pixels[kOutputs * kCount];
-#pragma GCC unroll 4
-  for (int o = 0; o < kOutputs; ++o) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) store(sums + o * kCount + v * kLanes, min(high, max(low, acc[o][v])));
-  }
+  for_tile<kOutputs, kVecs>(
+      [&](int o, int v) { store(sums + o * kCount + v * kLanes, min(high, max(low, acc[o][v]))); });
   float* y = t.y + at * t.y_stride;
   const int64_t count = t.count - at < kCount ? t.count - at : kCount;
   const bool dense = t.residual == nullptr && t.y_stride == kOutputs;
@@ -95,10 +90,14 @@ CONV2D_INLINE void planar_row(const PlanarTile& t) {
 
 void planar(const PlanarTile& t) {
   switch (t.outputs) {
-    case 1: return planar_row<1>(t);
-    case 2: return planar_row<2>(t);
-    case 3: return planar_row<3>(t);
-    default: return planar_row<4>(t);
+    case 1:
+      return planar_row<1>(t);
+    case 2:
+      return planar_row<2>(t);
+    case 3:
+      return planar_row<3>(t);
+    default:
+      return planar_row<4>(t);
   }
 }
 

@@ -14,7 +14,6 @@ constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
 constexpr const char* kIsaName = "avx2";
 
-CONV2D_INLINE Vec zero() { return _mm256_setzero_ps(); }
 CONV2D_INLINE Vec set(float v) { return _mm256_set1_ps(v); }
 CONV2D_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
 CONV2D_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }

@@ -14,7 +14,6 @@ constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
 constexpr const char* kIsaName = "avx512";
 
-CONV2D_INLINE Vec zero() { return _mm512_setzero_ps(); }
 CONV2D_INLINE Vec set(float v) { return _mm512_set1_ps(v); }
 CONV2D_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
 CONV2D_INLINE void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }

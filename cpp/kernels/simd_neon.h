@@ -14,7 +14,6 @@ constexpr int kLanes = 4;
 constexpr int kRegisters = 32;
 constexpr const char* kIsaName = "neon";
 
-CONV2D_INLINE Vec zero() { return vdupq_n_f32(0.0f); }
 CONV2D_INLINE Vec set(float v) { return vdupq_n_f32(v); }
 CONV2D_INLINE Vec load(const float* p) { return vld1q_f32(p); }
 CONV2D_INLINE void store(float* p, Vec v) { vst1q_f32(p, v); }

@@ -13,7 +13,6 @@ constexpr int kLanes = 1;
 constexpr int kRegisters = 16;
 constexpr const char* kIsaName = "scalar";
 
-CONV2D_INLINE Vec zero() { return 0.0f; }
 CONV2D_INLINE Vec set(float v) { return v; }
 CONV2D_INLINE Vec load(const float* p) { return *p; }
 CONV2D_INLINE void store(float* p, Vec v) { *p = v; }

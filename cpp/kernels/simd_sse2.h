@@ -14,7 +14,6 @@ constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
 constexpr const char* kIsaName = "sse2";
 
-CONV2D_INLINE Vec zero() { return _mm_setzero_ps(); }
 CONV2D_INLINE Vec set(float v) { return _mm_set1_ps(v); }
 CONV2D_INLINE Vec load(const float* p) { return _mm_loadu_ps(p); }
 CONV2D_INLINE void store(float* p, Vec v) { _mm_storeu_ps(p, v); }
@@ -22,7 +21,7 @@ CONV2D_INLINE void store(float* p, Vec v) { _mm_storeu_ps(p, v); }
 CONV2D_INLINE Vec load_first(const float* p, int64_t n) {
   switch (n) {
     case 0:
-      return zero();
+      return _mm_setzero_ps();
     case 1:
       return _mm_load_ss(p);
     case 2:

@@ -250,21 +250,14 @@ CONV2D_INLINE void product_sums(const WinogradProduct& t, Vec (&acc)[kRows][kVec
 template <int kRows, int kVecs>
 void winograd_product(const WinogradProduct& t) {
   Vec acc[kRows][kVecs];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-    for (int o = 0; o < kVecs; ++o) acc[r][o] = t.accumulate ? load(t.m + (r * kVecs + o) * kLanes) : zero();
-  }
+  for_tile<kRows, kVecs>(
+      [&](int r, int o) { acc[r][o] = t.accumulate ? load(t.m + (r * kVecs + o) * kLanes) : zero(); });
   if (t.next != nullptr) {
     product_sums<kRows, kVecs, true>(t, acc);
   } else {
     product_sums<kRows, kVecs, false>(t, acc);
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-    for (int o = 0; o < kVecs; ++o) store(t.m + (r * kVecs + o) * kLanes, acc[r][o]);
-  }
+  for_tile<kRows, kVecs>([&](int r, int o) { store(t.m + (r * kVecs + o) * kLanes, acc[r][o]); });
 }
 
 // y[i * row + j * column] = clamp(AT m A + bias)

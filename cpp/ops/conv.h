@@ -38,7 +38,6 @@ class ConvWeights {
   // `largest`, as float_bits.
   int32_t scale_row(const float* from, int64_t step, int64_t first, int64_t count, float* to,
                     int32_t largest) const;
-  const std::shared_ptr<const void>& owner() const { return owner_; }
 
   // The packed form that goes by `key`, made by `pack` the first time. Thread-safe.
   std::shared_ptr<const Buffer> packed(const std::string& key, const std::function<Buffer()>& pack) const;
@@ -92,7 +91,6 @@ class ConvPlan {
  public:
   explicit ConvPlan(const ConvProblem& p) : problem(p) {}
   virtual ~ConvPlan() = default;
-  virtual size_t worker_bytes() const { return 0; }  // scratch of each worker
   // Called by every worker of one region with the same io; scratch is the worker's own, 64-byte aligned and
   // may hold anything. No barrier is needed before it; the caller sets one before the output is read by
   // another worker.
@@ -100,6 +98,7 @@ class ConvPlan {
 
   const ConvProblem problem;
   const char* algorithm = "";  // its row of the table
+  size_t worker_bytes = 0;     // scratch of each worker
 };
 
 // The machine as the cost model sees it, per core. Nominal, so that the choice is the same in every run.

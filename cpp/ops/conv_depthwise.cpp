@@ -26,9 +26,9 @@ class DepthwisePlan : public ConvPlan {
         phases_(p.sw == 1 ? std::min(p.dw, p.ow) : 1),
         rows_((p.dh == 1 && p.sh <= p.kh) || p.sh == 1
                   ? kernels.depthwise_rows(p.kw, p.sw, phases_ == p.dw ? 1 : p.dw)
-                  : 1) {}
-
-  size_t worker_bytes() const override { return static_cast<size_t>(ring_floats()) * sizeof(float); }
+                  : 1) {
+    worker_bytes = static_cast<size_t>(ring_floats()) * sizeof(float);
+  }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;

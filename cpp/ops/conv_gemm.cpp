@@ -41,9 +41,9 @@ class GemmPlan : public ConvPlan {
   GemmPlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
       : ConvPlan(p),
         gemm_(taps_of(p), "gemm" + std::to_string(kernels.gemm_columns) + 'g' + std::to_string(p.groups),
-              std::move(weights), kernels) {}
-
-  size_t worker_bytes() const override { return gemm_.worker_bytes(); }
+              std::move(weights), kernels) {
+    worker_bytes = gemm_.worker_bytes();
+  }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     gemm_.run(io, scratch, worker);

@@ -40,14 +40,12 @@ class GroupedPlan : public ConvPlan {
     at_once_ = std::clamp<int64_t>(kRunFloats / channels_, 1, parts_);
     const int64_t row_bytes = checked_multiply({4, at_once_, p.sh, columns_, channels_}, "scratch");
     height_ = std::clamp<int64_t>(kStripBytes / row_bytes, 1, p.oh);
+    checked_multiply({4, at_once_, p.input_rows(height_), columns_, channels_}, "scratch");
+    worker_bytes = static_cast<size_t>(at_once_ * part_floats(height_)) * sizeof(float);
     for (int64_t i = 0; picked_ && i < p.group_c() * channels_; ++i) {
       const int64_t group = std::min(i % channels_, used_ - 1) / p.group_oc();
       index_.push_back(static_cast<int32_t>(group * p.group_c() + i / channels_));
     }
-  }
-
-  size_t worker_bytes() const override {
-    return static_cast<size_t>(checked_multiply({4, at_once_, part_floats(height_)}, "scratch"));
   }
 
   // Units are strips of rows times parts.
@@ -58,20 +56,14 @@ class GroupedPlan : public ConvPlan {
     const int64_t strips = ceil_div(p.oh, std::clamp<int64_t>(balanced, 1, height_));
     worker.each_unit(p.n * strips * across, [&](int64_t i) {
       const int64_t n = i / across / strips;
-      const Range rows = part({0, p.oh}, i / across % strips, strips);
-      strip(io, n, rows, part({0, parts_}, i % across, across), reinterpret_cast<float*>(scratch));
+      const Range rows = part(p.oh, i / across % strips, strips);
+      strip(io, n, rows, part(parts_, i % across, across), reinterpret_cast<float*>(scratch));
     });
   }
 
  private:
-  int64_t input_rows(int64_t rows) const {
-    return (rows - 1) * problem.sh + (problem.kh - 1) * problem.dh + 1;
-  }
-
   // Of the inputs of so many rows of outputs.
-  int64_t part_floats(int64_t rows) const {
-    return checked_multiply({input_rows(rows), columns_, channels_}, "scratch");
-  }
+  int64_t part_floats(int64_t rows) const { return problem.input_rows(rows) * columns_ * channels_; }
 
   void strip(const ConvIo& io, int64_t n, Range rows, Range parts, float* copied) const {
     const ConvProblem& p = problem;
@@ -107,7 +99,7 @@ class GroupedPlan : public ConvPlan {
     const int64_t left = std::min(p.pad.left, columns_), inside = std::min(p.w, columns_ - left);
     const int64_t y0 = rows.begin * p.sh - p.pad.top;
     if (channels % channels_ != 0 || inputs_ != channels_) std::fill_n(to, end, 0.0f);
-    for (int64_t y = y0; y < y0 + input_rows(rows.end - rows.begin); ++y, to += columns_ * channels_) {
+    for (int64_t y = y0; y < y0 + p.input_rows(rows.end - rows.begin); ++y, to += columns_ * channels_) {
       const bool outside = y < 0 || y >= p.h;
       for (int64_t at = 0; at < end; at += size) {
         std::fill_n(to + at, (outside ? columns_ : left) * channels_, 0.0f);

@@ -23,8 +23,8 @@ class PlanarPlan : public ConvPlan {
     const int64_t extent = (p.ow - 1) * p.sw + (p.kw - 1) * p.dw + 1;
     plane_ = round_up(ceil_div(extent, p.sw) + 4 * kernels_.lanes, 16);
     row_ = checked_multiply({plane_, p.sw, p.c}, "scratch");
-    rows_ = (std::min(kBlockRows, p.oh) - 1) * p.sh + (p.kh - 1) * p.dh + 1;
-    worker_bytes_ = static_cast<size_t>(checked_multiply({4, rows_, row_}, "scratch"));
+    const int64_t rows = p.input_rows(std::min(kBlockRows, p.oh));
+    worker_bytes = static_cast<size_t>(checked_multiply({4, rows, row_}, "scratch"));
     for (int64_t i = 0; i < p.kh; ++i) {
       for (int64_t j = 0; j < p.kw; ++j) {
         for (int64_t c = 0; c < p.c; ++c)
@@ -32,8 +32,6 @@ class PlanarPlan : public ConvPlan {
       }
     }
   }
-
-  size_t worker_bytes() const override { return worker_bytes_; }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
@@ -43,9 +41,8 @@ class PlanarPlan : public ConvPlan {
     const int64_t strips = std::min(p.oh, std::max(ceil_div(p.oh, kBlockRows), wanted));
     worker.each_unit(p.n * strips, [&](int64_t unit) {
       const int64_t n = unit / strips;
-      const Range mine = part({0, p.oh}, unit % strips, strips);
-      fill(io, n, mine.begin * p.sh - p.pad.top, (mine.end - mine.begin - 1) * p.sh + (p.kh - 1) * p.dh + 1,
-           rows);
+      const Range mine = part(p.oh, unit % strips, strips);
+      fill(io, n, mine.begin * p.sh - p.pad.top, p.input_rows(mine.end - mine.begin), rows);
       for (int64_t oy = mine.begin; oy < mine.end; ++oy)
         output_row(io, (n * p.oh + oy) * p.ow, rows + (oy - mine.begin) * p.sh * row_);
     });
@@ -98,32 +95,30 @@ class PlanarPlan : public ConvPlan {
 
   const Kernels& kernels_;
   const std::shared_ptr<const Buffer> packed_;
-  int64_t plane_ = 0, row_ = 0, rows_ = 0;  // floats of a plane, of a row of planes; rows of a block
-  size_t worker_bytes_ = 0;
+  int64_t plane_ = 0, row_ = 0;  // floats of a plane, of a row of planes
   std::vector<int64_t> offsets_;
 };
 
 }  // namespace
 
 ConvAlgorithm conv_planar() {
-  return {
-      "planar",
-      true,
-      false,
-      [](const ConvProblem& p, const Kernels&) {
-        if (p.groups > 1) return std::string("it has groups");
-        if (p.c > kMostChannels || p.oc > kMostOutputs)
-          return std::string("more than 32 channels, or 16 outputs");
-        return p.kh * p.kw * p.c > kMostTerms ? std::string("a sum of more than 192 terms") : std::string();
-      },
-      [](const ConvProblem& p, const Machine& m) {
-        // Measured with 32 registers and with 16.
-        const double row = std::ceil(static_cast<double>(p.ow) / m.lanes) * (m.wide ? 2.2 : 2.8) * m.lanes;
-        const double split = p.c > 4 || p.sw > 1 ? 0.3 * p.x_bytes() : 0.0;
-        return static_cast<double>(p.n * p.oh * p.oc * p.kh * p.kw * p.c) * row / m.flops_per_cycle + split +
-               0.05 * p.y_bytes() + p.bytes() / m.bytes_per_cycle;
-      },
-      make_plan<PlanarPlan>};
+  return {"planar",
+          true,
+          false,
+          [](const ConvProblem& p, const Kernels&) -> std::string {
+            if (p.groups > 1) return "it has groups";
+            if (p.c > kMostChannels || p.oc > kMostOutputs) return "more than 32 channels, or 16 outputs";
+            return p.kh * p.kw * p.c > kMostTerms ? "a sum of more than 192 terms" : "";
+          },
+          [](const ConvProblem& p, const Machine& m) {
+            // Measured with 32 registers and with 16.
+            const double row =
+                std::ceil(static_cast<double>(p.ow) / m.lanes) * (m.wide ? 2.2 : 2.8) * m.lanes;
+            const double split = p.c > 4 || p.sw > 1 ? 0.3 * p.x_bytes() : 0.0;
+            return static_cast<double>(p.n * p.oh * p.oc * p.kh * p.kw * p.c) * row / m.flops_per_cycle +
+                   split + 0.05 * p.y_bytes() + p.bytes() / m.bytes_per_cycle;
+          },
+          make_plan<PlanarPlan>};
 }
 
 }  // namespace conv2d

@@ -64,12 +64,13 @@ class ReferencePlan : public ConvPlan {
 }  // namespace
 
 ConvAlgorithm conv_reference() {
-  return {"reference",
-          true,
-          true,
-          [](const ConvProblem&, const Kernels&) { return std::string(); },
-          [](const ConvProblem& p, const Machine&) { return p.flops() * 4.0; },
-          make_plan<ReferencePlan>};
+  return {
+      "reference",
+      true,
+      true,
+      [](const ConvProblem&, const Kernels&) { return std::string(); },
+      [](const ConvProblem& p, const Machine& m) { return p.flops() * 4.0 + p.bytes() / m.bytes_per_cycle; },
+      make_plan<ReferencePlan>};
 }
 
 }  // namespace conv2d

@@ -18,7 +18,7 @@ double row_bytes(const ConvProblem& p) { return 4.0 * p.ow * p.oc; }
 // The rows of x under output rows `rows`.
 Range rows_under(const ConvProblem& p, Range rows) {
   return {std::clamp<int64_t>(rows.begin * p.sh - p.pad.top, 0, p.h),
-          std::clamp<int64_t>((rows.end - 1) * p.sh - p.pad.top + (p.kh - 1) * p.dh + 1, 0, p.h)};
+          std::clamp<int64_t>(p.input_rows(rows.end) - p.pad.top, 0, p.h)};
 }
 
 // The stage's problem on rows `input` of one image, with output rows `output`.
@@ -28,15 +28,13 @@ ConvProblem cut(const ConvProblem& whole, Range input, Range output) {
   p.h = input.end - input.begin;
   const int64_t first = output.begin * p.sh - p.pad.top;
   p.pad.top = input.begin - first;
-  p.pad.bottom = std::max<int64_t>(
-      0, first + (output.end - output.begin - 1) * p.sh + (p.kh - 1) * p.dh + 1 - input.end);
+  p.pad.bottom = std::max<int64_t>(0, first + p.input_rows(output.end - output.begin) - input.end);
   p.finish();
   return p;
 }
 
-}  // namespace
-
-int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages, const Machine& machine) {
+// Rows of the last stage's output in a band.
+int64_t band_rows(const std::vector<ConvProblem>& stages, const Machine& machine) {
   const ConvProblem& last = stages.back();
   double per_row = 0.0, rows = 1.0;  // rows of the stage for each row of the last output
   bool shares = false;
@@ -49,6 +47,8 @@ int64_t StreamPlan::band_rows(const std::vector<ConvProblem>& stages, const Mach
   const int64_t most = std::clamp<int64_t>(static_cast<int64_t>(bytes / per_row), 1, last.oh);
   return ceil_div(last.oh, round_up(ceil_div(last.oh, most), kBandMultiple));
 }
+
+}  // namespace
 
 bool StreamPlan::pays(const std::vector<ConvProblem>& stages, const Machine& machine) {
   const int64_t rows = band_rows(stages, machine), bands = ceil_div(stages.back().oh, rows);
@@ -86,7 +86,7 @@ StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& ke
       std::unique_ptr<ConvPlan>& plan = plans_[std::to_string(i) + to_string(problem)];
       if (plan == nullptr)
         plan = plan_conv(problem, stages_[i].weights, kernels, {"", exact, needs_pre && i == 0});
-      inner = std::max(inner, plan->worker_bytes());
+      inner = std::max(inner, plan->worker_bytes);
       if (i + 1 < stages_.size()) {
         between_floats_ = std::max(between_floats_,
                                    static_cast<size_t>(round_up(problem.oh * problem.ow * problem.oc, 32)));

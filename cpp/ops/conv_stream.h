@@ -22,8 +22,6 @@ class StreamPlan {
   // std::bad_alloc.
   StreamPlan(const std::vector<StreamStage>& stages, const Kernels& kernels, bool needs_pre, bool exact);
 
-  // Rows of the last stage's output in a band.
-  static int64_t band_rows(const std::vector<ConvProblem>& stages, const Machine& machine);
   // Whether a stream beats the stages one by one: what it keeps from memory against rows computed twice and
   // weights read again for each band.
   static bool pays(const std::vector<ConvProblem>& stages, const Machine& machine);

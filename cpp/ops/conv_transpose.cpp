@@ -10,12 +10,12 @@
 namespace conv2d {
 
 void TransposeProblem::check() const {
-  for (int64_t size : {h, w, c, kh, kw, sh, sw, dh, dw, oh, ow, oc}) {
+  for (int64_t size : {h, w, c, kh, kw, sh, sw, dh, dw, oh, ow, oc, top + 1, left + 1}) {
     if (size < 1 || size >= int64_t{1} << 31)
-      throw std::invalid_argument("sizes of a transposed convolution must be 1 to 2^31 - 1.");
+      throw std::invalid_argument(
+          "sizes of a transposed convolution must be 1 to 2^31 - 1, the cut from 0 on.");
   }
-  if (n < 0 || top < 0 || left < 0)
-    throw std::invalid_argument("the batch and the cut must not be negative.");
+  if (n < 0) throw std::invalid_argument("the batch must not be negative.");
   checked_multiply({4, n, h, w, c}, "x");
   checked_multiply({8, kh, kw, c, oc}, "kernel");
   checked_multiply({8, std::max<int64_t>(n, 1), oh + top + kh * dh, ow + left + kw * dw, oc}, "the output");

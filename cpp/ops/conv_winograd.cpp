@@ -61,10 +61,7 @@ class WinogradPlan : public ConvPlan {
         large ? kLargeBlockBytes : static_cast<int64_t>(kBlockShare * machine_of(kernels).l2_bytes);
     runs_ = std::max<int64_t>(
         1, std::min({ceil_div(tiles_, kernels.winograd_rows), block_bytes / run_bytes, kMaxRuns}));
-  }
-
-  size_t worker_bytes() const override {
-    return static_cast<size_t>(points_ * (runs_ * (plane_v_ + plane_m_) + ld_pixel_)) * sizeof(float);
+    worker_bytes = static_cast<size_t>(points_ * (runs_ * (plane_v_ + plane_m_) + ld_pixel_)) * sizeof(float);
   }
 
   // Units are blocks of tiles times parts of the panels of all groups.
@@ -75,8 +72,8 @@ class WinogradPlan : public ConvPlan {
     const int64_t blocks = std::min(round_up(ceil_div(tiles_, most), down), tiles_);
     float* memory = reinterpret_cast<float*>(scratch);
     worker.each_unit(across * blocks, [&](int64_t unit) {
-      const Range mine = part({0, slices}, unit / blocks, across);
-      const Range tiles = part({0, tiles_}, unit % blocks, blocks);
+      const Range mine = part(slices, unit / blocks, across);
+      const Range tiles = part(tiles_, unit % blocks, blocks);
       for (int64_t first = mine.begin; first < mine.end;) {
         const int64_t g = first / panels_, last = std::min(mine.end, (g + 1) * panels_);
         block(io, g, tiles, {first - g * panels_, last - g * panels_}, memory);

@@ -3,7 +3,6 @@
 // picks the highest coefficient.
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "base/checked.h"
 #include "ops/conv_winograd.h"

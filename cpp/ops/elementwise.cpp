@@ -28,8 +28,9 @@ int64_t repeats(bool dense, int64_t channels, int64_t rows) {
   return dense && channels * 2 <= kWide / 4 && rows > 8 ? kWide / channels : 1;
 }
 
-void repeat(const float* from, int64_t channels, int64_t times, float* to) {
+const float* repeat(const float* from, int64_t channels, int64_t times, float* to) {
   for (int64_t i = 0; i < times; ++i) std::memcpy(to + i * channels, from, static_cast<size_t>(channels) * 4);
+  return to;
 }
 
 }  // namespace
@@ -52,10 +53,8 @@ void run_scale_shift(const Kernels& kernels, const float* scale, const float* sh
   const int64_t times = repeats(x.stride == channels && y.stride == channels, channels, rows);
   float wide[2][kWide];
   if (times > 1) {
-    if (scale != nullptr) repeat(scale, channels, times, wide[0]);
-    if (shift != nullptr) repeat(shift, channels, times, wide[1]);
-    scale = scale != nullptr ? wide[0] : nullptr;
-    shift = shift != nullptr ? wide[1] : nullptr;
+    if (scale != nullptr) scale = repeat(scale, channels, times, wide[0]);
+    if (shift != nullptr) shift = repeat(shift, channels, times, wide[1]);
   }
   worker.each(rows, [&](Range range) {
     for (int64_t r = range.begin; r < range.end; r += times) {
@@ -163,9 +162,8 @@ void run_binary(const Kernels& kernels, BinaryKind kind, const Activation& activ
       rows.y = y + r * channels;
       rows.rows = count;
       if (times > 1 && count >= times) {
-        repeat(rows.b, channels, times, wide);
         BinaryRows whole = rows;
-        whole.b = wide;
+        whole.b = repeat(rows.b, channels, times, wide);
         whole.rows = count / times, whole.count = channels * times;
         whole.a_row = whole.y_row = whole.count;
         kernels.binary(kind, whole);
@@ -260,6 +258,7 @@ int64_t nearest_cell(int64_t i, int64_t size, int64_t out) {
 
 void run_resize(const Kernels& kernels, ResizeKind kind, int64_t n, int64_t h, int64_t w, int64_t c,
                 int64_t oh, int64_t ow, const float* x, float* y, const Worker& worker) noexcept {
+  if (c == 0) return;
   worker.each_unit(n * oh, [&](int64_t row) {
     const float* image = x + row / oh * h * w * c;
     float* to = y + row * ow * c;

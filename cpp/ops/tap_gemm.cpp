@@ -65,7 +65,7 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   const int64_t block_floats = static_cast<int64_t>(kBlockShare * machine_of(kernels).l2_bytes) / 4;
   const int64_t most = kBlockPixels * std::clamp<int64_t>(block_floats / floats / kBlockPixels, 1, 4);
   block_pixels_ = p_.gw <= most ? most : ceil_div(p_.gw, ceil_div(p_.gw, most));
-  const int64_t step = (chunks_.empty() ? 0 : ceil_div(chunks_[0].channels, 16) * 16) + kPadFloats;
+  const int64_t step = round_up(chunks_[0].channels, 16) + kPadFloats;
   const int64_t rows = std::clamp<int64_t>(block_pixels_ / p_.gw, 1, std::max<int64_t>(1, p_.n * p_.gh)),
                 images = std::min(p_.n, (rows - 1) / p_.gh + 2);
   const int64_t columns = (std::min(p_.gw, block_pixels_) - 1) * p_.sw + extent_w();
@@ -146,15 +146,15 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   const auto start = [&](int64_t i) { return i / across * line + i % across * grain; };
   const int64_t inner = parts / shares;  // a block meets all parts of its share
   worker.each_unit(parts * blocks, [&](int64_t i) {
-    const Range covered = part({0, grains}, i / inner % blocks, blocks);
+    const Range covered = part(grains, i / inner % blocks, blocks);
     b.pixels = {start(covered.begin), start(covered.end)};
-    const Range taken = part({0, units / step}, i / (inner * blocks) * inner + i % inner, parts);
+    const Range taken = part(units / step, i / (inner * blocks) * inner + i % inner, parts);
     block(io, &b, {taken.begin * step, taken.end * step});
   });
 }
 
 void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
-  const int64_t most = chunks_.empty() ? 0 : chunks_[0].channels;
+  const int64_t most = chunks_[0].channels;
   b->step = b->source == Source::kInPlace                                     ? io.x_stride
             : b->source == Source::kRows && (few_ || !collides(p_.sw * most)) ? most
             : b->source == Source::kTaps && most <= 16                        ? most
@@ -271,11 +271,10 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
 // Where the chunk's taps lie from a pixel's first: as few runs of equal length as the layout allows.
 int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t channel, int64_t* depth) const {
   const int64_t across = static_cast<int64_t>(p_.dx.size());
-  *depth = chunk.channels;
   const bool whole = chunk.first % across == 0 && chunk.taps % across == 0 && across > 1 &&
                      b.step == chunk.channels && p_.dx.back() - p_.dx.front() == across - 1;
   const int64_t length = whole ? across : 1;
-  *depth *= length;
+  *depth = chunk.channels * length;
   int64_t runs = 0;
   for (int64_t t = chunk.first; t < chunk.first + chunk.taps; t += length) {
     const int64_t y = p_.dy[static_cast<size_t>(t / across)] - p_.dy.front();
@@ -302,7 +301,7 @@ void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range pane
   const int64_t share = 4 * columns / std::max<int64_t>(1, tiles - 1);
   const int64_t wide = panels_ - (p_.group_oc() - (panels_ - 1) * columns <= kernels_.lanes ? 1 : 0);
   const int64_t panel_bytes = static_cast<int64_t>(kPanelShare * machine_of(kernels_).l2_bytes);
-  const int64_t fit = std::max<int64_t>(2, panel_bytes / std::max<int64_t>(1, columns * depth * 4));
+  const int64_t fit = std::max<int64_t>(2, panel_bytes / (columns * depth * 4));
   const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
   const bool far = 4 * group_floats_ > kFarBytes;
   const bool far_x = !far && taps() == 1 && p_.groups == 1 && p_.sw == 1 && b.source == Source::kInPlace &&

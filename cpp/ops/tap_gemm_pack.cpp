@@ -20,7 +20,7 @@ void TapGemm::make_chunks() {
     const int64_t units = taps() / unit, most = std::max<int64_t>(1, depth_ / (unit * channels));
     const int64_t pieces = std::max<int64_t>(1, ceil_div(units, most));
     for (int64_t i = 0; i < pieces; ++i) {
-      const Range r = part({0, units}, i, pieces);
+      const Range r = part(units, i, pieces);
       chunks_.push_back({r.begin * unit, (r.end - r.begin) * unit, c0, count, group_floats_});
       const int64_t left = p_.group_oc() - (panels_ - 1) * kernels_.gemm_columns;
       const int64_t last = few_ ? p_.oc : left <= kernels_.lanes ? kernels_.lanes : kernels_.gemm_columns;

@@ -15,11 +15,11 @@ constexpr int kRuns = 9;
 constexpr int64_t kSteps = 1 << 20, kFloats = 64 << 20;
 
 template <typename Body>
-double best_seconds(int threads, Body body) {
+double best_seconds(int threads, const Body& body) {
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < kRuns; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    parallel_run(threads, [&](const Worker& worker) { body(worker); });
+    parallel_run(threads, body);
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;

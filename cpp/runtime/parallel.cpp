@@ -125,7 +125,7 @@ int granted_threads(int wanted) {
   return static_cast<int>(made.size() / 2);
 }
 
-void run_team(int threads, void (*body)(void*, const Worker&), void* context) {
+void run_team(int threads, void (*body)(const void*, const Worker&), const void* context) {
   if (threads > team_size) threads = team_size + granted_threads(threads - team_size);
   if (threads == 1) return body(context, Worker(0, 1));
   team_size = threads;
@@ -148,7 +148,7 @@ void run_team(int threads, void (*body)(void*, const Worker&), void* context) {
 }
 
 // In the child of a fork, where this thread led a region in the parent.
-void run_led_by_fresh_thread(int threads, void (*body)(void*, const Worker&), void* context) {
+void run_led_by_fresh_thread(int threads, void (*body)(const void*, const Worker&), const void* context) {
   std::exception_ptr error;
   const auto lead = [&] {
     try {
@@ -183,7 +183,7 @@ const int fork_guard = pthread_atfork([] { the_core_mutex.lock(); }, [] { the_co
 
 std::mutex& core_mutex() { return the_core_mutex; }
 
-void parallel_run(int threads, void (*body)(void*, const Worker&), void* context) {
+void parallel_run(int threads, void (*body)(const void*, const Worker&), const void* context) {
 #if defined(_OPENMP)
   if (threads > 1 && !omp_in_parallel())
     return stale_team ? run_led_by_fresh_thread(threads, body, context) : run_team(threads, body, context);

@@ -1,7 +1,6 @@
 // Threads: one parallel region per call, every worker runs the same code on what it gets of the work.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <mutex>
 
@@ -12,12 +11,13 @@ namespace conv2d {
 // Runs body(context, worker) on `threads` workers at most; fewer where the system refuses threads, one inside
 // another region. What body throws reaches the caller, but a worker that throws must not leave others at a
 // barrier.
-void parallel_run(int threads, void (*body)(void* context, const Worker& worker), void* context);
+void parallel_run(int threads, void (*body)(const void* context, const Worker& worker), const void* context);
 
 template <typename Body>
-void parallel_run(int threads, Body&& body) {
+void parallel_run(int threads, const Body& body) {
   parallel_run(
-      threads, [](void* context, const Worker& worker) { (*static_cast<Body*>(context))(worker); }, &body);
+      threads,
+      [](const void* context, const Worker& worker) { (*static_cast<const Body*>(context))(worker); }, &body);
 }
 
 // min(what set_num_threads or OMP_NUM_THREADS ask for, affinity, control group quota, 256), at least 1.

@@ -36,7 +36,8 @@ bool Sharing::open(uint32_t round, int64_t parts, int index, int count) {
   while (round_of(old) != round) {
     const Range rest = range_of(old);
     if (static_cast<int32_t>(round_of(old) - round) > 0 || rest.begin < rest.end) return false;
-    const uint64_t fresh = packed(round, parts * index / count, parts * (index + 1) / count);
+    const Range share = part(parts, index, count);
+    const uint64_t fresh = packed(round, share.begin, share.end);
     if (left.compare_exchange_weak(old, fresh, std::memory_order_acq_rel)) return true;
   }
   return true;

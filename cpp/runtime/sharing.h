@@ -14,10 +14,9 @@ struct Range {
   int64_t begin, end;
 };
 
-// Part `index` of `count` parts of about the same size.
-inline Range part(Range all, int64_t index, int64_t count) {
-  const int64_t size = all.end - all.begin;
-  return {all.begin + size * index / count, all.begin + size * (index + 1) / count};
+// Part `index` of [0, size) in `count` parts of about the same size.
+inline Range part(int64_t size, int64_t index, int64_t count) {
+  return {size * index / count, size * (index + 1) / count};
 }
 
 constexpr int kMaxWorkers = 256;
