@@ -161,8 +161,10 @@ void gemm_few(const GemmTile& t, int64_t rows) {
     for (int64_t m = 0, i = 0; m < rows; ++m)
       for (int o = 0; o < kColumns; ++o, ++i) f(i, m, t.column + o);
   };
+  if (t.bias != nullptr) {
 #pragma GCC unroll 16
-  for (int i = 0; t.bias != nullptr && i < kSums; ++i) term[i] = t.bias[t.column + i % kColumns];
+    for (int i = 0; i < kSums; ++i) term[i] = t.bias[t.column + i % kColumns];
+  }
   if (t.accumulate) each([&](int64_t i, int64_t m, int64_t o) { term[i] = t.c[m][o]; });
   if (!t.accumulate && t.residual != nullptr)
     each([&](int64_t i, int64_t m, int64_t o) { term[i] += t.residual[m][o]; });

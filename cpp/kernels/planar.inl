@@ -62,9 +62,11 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
   const bool dense = t.residual == nullptr && t.y_stride == kOutputs;
   if (dense && count == kCount) return interleave<kOutputs, kCount>(sums, y);
   interleave<kOutputs, kCount>(sums, pixels);
-  for (int64_t i = 0, all = count * kOutputs; dense && i < all; i += kLanes)
-    store_first(y + i, load(pixels + i), all - i < kLanes ? all - i : kLanes);
-  if (dense) return;
+  if (dense) {
+    for (int64_t i = 0, all = count * kOutputs; i < all; i += kLanes)
+      store_first(y + i, load(pixels + i), all - i < kLanes ? all - i : kLanes);
+    return;
+  }
   for (int64_t i = 0; i < count; ++i, y += t.y_stride) {
     const float* from = pixels + i * kOutputs;
     if (t.residual == nullptr) {

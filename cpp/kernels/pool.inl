@@ -53,7 +53,8 @@ void pool_pixels(const PoolRow& t) {
     if (t.rows > 0 && at < t.w && at + t.kw > 0) continue;
     for (int64_t i = 0; i < t.channels; ++i) t.y[p * t.y_stride + i] = t.empty;
   }
-  for (int64_t q = 0; q < t.w && t.rows > 0; q += kPoolColumns) {
+  if (t.rows == 0) return;
+  for (int64_t q = 0; q < t.w; q += kPoolColumns) {
     const int64_t end = q + kPoolColumns < t.w ? q + kPoolColumns : t.w;
     for (int64_t c = 0; c < t.channels; c += kPoolChannels)
       pool_block<kMax>(t, q, end, c, t.channels - c < kPoolChannels ? t.channels - c : kPoolChannels);

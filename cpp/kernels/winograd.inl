@@ -294,7 +294,8 @@ void winograd_output(const WinogradOutput& t) {
     output_tile<Rows, kOutRows, Columns, kOutColumns>(
         t.m + o, t.plane, at_once ? t.y + o : tile, at_once ? t.row : kOutColumns * kLanes,
         at_once ? t.column : kLanes, bias, at_once ? low : sub(zero(), all), at_once ? high : all);
-    for (int64_t i = 0; !at_once && i < t.rows; ++i) {
+    if (at_once) continue;
+    for (int64_t i = 0; i < t.rows; ++i) {
       for (int64_t j = 0; j < t.columns; ++j) {
         Vec v = load(tile + (i * kOutColumns + j) * kLanes);
         if (t.residual != nullptr)

@@ -42,7 +42,8 @@ class GroupedPlan : public ConvPlan {
     height_ = std::clamp<int64_t>(kStripBytes / row_bytes, 1, p.oh);
     checked_multiply({4, at_once_, p.input_rows(height_), columns_, channels_}, "scratch");
     worker_bytes = static_cast<size_t>(at_once_ * part_floats(height_)) * sizeof(float);
-    for (int64_t i = 0; picked_ && i < p.group_c() * channels_; ++i) {
+    if (!picked_) return;
+    for (int64_t i = 0; i < p.group_c() * channels_; ++i) {
       const int64_t group = std::min(i % channels_, used_ - 1) / p.group_oc();
       index_.push_back(static_cast<int32_t>(group * p.group_c() + i / channels_));
     }

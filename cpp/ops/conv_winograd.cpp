@@ -141,8 +141,10 @@ class WinogradPlan : public ConvPlan {
       const int64_t vectors = p.group_oc() - panel * 2 * lanes > lanes ? 2 : 1, width = vectors * lanes;
       const float* u = u_->floats() + (g * panels_ + panel) * points_ * depth * 2 * lanes;
       for (int64_t point = 0; point < points_; ++point) {
-        for (int64_t i = count * point / points_; far_y && i < count * (point + 1) / points_; ++i)
-          fetch_output(output_of(io, g, panel, at[i]));
+        if (far_y) {
+          const Range asked = part(count, point, points_);
+          for (int64_t i = asked.begin; i < asked.end; ++i) fetch_output(output_of(io, g, panel, at[i]));
+        }
         for (int64_t k0 = 0; k0 < depth; k0 += kDepth) {
           WinogradProduct t{};
           t.u = u + (point * depth + k0) * width;
@@ -160,7 +162,8 @@ class WinogradPlan : public ConvPlan {
         for (int64_t i = first_of(run); i < first_of(run + 1); ++i)
           if (at[i].fit) finish(io, g, panel, at[i], m + run * run_m + (i - first_of(run)) * width);
       }
-      for (int64_t i = 0; !all_fit && i < count; ++i)
+      if (all_fit) continue;
+      for (int64_t i = 0; i < count; ++i)
         if (!at[i].fit) direct(io, g, panel, at[i], pixels);
     }
   }

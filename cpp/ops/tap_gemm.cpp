@@ -49,6 +49,14 @@ struct TapGemm::Block {
   int64_t* offsets;
 };
 
+// Blocks of grains of pixels times parts of the panels of all groups.
+struct TapGemm::Split {
+  int64_t line, grain;          // pixels from which grains are cut, and of one
+  int64_t across, grains;       // of a line, of all
+  int64_t shares, parts, step;  // of the panels: parts are whole multiples of `step` panels
+  int64_t blocks;
+};
+
 TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<const ConvWeights> weights,
                  const Kernels& kernels)
     : p_(std::move(problem)), kernels_(kernels), weights_(std::move(weights)) {
@@ -109,7 +117,37 @@ int64_t TapGemm::shares_of_columns(int workers) const {
   return best;
 }
 
-// Units are blocks of pixels times parts of the panels of all groups.
+// Grains are whole tiles; where rows are copied whole rows of outputs, or parts of one row.
+TapGemm::Split TapGemm::split(const Block& b, int workers) const {
+  const bool by_rows = b.source == Source::kRows;
+  const int64_t line = by_rows ? p_.gw : p_.n * p_.gh * p_.gw;
+  Split s{};
+  s.line = line;
+  s.grain = by_rows ? ceil_div(line, ceil_div(line, block_pixels_)) : kernels_.gemm_rows;
+  s.across = ceil_div(line, s.grain);
+  s.grains = by_rows ? p_.n * p_.gh * s.across : s.across;
+  const int64_t wanted = workers > 1 ? kUnitsPerWorker * workers : 1;
+  // Rows that are copied for one group are no other's.
+  const bool apart = by_rows && p_.groups >= wanted && p_.groups % workers == 0;
+  s.step = apart ? panels_ : 1;
+  s.parts = s.shares = apart ? wanted : shares_of_columns(workers);
+  const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
+  const int64_t least_grains =
+      std::max<int64_t>(1, (large ? kLeastPixelsOfLargeKernel : kLeastPixels) / s.grain);
+  s.blocks =
+      std::max({ceil_div(s.grains, block_pixels_ / s.grain), std::min(ceil_div(workers, s.parts), s.grains),
+                std::min(ceil_div(wanted, s.parts), s.grains / least_grains)});
+  const int64_t least_columns = b.in_place && !by_rows ? kLeastColumns : kLeastColumnsOfCopies;
+  const int64_t narrow = std::max<int64_t>(1, least_columns / kernels_.gemm_columns);
+  if (s.blocks > 0) {
+    s.parts *= std::clamp<int64_t>(p_.groups * panels_ / (s.parts * narrow), 1,
+                                   ceil_div(wanted, s.parts * s.blocks));
+  }
+  // As many units for every worker.
+  s.blocks = std::min(round_up(s.blocks, workers / std::gcd<int64_t>(s.parts, workers)), s.grains);
+  return s;
+}
+
 void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
   Block b{};
   b.in_place = readable(io);
@@ -121,35 +159,15 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
   b.residual = b.a + block_pixels_;
   b.c = const_cast<float**>(b.residual + block_pixels_);
   b.offsets = reinterpret_cast<int64_t*>(b.c + block_pixels_);
-  // Blocks are whole tiles; where rows are copied whole rows of outputs, or parts of one row.
-  const int64_t pixels = p_.n * p_.gh * p_.gw, units = p_.groups * panels_;
-  const bool by_rows = b.source == Source::kRows;
-  const int64_t line = by_rows ? p_.gw : pixels;
-  const int64_t grain = by_rows ? ceil_div(line, ceil_div(line, block_pixels_)) : kernels_.gemm_rows;
-  const int64_t across = ceil_div(line, grain), grains = by_rows ? p_.n * p_.gh * across : across;
-  const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
-  const int64_t least_pixels = large ? kLeastPixelsOfLargeKernel : kLeastPixels;
-  const int64_t least_columns = b.in_place && !by_rows ? kLeastColumns : kLeastColumnsOfCopies;
-  const int64_t wanted = worker.count > 1 ? kUnitsPerWorker * worker.count : 1;
-  // Rows that are copied for one group are no other's.
-  const bool apart = by_rows && p_.groups >= wanted && p_.groups % worker.count == 0;
-  const int64_t step = apart ? panels_ : 1;
-  const int64_t shares = apart ? wanted : shares_of_columns(worker.count);
-  int64_t parts = shares;
-  int64_t blocks =
-      std::max({ceil_div(grains, block_pixels_ / grain), std::min(ceil_div(worker.count, parts), grains),
-                std::min(ceil_div(wanted, parts), grains / std::max<int64_t>(1, least_pixels / grain))});
-  const int64_t narrow = std::max<int64_t>(1, least_columns / kernels_.gemm_columns);
-  if (blocks > 0) parts *= std::clamp<int64_t>(units / (parts * narrow), 1, ceil_div(wanted, parts * blocks));
-  // As many units for every worker.
-  blocks = std::min(round_up(blocks, worker.count / std::gcd(parts, worker.count)), grains);
-  const auto start = [&](int64_t i) { return i / across * line + i % across * grain; };
-  const int64_t inner = parts / shares;  // a block meets all parts of its share
-  worker.each_unit(parts * blocks, [&](int64_t i) {
-    const Range covered = part(grains, i / inner % blocks, blocks);
-    b.pixels = {start(covered.begin), start(covered.end)};
-    const Range taken = part(units / step, i / (inner * blocks) * inner + i % inner, parts);
-    block(io, &b, {taken.begin * step, taken.end * step});
+  const Split s = split(b, worker.count);
+  const auto pixel = [&](int64_t grain) { return grain / s.across * s.line + grain % s.across * s.grain; };
+  const int64_t inner = s.parts / s.shares;  // a block meets all parts of its share
+  worker.each_unit(s.parts * s.blocks, [&](int64_t i) {
+    const Range grains = part(s.grains, i / inner % s.blocks, s.blocks);
+    b.pixels = {pixel(grains.begin), pixel(grains.end)};
+    const Range units =
+        part(p_.groups * panels_ / s.step, i / (inner * s.blocks) * inner + i % inner, s.parts);
+    block(io, &b, {units.begin * s.step, units.end * s.step});
   });
 }
 
@@ -205,8 +223,9 @@ void TapGemm::locate(const ConvIo& io, Block* b) const {
     float* c = io.y + to * io.y_stride;
     const float* residual = io.residual != nullptr ? io.residual + to * io.residual_stride : nullptr;
     const int64_t end = std::min(i + p_.gw - gx, px.end - px.begin);
-    for (int64_t j = i; io.residual != nullptr && j < end; ++j, residual += residual_step)
-      b->residual[j] = residual;
+    if (io.residual != nullptr) {
+      for (int64_t j = i; j < end; ++j, residual += residual_step) b->residual[j] = residual;
+    }
     for (; i < end; ++i, a += a_step, c += c_step) b->a[i] = a, b->c[i] = c;
     copied_row += gy + 1 == p_.gh ? extent_h() : p_.sh;
   }
@@ -241,9 +260,11 @@ void TapGemm::copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64
   const bool repeats = dense && io.pre.scale != nullptr && io.pre.gate == nullptr && 2 * count <= kPattern;
   const int64_t at_once = repeats ? kPattern / count : dense && io.pre.empty() ? b.width : 1;
   float pattern[2][kPattern];
-  for (int64_t k = 0; repeats && k < at_once * count; ++k) {
-    pattern[0][k] = io.pre.scale[channel + k % count];
-    pattern[1][k] = io.pre.shift[channel + k % count];
+  if (repeats) {
+    for (int64_t k = 0; k < at_once * count; ++k) {
+      pattern[0][k] = io.pre.scale[channel + k % count];
+      pattern[1][k] = io.pre.shift[channel + k % count];
+    }
   }
   float* to = b.copied;
   for (int64_t row = b.row_lo; row <= row_hi;) {

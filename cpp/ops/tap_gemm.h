@@ -45,11 +45,13 @@ class TapGemm {
   // Where rows of a lie: in x; tap by tap in x, copied pixels or zeros; in copied rows.
   enum class Source { kInPlace, kTaps, kRows };
   struct Block;
+  struct Split;
 
   void make_chunks();
   Buffer pack() const;
   bool readable(const ConvIo& io) const;
   int64_t shares_of_columns(int workers) const;
+  Split split(const Block& b, int workers) const;
   void block(const ConvIo& io, Block* b, Range units) const;
   void locate(const ConvIo& io, Block* b) const;
   void locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const;

@@ -46,11 +46,13 @@ Buffer TapGemm::pack() const {
             p_.ky[static_cast<size_t>(t / across)] * p_.kernel_w + p_.kx[static_cast<size_t>(t % across)];
         return weights_->kernel() + tap * p_.group_c() * p_.oc + c * p_.kernel_c_step;
       };
-      for (int64_t k = 0; few_ && k < depth; ++k) {
-        for (int64_t o = 0; o < p_.oc; ++o)
-          to[o * depth + k] = source(k)[o * p_.kernel_o_step] * weights_->scale(o);
+      if (few_) {
+        for (int64_t k = 0; k < depth; ++k)
+          for (int64_t o = 0; o < p_.oc; ++o)
+            to[o * depth + k] = source(k)[o * p_.kernel_o_step] * weights_->scale(o);
+        continue;
       }
-      for (int64_t k0 = 0; !few_ && k0 < depth; k0 += kRows) {
+      for (int64_t k0 = 0; k0 < depth; k0 += kRows) {
         for (int64_t panel = 0; panel < panels_; ++panel) {
           const int64_t o = g * p_.group_oc() + panel * columns,
                         left = std::min(columns, p_.group_oc() - panel * columns);
