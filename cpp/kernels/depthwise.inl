@@ -20,19 +20,20 @@ constexpr int kSought = -1;
 // sum[r][p] += x[q] * w_r[q - p * kStep] over the columns q of one input row inside the image. kFirst,
 // kSecond: which output rows use it. `count` is the number of lanes.
 template <int kTaps, int kStep, bool kFirst, bool kSecond, int kLeft, int kRight, bool kFull, int kRows>
-CONV2D_INLINE void depthwise_row(const DepthwiseRows& t, const float* x, int64_t column, const float* first,
-                                 const float* second, int64_t count, Vec (&sum)[kRows][kDepthwisePixels]) {
+CONV2D_INLINE void depthwise_row(const float* x, int64_t stride, int64_t column, int64_t w,
+                                 const float* first, const float* second, int64_t tap_stride, int64_t count,
+                                 Vec (&sum)[kRows][kDepthwisePixels]) {
   Vec a[kTaps], b[kTaps];
 #pragma GCC unroll 8
   for (int j = 0; j < kTaps; ++j) {
-    if (kFirst) a[j] = load(first + j * t.tap_stride);
-    if (kSecond) b[j] = load(second + j * t.tap_stride);
+    if (kFirst) a[j] = load(first + j * tap_stride);
+    if (kSecond) b[j] = load(second + j * tap_stride);
   }
   constexpr int kColumns = (kDepthwisePixels - 1) * kStep + kTaps;
 #pragma GCC unroll 32
   for (int q = kLeft == kSought ? 0 : kLeft; q < (kLeft == kSought ? kColumns : kColumns - kRight); ++q) {
-    if (kLeft == kSought && (column + q < 0 || column + q >= t.w)) continue;
-    const float* from = x + (column + q) * t.pixel_stride;
+    if (kLeft == kSought && (column + q < 0 || column + q >= w)) continue;
+    const float* from = x + (column + q) * stride;
     const Vec v = kFull ? load(from) : load_first(from, count);
 #pragma GCC unroll 8
     for (int j = 0; j < kTaps; ++j) {
@@ -51,8 +52,8 @@ CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int
                                      const float* weights, int64_t count, Vec (&sum)[1][kDepthwisePixels]) {
   for (; taps >= kTaps; taps -= kTaps, column += kTaps * t.dw, weights += kTaps * t.tap_stride) {
     if constexpr (kStep > 0) {
-      depthwise_row<kTaps, kStep, true, false, kBorder ? kSought : 0, 0, kFull>(t, x, column, weights,
-                                                                                weights, count, sum);
+      depthwise_row<kTaps, kStep, true, false, kBorder ? kSought : 0, 0, kFull>(
+          x, t.pixel_stride, column, t.w, weights, weights, t.tap_stride, count, sum);
       continue;
     }
     const Vec a = load(weights);
@@ -87,7 +88,11 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
                                   int64_t count) {
   Vec sum[kRows][kDepthwisePixels];
   const Vec bias = load(t.bias + c);
-  for_tile<kRows, kDepthwisePixels>([&](int r, int p) { sum[r][p] = bias; });
+#pragma GCC unroll 2
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < kDepthwisePixels; ++p) sum[r][p] = bias;
+  }
   const int64_t column = first * t.sw - t.pad_left, line = t.kw * t.tap_stride;
   const float* weights = t.weights + c;
   if (kFull && kStep == 1 && t.far && c % 16 == 0) depthwise_ask<kRows>(t, first, c);
@@ -98,30 +103,42 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
       depthwise_row_any<kStep == 0 ? 1 : 2, kStep, kLeft == kSought, kFull>(t, x, column, t.kw, a, count,
                                                                             sum);
     } else if (kRows == 1 || i < t.sh) {
-      depthwise_row<kTaps, kStep, true, false, kLeft, kRight, kFull>(t, x, column, a, a, count, sum);
+      depthwise_row<kTaps, kStep, true, false, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, a,
+                                                                     t.tap_stride, count, sum);
     } else if (i < t.kh) {
-      depthwise_row<kTaps, kStep, true, true, kLeft, kRight, kFull>(t, x, column, a, b, count, sum);
+      depthwise_row<kTaps, kStep, true, true, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, b,
+                                                                    t.tap_stride, count, sum);
     } else {
-      depthwise_row<kTaps, kStep, false, true, kLeft, kRight, kFull>(t, x, column, b, b, count, sum);
+      depthwise_row<kTaps, kStep, false, true, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, b, b,
+                                                                     t.tap_stride, count, sum);
     }
   }
   // Read here, so that they take no register from the sums.
   const Vec low = set(t.activation->low()), high = set(t.activation->high());
   if (kFull && t.residual[0] == nullptr && first + kDepthwisePixels <= t.ow) {
-    return for_tile<kRows, kDepthwisePixels>(
-        [&](int r, int p) { store(t.y[r] + (first + p) * t.y_stride + c, min(high, max(low, sum[r][p]))); });
-  }
-  for_tile<kRows, kDepthwisePixels>([&](int r, int p) {
-    if (first + p < done || first + p >= t.ow) return;
-    Vec v = sum[r][p];
-    if (t.residual[r] != nullptr) {
-      const float* from = t.residual[r] + (first + p) * t.residual_stride + c;
-      v = add(v, kFull ? load(from) : load_first(from, count));
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+      float* y = t.y[r] + first * t.y_stride + c;
+#pragma GCC unroll 8
+      for (int p = 0; p < kDepthwisePixels; ++p, y += t.y_stride) store(y, min(high, max(low, sum[r][p])));
     }
-    float* y = t.y[r] + (first + p) * t.y_stride + c;
-    v = min(high, max(low, v));
-    kFull ? store(y, v) : store_first(y, v, count);
-  });
+    return;
+  }
+#pragma GCC unroll 2
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < kDepthwisePixels; ++p) {
+      if (first + p < done || first + p >= t.ow) continue;
+      Vec v = sum[r][p];
+      if (t.residual[r] != nullptr) {
+        const float* from = t.residual[r] + (first + p) * t.residual_stride + c;
+        v = add(v, kFull ? load(from) : load_first(from, count));
+      }
+      float* y = t.y[r] + (first + p) * t.y_stride + c;
+      v = min(high, max(low, v));
+      kFull ? store(y, v) : store_first(y, v, count);
+    }
+  }
 }
 
 // The channels that fill vectors.

@@ -8,10 +8,9 @@
 #include "kernels/kernels.h"
 
 #include "kernels/activation.inl"
+#include "kernels/depthwise.inl"
 #include "kernels/elementwise.inl"
 #include "kernels/gemm.inl"
-
-#include "kernels/depthwise.inl"
 #include "kernels/grouped.inl"
 #include "kernels/measure.inl"
 #include "kernels/planar.inl"
