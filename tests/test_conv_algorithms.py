@@ -25,6 +25,8 @@ SHAPED = (
     same(3, 1, 1, 700, 130, 1, 1, activation="relu"),
     same(1, 1, 1, 2048, 65, 1, 1),
     same(1, 3, 130, 3, 8, 3, 3, activation="relu"),
+    same(1, 2, 260, 8, 10, 3, 5),
+    "n1h1w301c20_k1x16s1x2d1p0.0.7.7_oc24g1_relu",
     same(2, 20, 33, 4, 5, 5, 5, stride=2),
     *(same(1, 5, 4 * o, 3, o, 3, 3) for o in (10, 11, 13, 16)),
     same(1, 6, 6, 300, 33, 3, 3, dilation=2),

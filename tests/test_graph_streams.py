@@ -99,3 +99,23 @@ def test_a_border_around_nothing(kind):
     np.testing.assert_array_equal(
         g.compile([y], 3).run([np.zeros((3, 0, 4, 2), np.float32)])[0], np.broadcast_to(bias, (3, 2, 6, 5))
     )
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_what_follows_a_convolution_that_is_seen_in_another_shape_is_fused(transposed):
+    """As after `Conv1D`, an image of one row; a convolution that is an output too stays what it is."""
+    scale, shift = array(8), array(8)
+    g = _core.Graph()
+    x = g.input((1, 1, 10, 6))
+    if transposed:
+        y = g.conv2d_transpose(x, array(1, 3, 8, 6), array(8), (1, 1), (0, 0), (1, 1), (1, 12))
+    else:
+        y = g.conv2d(x, array(1, 3, 6, 8), array(8), padding=((0, 0), (2, 2)))
+    relu = g.activation(g.scale_shift(g.reshape(y, (1, 12, 8)), scale, shift), "relu")
+    v = array(2, 1, 10, 6)
+    fused, apart = g.compile([relu], 2), g.compile([relu, y], 2)
+    assert ops(fused) == ["conv_transpose" if transposed else "conv"]
+    assert ops(apart) == [*ops(fused), "affine"]
+    got, seen = apart.run([v])
+    close(got, np.maximum(seen.reshape(2, 12, 8).astype(np.float64) * scale + shift, 0))
+    close(fused.run([v])[0], got)

@@ -18,7 +18,8 @@ class Optimizer {
     const int count = static_cast<int>(graph_.nodes().size());
     for (int id = 0; id < count; ++id) {
       if (uses(id) == 0) continue;
-      while (fold_affine(id) || fuse_binary(id) || fold_padding(id) || fold_pool_padding(id)) {
+      while (take_shape<ConvParams>(id) || take_shape<ConvTransposeParams>(id) || fold_affine(id) ||
+             fuse_binary(id) || fold_padding(id) || fold_pool_padding(id)) {
       }
     }
     for (int id = 0; id < count; ++id) {
@@ -59,6 +60,18 @@ class Optimizer {
   template <typename T>
   const T* sole(int x) {
     return uses(x) == 1 ? node(x).get<T>() : nullptr;
+  }
+
+  // A convolution that is seen in another shape of the same channels alone has that shape.
+  template <typename Conv>
+  bool take_shape(int id) {
+    if (node(id).get<ReshapeParams>() == nullptr) return false;
+    const int x = node(id).inputs[0];
+    const Conv* conv = sole<Conv>(x);
+    if (conv == nullptr || node(id).shape.back() != node(x).shape.back()) return false;
+    node(id).label.clear();
+    absorb(id, x, Conv(*conv), node(x).inputs);
+    return true;
   }
 
   bool fold_affine(int id) {
@@ -217,7 +230,7 @@ class Optimizer {
   // Whether the convolution `id` can be a stage after the convolution that it reads.
   bool can_follow(int id) {
     const ConvParams* here = node(id).get<ConvParams>();
-    if (here == nullptr || node(id).shape.size() != 4 || node(id).shape[0] != 1) return false;
+    if (here == nullptr || here->problem.n != 1) return false;
     const ConvParams* before = sole<ConvParams>(node(id).inputs[0]);
     if (before == nullptr || before->residual >= 0 || here->gate >= 0 || here->pre_relu ||
         !here->pre_scale.empty())

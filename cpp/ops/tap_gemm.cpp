@@ -122,21 +122,24 @@ TapGemm::Split TapGemm::split(const Block& b, int workers) const {
   const bool by_rows = b.source == Source::kRows;
   const int64_t line = by_rows ? p_.gw : p_.n * p_.gh * p_.gw;
   Split s{};
+  const int64_t wanted = workers > 1 ? kUnitsPerWorker * workers : 1;
+  const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
+  const int64_t least = large ? kLeastPixelsOfLargeKernel : kLeastPixels;
+  // Few rows are cut where that leaves blocks of the least size.
+  const int64_t cuts = std::max(ceil_div(line, block_pixels_),
+                                std::min(wanted / std::max<int64_t>(1, p_.n * p_.gh), line / least));
   s.line = line;
-  s.grain = by_rows ? ceil_div(line, ceil_div(line, block_pixels_)) : kernels_.gemm_rows;
+  s.grain = by_rows ? ceil_div(line, cuts) : kernels_.gemm_rows;
   s.across = ceil_div(line, s.grain);
   s.grains = by_rows ? p_.n * p_.gh * s.across : s.across;
-  const int64_t wanted = workers > 1 ? kUnitsPerWorker * workers : 1;
   // Rows that are copied for one group are no other's.
   const bool apart = by_rows && p_.groups >= wanted && p_.groups % workers == 0;
   s.step = apart ? panels_ : 1;
   s.parts = s.shares = apart ? wanted : shares_of_columns(workers);
-  const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
-  const int64_t least_grains =
-      std::max<int64_t>(1, (large ? kLeastPixelsOfLargeKernel : kLeastPixels) / s.grain);
-  s.blocks =
-      std::max({ceil_div(s.grains, block_pixels_ / s.grain), std::min(ceil_div(workers, s.parts), s.grains),
-                std::min(ceil_div(wanted, s.parts), s.grains / least_grains)});
+  const int64_t least_grains = std::max<int64_t>(1, least / s.grain);
+  s.blocks = std::max({ceil_div(s.grains, by_rows && s.across > 1 ? 1 : block_pixels_ / s.grain),
+                       std::min(ceil_div(workers, s.parts), s.grains),
+                       std::min(ceil_div(wanted, s.parts), s.grains / least_grains)});
   const int64_t least_columns = b.in_place && !by_rows ? kLeastColumns : kLeastColumnsOfCopies;
   const int64_t narrow = std::max<int64_t>(1, least_columns / kernels_.gemm_columns);
   if (s.blocks > 0) {
