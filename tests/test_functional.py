@@ -196,7 +196,7 @@ def test_activation_layers_are_told_apart_by_what_they_compute():
 
 def test_the_calls_that_are_kept_are_bounded_together(monkeypatch):
     functional.eager._prepared.clear()
-    monkeypatch.setattr(functional.eager, "_ALL_BYTES", 3 * 4 * 64 * 64)
+    monkeypatch.setattr(functional.eager._prepared, "most_bytes", 4 * 4 * 64 * 64)
     kernel = array(64, 64)
     for n in range(1, 9):
         cn.dense(np.ones((1, n, 64), np.float32), kernel)

@@ -21,8 +21,8 @@ PACKAGE = ROOT / "python" / "conv2d_native"
 CPP_FLOORS = ["base", "kernels", "runtime", "ops", "graph", "bindings"]
 PYTHON_FLOORS = [
     {"errors", "_core", "core_loading", "locks"},
-    {"shapes", "resampling", "structure", "newest"},
-    {"arguments"},
+    {"shapes", "structure", "newest"},
+    {"arguments", "resampling"},
     {"named_objects"},
     {"activations", "initializers", "regularizers", "constraints", "machine"},
     {"graph"},

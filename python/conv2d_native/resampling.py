@@ -8,12 +8,15 @@ kernel is stretched by size / out where the image shrinks.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from .newest import Newest
+
 _CUBIC_STEPS = 1024
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+_kept: Newest[Any, np.ndarray] = Newest(16, 16 << 20, lambda weights: weights.nbytes)
 _RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 
@@ -28,9 +31,16 @@ def _kernel(interpolation: str, t: np.ndarray) -> np.ndarray:
     return np.where(t < radius, np.sinc(t) * np.sinc(t / radius), 0)
 
 
-@lru_cache(maxsize=16)
 def matrix(size: int, out: int, interpolation: str, antialias: bool = False) -> np.ndarray:
     """(out, size) float32: row i holds the weights of the cells that make output i; "nearest" is the core's alone."""
+    key = (size, out, interpolation, antialias)
+    made = _kept.get(key)
+    if made is None:
+        made = _kept[key] = _weights(*key)
+    return made
+
+
+def _weights(size: int, out: int, interpolation: str, antialias: bool) -> np.ndarray:
     position = (np.arange(out) + 0.5) * (size / out) - 0.5
     stretch = max(size / out, 1.0) if antialias else 1.0
     if interpolation == "bicubic" and not antialias:
@@ -48,8 +58,3 @@ def resize(x: np.ndarray, size: tuple[int, int], interpolation: str, antialias: 
     rows, cols = matrix(h, size[0], interpolation, antialias), matrix(w, size[1], interpolation, antialias)
     tall = (rows @ x.reshape(n, h, w * c)).reshape(n, size[0], w, c)
     return cols @ tall
-
-
-def adaptive_bounds(size: int, out: int) -> list[tuple[int, int]]:
-    """The cells [start, end) that each of `out` outputs of adaptive pooling covers."""
-    return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]

@@ -2,8 +2,8 @@
 
 A prepared call belongs to a function, the sample shapes and the words. It holds private copies of its weights and
 is used again only where the weights that are given are equal byte for byte, so that arrays may be changed in
-place between calls. At most 16 calls are kept, none with more than 32 MB of weights or working memory; packed weights,
-up to four times a kernel, come on top, and calls are forgotten where all of them exceed 256 MB.
+place between calls. At most 16 calls are kept, none with more than 32 MiB of weights or working memory; packed weights,
+up to four times a kernel, come on top, and calls are forgotten where all of them exceed 256 MiB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from ..graph import exact as direct_sums
 from ..newest import Newest
 
 _KEPT, _KEPT_BYTES, _ALL_BYTES = 16, 32 << 20, 256 << 20
-_prepared: Newest[Any, tuple[list[bytearray], Traced]] = Newest(_KEPT)
+_prepared: Newest[Any, tuple[list[bytearray], Traced]] = Newest(
+    _KEPT, _ALL_BYTES, lambda call: sum(map(len, call[0])) + call[1].arena_bytes + call[1].packed_bytes
+)
 
 
 def run(
@@ -80,17 +82,8 @@ def _trace(
         weights = {word: np.frombuffer(c, np.float32).reshape(array.shape) for (word, array), c in views}
     traced = Traced(lambda f, x: getattr(f, name)(x, **weights, **words), 0, [(None, *sample)])
     if keep:
-        _forget_oldest()
         _prepared[key] = copies, traced
     return key, traced
-
-
-def _forget_oldest() -> None:
-    kept = list(_prepared.items())
-    sizes = [sum(map(len, copies)) + traced.arena_bytes + traced.packed_bytes for _, (copies, traced) in kept]
-    for i, (key, _) in enumerate(kept):
-        if sum(sizes[i:]) > _ALL_BYTES:
-            _prepared.pop(key, None)
 
 
 def _frozen(value: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import arguments
+from ..newest import once_for_each
 from ..structure import flatten, map_structure
 from .symbolic import KerasTensor
 
@@ -28,7 +28,7 @@ def call_words(cls: Any) -> inspect.Signature:
     return _words(cls.call)
 
 
-@functools.cache
+@once_for_each
 def _words(call: Callable[..., Any]) -> inspect.Signature:
     words = list(inspect.signature(call).parameters.values())[1:]
     words = words[1:] if words and words[0].name == "f" else words
@@ -37,13 +37,13 @@ def _words(call: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature(words)
 
 
-@functools.cache
+@once_for_each
 def _takes_one(call: Callable[..., Any]) -> bool:
     needed = [word for word in _words(call).parameters.values() if word.default is NOT_GIVEN]
     return len(needed) == 1 and needed[0].kind not in _OPEN
 
 
-@functools.cache
+@once_for_each
 def _needed_and_others(function: Callable[..., Any]) -> tuple[list[str], list[str]]:
     """The arguments without a default, and those with one."""
     words = [word for word in inspect.signature(function).parameters.values() if word.kind not in _OPEN]

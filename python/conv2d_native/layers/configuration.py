@@ -15,6 +15,7 @@ import numpy as np
 from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
 from ..named_objects import Configurable, StoredObject, numbered, plain, to_snake_case
+from ..newest import once_for_each
 from .registry import is_layer, serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -174,7 +175,7 @@ def constructed(cls: Any, config: Mapping[str, Any]) -> Any:
     return made
 
 
-@functools.cache
+@once_for_each
 def _words_left_out(cls: Any) -> tuple[str, ...]:
     """Those of _OF_EVERY_LAYER that the constructor does not take."""
     parameters = inspect.signature(cls.__init__).parameters
@@ -232,7 +233,7 @@ def _package_class(cls: Any) -> Any:
     return next(base for base in cls.__mro__ if not is_users(base))
 
 
-@functools.cache
+@once_for_each
 def _places(cls: Any) -> tuple[str, ...]:
     """The arguments of the layer that `cls` derives from, to which it hands on its *args; of a model none."""
     base = _package_class(cls)
@@ -299,7 +300,7 @@ def argument_as_json(layer: Any, word: str, given: Any) -> Any:
     )
 
 
-@functools.cache
+@once_for_each
 def constructor_words(cls: Any) -> tuple[str, ...]:
     """Names of the constructor's own arguments."""
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)

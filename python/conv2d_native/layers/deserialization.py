@@ -6,7 +6,6 @@ Nothing is imported by name and no code is taken from a configuration. What the 
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from ..arguments import must, shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..formats.dialect import CODE
 from ..named_objects import StoredObject
+from ..newest import once_for_each
 from ..structure import flatten
 from .base import Layer
 from .function_layer import FUNCTION_CLASSES, TENSORFLOW_CLASSES, FunctionLayer
@@ -118,7 +118,7 @@ def _from_config(cls: Any, config: dict[str, Any], custom: Mapping[str, Any]) ->
     return cls.from_config(config)
 
 
-@functools.cache
+@once_for_each
 def _takes_custom_objects(cls: Any) -> bool:
     return "custom_objects" in inspect.signature(cls.from_config).parameters
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments, resampling, shapes
+from .. import arguments, shapes
 from .registry import register_layer
 from .spatial import SpatialLayer
 
@@ -203,10 +203,9 @@ class BaseAdaptivePooling(SpatialLayer):
 
         def pool(array: np.ndarray) -> np.ndarray:
             for axis, out in enumerate(self.output_size, first):
-                bounds = resampling.adaptive_bounds(array.shape[axis], out)
-                parts = [
-                    self.reduction(array.take(range(*b), axis), axis=axis, keepdims=True) for b in bounds
-                ]
+                size = array.shape[axis]
+                cells = [range(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+                parts = [self.reduction(array.take(cell, axis), axis=axis, keepdims=True) for cell in cells]
                 array = np.concatenate(parts, axis)
             return array
 
