@@ -196,3 +196,22 @@ def test_layers_of_keras_2_are_written_under_the_module_in_which_keras_3_has_the
     model = cn.Sequential([cn.Input((4, 5, 3)), layer])
     opened = cn.load_model(bytes_of(model.save))
     assert opened.layers[0].get_config() == layer.get_config()
+
+
+def padded(edge):
+    x = cn.Input((2, 2, 1))
+    return cn.Model(x, cn.ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=edge))
+
+
+@pytest.mark.parametrize("edge", [-np.inf, np.inf, np.float32(-np.inf)])
+def test_an_infinite_edge_is_written_as_keras_writes_it(edge):
+    """The edge of a padding that a maximum follows."""
+    again = cn.load_model(bytes_of(padded(edge).save))
+    assert (again.predict(np.ones((1, 2, 2, 1)))[0, 0] == edge).all()
+
+
+@pytest.mark.parametrize("edge", [np.nan, np.float32(np.nan)])
+def test_nan_in_a_configuration_is_not_written(edge):
+    """Keras writes it, and nothing here reads it."""
+    with pytest.raises(ValueError, match="NaN is no value of an argument"):
+        bytes_of(padded(edge).save)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import time
 from collections import defaultdict
@@ -91,7 +92,7 @@ def _write_archive(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequen
 
     groups = _groups(config, weights)
     metadata = {"keras_version": KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
-    text = json.dumps(_for_keras(config), allow_nan=False)
+    text = json.dumps(_for_keras(config))
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("metadata.json", json.dumps(metadata))
         archive.writestr("config.json", text)
@@ -134,13 +135,15 @@ def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
 
 
 def _for_keras(value: Any) -> Any:
-    """Numbers, lists and dicts of the configuration as JSON has them."""
+    """Numbers, lists and dicts of the configuration as Keras's JSON has them, which knows infinities too."""
     if isinstance(value, dict):
         return {str(key): _for_keras(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_for_keras(inner) for inner in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
+        return _for_keras(value.tolist())
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError("NaN is no value of an argument: a configuration that holds it cannot be saved.")
     if value == "hard_sigmoid_keras2":
         raise ValueError(
             "Keras 3 has no activation clip(0.2 x + 0.5), Keras 2's hard_sigmoid; it cannot be saved."
