@@ -305,6 +305,18 @@ def test_names_must_be_as_many_as_the_classes(classifier, tmp_path, capsys):
     assert len(named) == 5 and named <= {f"{i}." for i in range(6)}
 
 
+def test_outputs_in_lists_are_named_by_their_places(tmp_path, capsys):
+    x = cn.Input((2,))
+    path = str(tmp_path / "nested.keras")
+    cn.Model(x, {"p": [x * 2.0, x * 3.0], "q": x * 4.0}).save(path)
+    np.save(tmp_path / "x.npy", np.float32([[1, 2]]))
+    assert main(["predict", path, str(tmp_path / "x.npy"), "-o", str(tmp_path / "y.npz")]) == 0
+    with np.load(tmp_path / "y.npz") as y:
+        assert {name: y[name].tolist() for name in y} == {"p_0": [[2, 4]], "p_1": [[3, 6]], "q": [[4, 8]]}
+    assert main(["predict", path, str(tmp_path / "x.npy")]) == 0
+    assert "p_1:\n  0: 1 6, 0 3\n" in capsys.readouterr().out
+
+
 def test_an_input_with_a_key(tmp_path):
     x = cn.Input((3,))
     path = str(tmp_path / "keyed.keras")

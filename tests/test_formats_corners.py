@@ -314,6 +314,15 @@ def test_legacy_weights_of_one_name_below_each_other():
         source._pick(("m", "x", "d"), "kernel", names, "d")
 
 
+@pytest.mark.parametrize("shape", [b"(4 3,)", b"(%s,)" % (b"9" * 5000), b"(04, 3)", b"(4, 3, 1)"])
+def test_the_shape_of_an_array_is_read_as_numpy_writes_it(shape):
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s, }" % shape
+    array = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + KERNEL.tobytes()
+    source = read_weights(zip_bytes([Member("d/kernel.npy", array)]))
+    with pytest.raises(ModelFormatError, match=r"d/kernel.npy: expected shape \(4, 3\), got \("):
+        source.get(("d",), ["kernel"], [(4, 3)])
+
+
 def test_arrays_in_their_corners():
     def npz(**arrays) -> bytes:
         return bytes_of(np.savez, **arrays)

@@ -223,7 +223,7 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
         return get(inner)
     if class_name == "Activation" and isinstance(inner, Mapping):
         return get(inner.get("activation"))
-    if class_name in _LAYERS and isinstance(inner, Mapping):
+    if isinstance(class_name, str) and class_name in _LAYERS and isinstance(inner, Mapping):
         name, defaults = _LAYERS[class_name]
         # Keras 2's LeakyReLU has its slope under `alpha`.
         given = {"negative_slope": inner["alpha"], **inner} if "alpha" in inner else inner

@@ -191,12 +191,21 @@ def _read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def _named_outputs(outputs: Any) -> dict[str, Any]:
-    """Arrays or tensors by name: that of a dict, or output, output_1, ..."""
+    """Arrays or tensors by name: that of a dict, or output, output_1, ...; of a list inside, p_0, p_1, ..."""
     if isinstance(outputs, dict):
-        return outputs
-    if isinstance(outputs, (list, tuple)):
-        return {f"output_{i}" if i else "output": value for i, value in enumerate(outputs)}
-    return {"output": outputs}
+        named: Iterable[Any] = outputs.items()
+    else:
+        listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        named = ((f"output_{i}" if i else "output", value) for i, value in enumerate(listed))
+    return {f"{name}{place}": leaf for name, value in named for place, leaf in _parts(value)}
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    """The arrays or tensors in a structure, after their places in it: _0, _1, _key, ..."""
+    if not isinstance(value, (dict, list, tuple)):
+        return [("", value)]
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return [(f"_{key}{place}", leaf) for key, inner in items for place, leaf in _parts(inner)]
 
 
 def _rows(scores: np.ndarray, names: Sequence[Any], labels: Sequence[str], top: int) -> Any:

@@ -53,6 +53,12 @@ class Initializer(Configurable):
         return type(self).from_config(self.get_config())  # type: ignore[return-value]
 
 
+def _stored(word: str, value: Any) -> Any:
+    """`value`, or what Keras's form of an array or a seed, {"class_name": ..., "config": {...}}, has under `word`."""
+    config = value.get("config", {}) if isinstance(value, Mapping) else None
+    return config.get(word) if isinstance(config, Mapping) else value
+
+
 class Zeros(Initializer):
     """All 0."""
 
@@ -71,10 +77,7 @@ class Constant(Initializer):
     """All `value` (default 0), a scalar or an array that broadcasts to the shape."""
 
     def __init__(self, value: Any = 0.0) -> None:
-        # Keras's form of an array is {"class_name": "__numpy__", "config": {...}}.
-        if isinstance(value, Mapping):
-            value = value.get("config", {}).get("value")
-        self.value = value
+        self.value = value = _stored("value", value)
         if not np.issubdtype(np.asarray(value).dtype, np.number):
             raise ValueError(arguments.must("value", "be a number or an array of numbers", value))
 
@@ -100,8 +103,7 @@ class RandomInitializer(Initializer):
     """Base class; `seed` is None, an int, a numpy.random.Generator or Keras's serialized SeedGenerator."""
 
     def __init__(self, seed: Any = None) -> None:
-        if isinstance(seed, Mapping):
-            seed = seed.get("config", {}).get("seed")
+        seed = _stored("seed", seed)
         if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
             seed = int(seed)
         elif seed is not None and not isinstance(seed, np.random.Generator):

@@ -70,7 +70,7 @@ class L2(Regularizer):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """`factor` (0.01) times the mean |cosine| between different rows of a matrix (or "columns")."""
+    """`factor` (0.01) times the mean |cosine| between different rows of a matrix (or "columns"); of one row, NaN."""
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor = _factor("factor", factor)
@@ -83,8 +83,9 @@ class OrthogonalRegularizer(Regularizer):
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = vectors / np.maximum(lengths, arguments.EPSILON)
         cosines = np.abs(vectors @ vectors.T)
-        size = len(vectors)
-        return self.factor * float(cosines.sum() - np.trace(cosines)) / (size * (size - 1))
+        pairs = len(vectors) * (len(vectors) - 1)
+        total = float(cosines.sum() - np.trace(cosines))
+        return self.factor * total / pairs if pairs else math.nan  # as Keras, 0 / 0
 
 
 def _factor(name: str, value: Any) -> float:

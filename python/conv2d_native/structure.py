@@ -13,12 +13,22 @@ def flatten(structure: Any) -> list[Any]:
     return leaves
 
 
+def sorted_keys(structure: Mapping[Any, Any]) -> list[Any]:
+    """The keys of a dict in order. Raises TypeError where they have none, as 1 and "a"."""
+    try:
+        return sorted(structure)
+    except TypeError:
+        raise TypeError(
+            f"Keys of a dict must have an order: take strings alone. Received: keys {str([*structure])[:200]}."
+        ) from None
+
+
 def _gather(structure: Any, leaves: list[Any]) -> None:
     if isinstance(structure, (list, tuple)):
         for item in structure:
             _gather(item, leaves)
     elif isinstance(structure, Mapping):
-        for key in sorted(structure):
+        for key in sorted_keys(structure):
             _gather(structure[key], leaves)
     else:
         leaves.append(structure)
@@ -30,7 +40,7 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
         made = [map_structure(function, item) for item in structure]
         return made if isinstance(structure, list) else tuple(made)
     if isinstance(structure, Mapping):
-        mapped = {key: map_structure(function, structure[key]) for key in sorted(structure)}
+        mapped = {key: map_structure(function, structure[key]) for key in sorted_keys(structure)}
         return {key: mapped[key] for key in structure}
     return function(structure)
 

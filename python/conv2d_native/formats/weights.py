@@ -209,16 +209,15 @@ class ArrayWeights:
             raise UnsafeModelError(
                 f"{extent.name}: holds Python objects (pickle) or records; only plain arrays are read."
             )
-        dims = tuple(int(n) for n in form[3].split(",") if n.strip())
-        if dims != tuple(shape):
-            raise ModelFormatError(f"{extent.name}: expected shape {tuple(shape)}, got {dims}.")
+        if [n.strip() for n in form[3].split(",") if n.strip()] != [str(n) for n in shape]:
+            raise ModelFormatError(f"{extent.name}: expected shape {tuple(shape)}, got ({form[3][:200]}).")
         if not re.fullmatch(r"[<>=|]?f[248]", form[1]):
             raise ModelFormatError(f"{extent.name}: expected floating point numbers, found type {form[1]!r}.")
-        count = int(np.prod(dims, dtype=np.int64))
+        count = int(np.prod(shape, dtype=np.int64))
         self._archive.budget.spend("weights", 4 * count, extent.name)
         self._archive.budget.spend("expanded", 4 * count, extent.name)
         values = extent.array(8 + width + size, np.dtype(form[1]), count)
-        values = values.reshape(dims, order="F" if form[2] == "True" else "C")
+        values = values.reshape(shape, order="F" if form[2] == "True" else "C")
         return np.ascontiguousarray(to_float32(values, form[1]))
 
 

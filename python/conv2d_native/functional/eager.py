@@ -9,6 +9,7 @@ up to four times a kernel, come on top, and calls are forgotten where all of the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -96,4 +97,8 @@ def _frozen(value: Any) -> Any:
         return (type(value), *(_frozen(item) for item in value))
     if type(value) is np.ndarray:
         return (np.ndarray, value.dtype.str, value.shape, value.tobytes())
-    return value if isinstance(value, activations.Activation) else object()  # equal to nothing
+    if isinstance(value, activations.Activation):
+        with suppress(TypeError):  # of a function without a hash
+            hash(value)
+            return value
+    return object()  # equal to nothing

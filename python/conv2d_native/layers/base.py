@@ -170,7 +170,7 @@ class Layer(WeightOwner):
     # What a subclass defines.
 
     @built_once
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights for inputs of `input_shape`, the batch included."""
 
     def call(self, f: Any, x: Any) -> Any:

@@ -12,9 +12,10 @@ from .. import shapes
 from ..arguments import must, shown
 from ..locks import fork_safe_lock
 from .any_batch import call_given
-from .configuration import checked_shape, path_of
+from .configuration import checked_shape, is_users, path_of
 from .symbolic import is_shape
 
+_REQUIRED = inspect.Parameter.empty
 _LOCK = fork_safe_lock()
 _begun: list[tuple[Any, dict[str, Any]]] = []  # layers in a build, with their state before it
 
@@ -42,7 +43,13 @@ def undone_where_it_fails(layer: Any) -> Iterator[None]:
 
 
 def built_once(build: Callable[..., None]) -> Callable[..., None]:
-    """Check the shape, run `build` once, and say that the layer is built when the outermost build is done."""
+    """Check the shape, run `build` once, and say that the layer is built when the outermost build is done.
+
+    A `build` of this package whose input_shape has no default needs it: None is refused.
+    """
+    needs_shape = (
+        not is_users(build) and [*inspect.signature(build).parameters.values()][1].default is _REQUIRED
+    )
 
     @functools.wraps(build)
     def wrapped(self: Any, input_shape: Any = None, *others: Any, **named: Any) -> None:
@@ -50,7 +57,7 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
             return
         with undone_where_it_fails(self), path_of(self), call_given(()):
             outermost = not self._in_build
-            if outermost and input_shape is not None:
+            if outermost and (needs_shape or input_shape is not None):
                 input_shape = checked_shape(input_shape)
                 self.check_shape(input_shape)
             self._in_build = True

@@ -118,7 +118,7 @@ class Embedding(Weighted):
         """Return the arguments of the constructor but for `weights`."""
         return {word: value for word, value in super().get_config().items() if word != "weights"}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create `embeddings`."""
         self.embeddings = self.make_weight("embeddings", (self.input_dim, self.output_dim))
 

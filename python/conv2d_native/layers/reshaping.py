@@ -31,6 +31,9 @@ class Flatten(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, entries)."""
+        self.check_shape(input_shape)
+        if not input_shape:
+            raise ValueError(arguments.must("input_shape", "have a batch axis", input_shape))
         return (input_shape[0], shapes.count(input_shape[1:]))
 
 

@@ -51,6 +51,7 @@ class SpatialLayer(Layer):
 
     def channels_of(self, shape: Any) -> int:
         """Number of channels of an input shape. Raises ValueError where it is not known."""
+        self.check_shape(shape)
         if shape[self.channel_axis] is None:
             raise ValueError(
                 f"The channel dimension of the inputs of layer '{self.name}' must be defined. "

@@ -224,7 +224,7 @@ class LayerScale(Layer):
         self.projection_dim = arguments.integer("projection_dim", projection_dim)
         self._sizes_by_axis = {-1: self.projection_dim}
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create `gamma`."""
         start = initializers.Constant(self.init_values)
         self.gamma = self.add_weight((self.projection_dim,), start, name="gamma")

@@ -85,7 +85,10 @@ def model_from_json(text: Any, custom_objects: Mapping[str, Any] | None = None) 
         (None, 2)
     """
     if isinstance(text, Mapping):
-        text = json.dumps(text)
+        try:
+            text = json.dumps(text)
+        except RecursionError:
+            raise ModelFormatError("`text` must be a dict that is not nested too deeply.") from None
     if not isinstance(text, (str, bytes)):
         raise TypeError(must("text", "be the text of a configuration", text))
     data = text.encode() if isinstance(text, str) else text

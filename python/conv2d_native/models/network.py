@@ -188,7 +188,7 @@ class Model(Inspection, Storage, OwnCalls):
                 label_steps(f, compute_node(f, node, values), node.layer.name)
         return with_values(self._output_structure, values)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights of a class with its own `call`. A model made of symbolic tensors is built already."""
         if self._own_call is not None:
             if input_shape is None:

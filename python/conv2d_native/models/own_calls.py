@@ -117,14 +117,20 @@ class OwnCalls(Layer):
             return {"input_shape": next(iter(shapes.values()))}
         return {"shapes_dict": {f"{name}_shape": value for name, value in shapes.items()}}
 
-    def build_from_config(self, config: Mapping[str, Any]) -> None:
+    def build_from_config(self, config: Mapping[str, Any] | None) -> None:
         """Make the weights for the shapes of a file, {"input_shape": ...} or {"shapes_dict": {"x_shape": ...}}.
+
+        Nothing for None. Raises TypeError for what is no dict.
 
         >>> model = Sequential([Dense(3)])
         >>> model.build_from_config({"input_shape": [None, 2]})
         >>> model.count_params()
         9
         """
+        if config is None:
+            return
+        if not isinstance(config, Mapping):
+            raise TypeError(arguments.must("config", "be a dict with 'input_shape' or 'shapes_dict'", config))
         shape, shapes = config.get("input_shape"), config.get("shapes_dict")
         if self.built:
             self._build_further_layers()

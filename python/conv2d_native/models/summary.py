@@ -77,7 +77,11 @@ def _between(layers: list[Any], ends: Any) -> list[Any]:
         return layers
     if not isinstance(ends, (list, tuple)) or len(ends) != 2 or not all(isinstance(end, str) for end in ends):
         raise ValueError(arguments.must("layer_range", "be two names", ends))
-    first, last = ([i for i, layer in enumerate(layers) if re.match(end, layer.name)] for end in ends)
+    try:
+        first, last = ([i for i, layer in enumerate(layers) if re.match(end, layer.name)] for end in ends)
+    except re.error as error:
+        words = f"be two names or regular expressions ({error})"
+        raise ValueError(arguments.must("layer_range", words, ends)) from None
     if not first or not last:
         raise ValueError(arguments.must("layer_range", "match names of layers", ends))
     if first[0] > last[-1]:
