@@ -61,7 +61,12 @@ def test_an_integer(value):
 )
 @pytest.mark.parametrize(
     ("low", "words"),
-    [(0, "a non-negative integer"), (1, "a positive integer"), (2, "an integer"), (None, "an integer")],
+    [
+        (0, "a non-negative integer"),
+        (1, "a positive integer"),
+        (2, "an integer of at least 2"),
+        (None, "an integer"),
+    ],
 )
 def test_an_integer_of_another_kind(value, low, words):
     text = f"`filters` must be {words}. Received: filters={arguments.shown(value)}."
@@ -76,7 +81,7 @@ def test_an_integer_out_of_range():
     assert arguments.integer("n", 7, high=7) == 7
     refused(ValueError, "`n` must be a positive integer. Received: n=0.", arguments.integer, "n", 0)
     refused(ValueError, "`n` must be a non-negative integer. Received: n=-1.", arguments.integer, "n", -1, 0)
-    refused(ValueError, "`n` must be an integer. Received: n=1.", arguments.integer, "n", 1, 2)
+    refused(ValueError, "`n` must be an integer of at least 2. Received: n=1.", arguments.integer, "n", 1, 2)
     refused(ValueError, f"`n` must be at most {LARGEST}. Received: n={2**31}.", arguments.integer, "n", 2**31)
     refused(ValueError, "`n` must be at most 7. Received: n=8.", arguments.integer, "n", 8, None, 7)
 

@@ -106,7 +106,7 @@ def alike(value: Any, words: Iterable[str], end: str = "") -> str:
 
 def integer(name: str, value: Any, low: int | None = 1, high: int = LARGEST_SIZE) -> int:
     """An int from `low` to `high`. Raises TypeError for bool, float and text, ValueError out of range."""
-    kind = {0: "a non-negative integer", 1: "a positive integer"}.get(low, "an integer")  # type: ignore[arg-type]
+    kind = _integer_from(low)
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -120,10 +120,17 @@ def integer(name: str, value: Any, low: int | None = 1, high: int = LARGEST_SIZE
     return number
 
 
+def _integer_from(low: int | None) -> str:
+    if low is None:
+        return "an integer"
+    return {0: "a non-negative integer", 1: "a positive integer"}.get(low, f"an integer of at least {low}")
+
+
 def integers(name: str, value: Any, length: int, low: int = 1, high: int = LARGEST_SIZE) -> tuple[int, ...]:
     """`length` ints out of one int or a sequence of them."""
-    kind = "non-negative" if low == 0 else "positive"
-    words = f"be 1 or {length} {kind} integers" if length > 1 else f"be a {kind} integer or a tuple of one"
+    one = _integer_from(low)
+    several = one.partition(" ")[2].replace("integer", "integers")
+    words = f"be 1 or {length} {several}" if length > 1 else f"be {one} or a tuple of one"
     given = value
     if isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist() if value.dtype.kind in "iu" else list(value)

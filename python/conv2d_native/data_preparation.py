@@ -59,8 +59,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     labels = labels.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    count = int(labels.max(initial=-1)) + 1 if num_classes is None else num_classes
-    count = arguments.integer("num_classes", count)
+    if num_classes is None:
+        num_classes = int(labels.max(initial=-1)) + 1
+        if num_classes < 1:
+            words = "hold numbers from 0 on, of which the largest tells `num_classes`"
+            raise ValueError(arguments.must("x", words, x))
+    count = arguments.integer("num_classes", num_classes)
     if labels.size and not 0 <= labels.min() <= labels.max() < count:
         raise ValueError(
             f"`x` must be numbers from 0 to {count - 1}. Received: {labels.min()} to {labels.max()}."

@@ -23,7 +23,7 @@ def _two(kind: str) -> Callable[[Any, Any, Any], Any]:
             )
         rank = max(tensor.rank for tensor in tensors)
         shapes.broadcast([tuple(v.shape) if isinstance(v, Tensor) else np.shape(v) for v in (x, y)])
-        return Tensor(self, self.core.binary(kind, self._operand(x, rank), self._operand(y, rank)))
+        return Tensor(self, self.core.binary(kind, self._operand("x", x, rank), self._operand("y", y, rank)))
 
     operation.__name__ = operation.__qualname__ = kind
     return operation
@@ -89,9 +89,8 @@ class ElementOperations:
         self, x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float = 1e-3
     ) -> Any:
         epsilon = arguments.number("epsilon", epsilon)
-        axes = sorted(
-            {arguments.axis("axis", number, x.rank) for number in arguments.integer_list("axis", axis)}
-        )
+        given = [arguments.axis("axis", n, x.rank) for n in arguments.integer_list("axis", axis)]
+        axes = sorted(set(given))
         if 0 in axes:
             raise ValueError(f"`axis` must not hold the batch. Received: axis={axis}.")
         if axes == [x.rank - 1]:
@@ -104,10 +103,22 @@ class ElementOperations:
         y = self.reshape(self.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:])))
         y = self.reshape(Tensor(self, self.core.normalize(y.id, epsilon, None, None)), (-1, *sizes[1:]))
         y = self.transpose(y, back)
-        shape = [x.shape[i] if i in axes else 1 for i in range(x.rank)]
+        shape = tuple(x.shape[i] if i in axes else 1 for i in range(x.rank))
+        ordered = tuple(x.shape[i] for i in axes)
+
+        def along_axes(name: str, value: Any) -> Any:
+            made = arguments.array(name, value)
+            if made.size == 1:
+                return made.reshape(())
+            if made.shape not in (ordered, tuple(x.shape[i] for i in given), shape):
+                raise ValueError(
+                    f"`{name}` must have shape {ordered}. Received: {name} of shape {made.shape}."
+                )
+            return made.reshape(shape)
+
         if gamma is not None:
-            y = self.multiply(y, arguments.array("gamma", gamma).reshape(shape))
-        return y if beta is None else self.add(y, arguments.array("beta", beta).reshape(shape))
+            y = self.multiply(y, along_axes("gamma", gamma))
+        return y if beta is None else self.add(y, along_axes("beta", beta))
 
     def scale_shift(self, x: Any, scale: Any = None, shift: Any = None) -> Any:
         """x * scale + shift along the last axis; each is (c,), one number or None."""
@@ -128,7 +139,7 @@ class ElementOperations:
                 f"`alpha` must broadcast to one sample of shape {x.shape[1:]}. "
                 f"Received: alpha of shape {alpha.shape[1:]}."
             )
-        return Tensor(self, self.core.binary("prelu", x.id, self._operand(alpha, x.rank)))
+        return Tensor(self, self.core.binary("prelu", x.id, self._operand("alpha", alpha, x.rank)))
 
     def activate(self, x: Any, activation: Any) -> Any:
         """Apply None, a name or another form that activations.get understands."""
@@ -260,10 +271,10 @@ class ElementOperations:
             return placed(Tensor(self, add(made.text)))
         return self.activate(placed(Tensor(self, add("linear"))), made)
 
-    def _operand(self, value: Any, rank: int) -> int:
+    def _operand(self, name: str, value: Any, rank: int) -> int:
         if isinstance(value, Tensor):
             return value.id
-        made = arguments.array("y", value)
+        made = arguments.array(name, value)
         if made.ndim >= rank and made.shape[0] != 1:
             raise ValueError(
                 f"A constant must not have a batch of its own. Received: a constant of shape {made.shape}."

@@ -80,6 +80,18 @@ class WindowOperations(ElementOperations):
         dilation_rate: Any = 1,
         activation: Any = None,
     ) -> Any:
+        depthwise_kernel = arguments.array("depthwise_kernel", depthwise_kernel, 4)
+        pointwise_kernel = arguments.array("pointwise_kernel", pointwise_kernel, 4)
+        c, multiplier = self._images(x, data_format).shape[3], depthwise_kernel.shape[3]
+        for name, kernel, *sizes in (
+            ("depthwise_kernel", depthwise_kernel, c, "multiplier"),
+            ("pointwise_kernel", pointwise_kernel, c * multiplier, "filters"),
+        ):
+            if 0 in kernel.shape or kernel.shape[2] != sizes[0]:
+                raise ValueError(
+                    f"`{name}` must have shape (kh, kw, {sizes[0]}, {sizes[1]}). "
+                    f"Received: {name} of shape {kernel.shape}, x of shape {x.shape}."
+                )
         y = self.depthwise_conv2d(x, depthwise_kernel, None, strides, padding, data_format, dilation_rate)
         return self.conv2d(y, pointwise_kernel, bias, data_format=data_format, activation=activation)
 

@@ -278,6 +278,7 @@ class RMSNormalization(Layer):
         """Create `scale`."""
         shape = tuple(_known_size(self, input_shape, axis) for axis in self.axis)
         self.scale = self.add_weight(shape, "ones", name="scale")
+        self._sizes_by_axis = dict(zip(self.axis, shape, strict=True))
 
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""

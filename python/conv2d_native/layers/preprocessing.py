@@ -54,6 +54,9 @@ class Normalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.axis = [] if axis is None else arguments.integer_list("axis", axis)
+        for name, value in (("mean", mean), ("variance", variance)):
+            if value is not None:
+                arguments.array(name, value)
         if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
             raise ValueError(
                 "`mean` and `variance` must be given both, in one shape. "

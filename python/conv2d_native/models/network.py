@@ -166,10 +166,7 @@ class Model(Inspection, Storage, OwnCalls):
         if (name is None) == (index is None):
             raise ValueError("Give `name` or `index` of the layer, one of the two.")
         if index is not None:
-            index = arguments.integer("index", index, None)
-            if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f"`index` must be below {len(self.layers)}. Received: index={index}.")
-            return self.layers[index]
+            return self.layers[arguments.axis("index", index, len(self.layers))]
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -206,6 +203,9 @@ class Model(Inspection, Storage, OwnCalls):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output for `input_shape`, or the structure of shapes where there are several outputs."""
         given = flatten(map_shapes(KerasTensor, input_shape))
+        if len(given) != len(self.inputs):
+            words = f"be the shapes of {len(self.inputs)} inputs" if len(self.inputs) > 1 else "be one shape"
+            raise ValueError(arguments.must("input_shape", words, input_shape))
         values = dict(zip(map(id, self.inputs), given, strict=True))
         if all(values[id(t)].shape == t.shape for t in self.inputs):
             return shape_of(self._output_structure)

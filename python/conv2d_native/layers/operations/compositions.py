@@ -87,10 +87,8 @@ def _cropped(step: Step, image: Any, offset_height: int, offset_width: int, targ
 
 def _sliced(step: Step, input_: Any, begin: Any, size: Any) -> Any:
     """`size` entries from `begin` on along each axis; -1: all that follow."""
-    begin, size = (
-        arguments.integers(word, given, len(input_.shape), -1)
-        for word, given in (("begin", begin), ("size", size))
-    )
+    begin = arguments.integers("begin", begin, len(input_.shape), 0)
+    size = arguments.integers("size", size, len(input_.shape), -1)
     if begin[0] != 0 or size[0] != -1:
         raise UnsupportedLayerError(f"tf.slice takes all images here. Received: begin={begin}, size={size}.")
     rest = zip(begin[1:], size[1:], strict=True)
