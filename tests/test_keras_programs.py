@@ -1,6 +1,7 @@
 """What programs written for Keras name at their top or hold in their layers: caches, sources, seeds, statistics."""
 
 import hashlib
+import pickle
 
 import numpy as np
 import pytest
@@ -369,3 +370,9 @@ def test_dtypes_and_the_backend_have_names():
     for words, error in (({"dtype": "flot32"}, ValueError), ({"dtype": 3}, ValueError)):
         with pytest.raises(error, match="`dtype` must be one of"):
             cn.Input((3,), **words)
+
+
+def test_functions_of_numpy_are_those_that_keras_has():
+    assert cn.ops.arange.__name__ == "arange" and cn.ops.arange is cn.ops.arange
+    assert pickle.loads(pickle.dumps(cn.ops.zeros)) is cn.ops.zeros
+    assert [name for name in ("save", "fromfile", "setbufsize", "nope") if hasattr(cn.ops, name)] == []

@@ -112,3 +112,12 @@ def test_layers_whose_weights_need_no_shape():
     own = L.Layer()
     own.build(None)
     assert own.built and own.weights == []
+
+
+@pytest.mark.parametrize(
+    ("filepath", "error"), [(5, TypeError), ("a\0b", ValueError), ("none.keras", OSError)]
+)
+def test_only_faults_of_a_file_are_in_its_report(filepath, error):
+    with pytest.raises(error):
+        cn.check_model(filepath)
+    assert str(cn.check_model(b"no model")).startswith("8 bytes: 0 layers (none)")

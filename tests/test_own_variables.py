@@ -193,10 +193,10 @@ def test_scopes_of_names_are_in_paths_as_in_keras():
 
 
 def test_devices_and_settings_that_programs_name(tmp_path):
-    for name in ("cpu", "CPU:0", "/device:CPU:0"):
+    for name in ("cpu", "CPU:0", "/cpu:0", "/device:CPU:0", "/job:localhost/replica:0/task:0/device:CPU:1"):
         with cn.device(name):
             model = cn.Sequential([cn.Input((3,)), L.Dense(2)])
-    for name in ("gpu:0", 0):
+    for name in ("gpu:0", "cpufoo", "cpu:", "cpu:x", 0):
         with pytest.raises(ValueError, match="`device_name` must be 'cpu' or 'cpu:0'"):
             cn.device(name)
     cn.config.disable_traceback_filtering()

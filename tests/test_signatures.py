@@ -6,6 +6,7 @@ import pytest
 
 import conv2d_native as cn
 from answers import SIGNATURES
+from conv2d_native import activations
 
 OTHERS = {
     "Input": cn.Input,
@@ -76,3 +77,11 @@ def test_missing_arguments_are_named_with_the_class():
         cn.layers.Dropout(0.5, None, 1, 2)
     with pytest.raises(TypeError, match=r"^MaxPooling2D\(\) got an unexpected keyword argument 'stride'"):
         cn.layers.MaxPooling2D(2, stride=1)
+
+
+@pytest.mark.parametrize("name", activations._LAYERS)
+def test_activations_of_files_have_the_defaults_of_their_layers(name):
+    """What a file leaves out of {"class_name": "LeakyReLU", "config": {}} is what the layer has."""
+    words = inspect.signature(getattr(cn.layers, name)).parameters
+    _, defaults = activations._LAYERS[name]
+    assert defaults == {word: words[word].default for word in words if word != "kwargs"}

@@ -23,6 +23,7 @@ from . import demo
 from .applications import MODES, preprocess
 from .machine import get_num_threads, set_num_threads, version
 from .models import check_model, load_model
+from .models.profiling import call_times
 from .picture_files import ImageBatches, damage_named, find_images
 
 
@@ -302,7 +303,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     predict = partial(model.predict, x, batch_size=arguments.batch, verbose=0)
     predict()
     first = time.perf_counter()
-    times = np.multiply(demo.call_times(predict, arguments.seconds), 1e3)
+    times = np.multiply(call_times(predict, arguments.seconds), 1e3)
     median, worst = float(np.median(times)), float(np.percentile(times, 99))
     workers = f"{threads} thread{'s' if threads > 1 else ''}"
     print(f"{model.name}: batch {arguments.batch}, {workers}, {len(times)} calls")

@@ -8,7 +8,6 @@ Files, licence and training are described in data/README.md.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .models import load_model
+from .models.profiling import call_times
 
 DATA = Path(__file__).resolve().parent / "data"
 _SHADES = " .:-=+*#%@"
@@ -81,17 +81,6 @@ def seconds_per_call(call: Callable[[], Any]) -> float:
     """Median time of one call over 0.3 seconds, after a call that warms up."""
     call()
     return float(np.median(call_times(call, 0.3)))
-
-
-def call_times(call: Callable[[], Any], budget: float) -> list[float]:
-    """Seconds that each call takes, for `budget` seconds and three calls at least."""
-    times: list[float] = []
-    end = time.perf_counter() + budget
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return times
 
 
 def numpy_network(layers: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:

@@ -6,6 +6,7 @@ CONV2D_NATIVE_ISA asks for an instruction set that this machine or build does no
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -81,9 +82,7 @@ def device(device_name: str) -> AbstractContextManager[None]:
         >>> with device("cpu:0"):
         ...     model = Sequential([Dense(2, input_shape=(3,))])
     """
-    if (
-        not isinstance(device_name, str)
-        or device_name.strip("/").rpartition("device:")[2].lower()[:3] != "cpu"
-    ):
+    words = device_name.lower() if isinstance(device_name, str) else ""
+    if not re.fullmatch(r"(.*/)?(device:)?cpu(:\d+)?", words):
         raise ValueError(arguments.must("device_name", "be 'cpu' or 'cpu:0'", device_name))
     return nullcontext()

@@ -299,16 +299,27 @@ def _node(class_name: str, words: inspect.Signature, given: dict[str, Any]) -> A
     return Operation(class_name, settings)(*operands, **named)
 
 
+# Keras's names for NumPy's functions of arrays that are no operations of models.
+_OF_NUMPY = {
+    "allclose", "angle", "arange", "argpartition", "array", "bartlett", "bincount", "bitwise_and", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "conj",
+    "conjugate", "corrcoef", "correlate", "cross", "diag", "diagflat", "diagonal", "empty", "empty_like", "eye",
+    "flipud", "full", "gcd", "geomspace", "hamming", "hanning", "histogram", "i0", "identity", "imag", "isreal",
+    "kaiser", "kron", "lcm", "ldexp", "left_shift", "linspace", "logspace", "meshgrid", "nanargmax", "nanargmin",
+    "nanmedian", "nanpercentile", "nanquantile", "ndim", "nextafter", "nonzero", "ones", "outer", "ravel", "real",
+    "right_shift", "searchsorted", "size", "trace", "trapezoid", "tri", "unique", "unravel_index", "vander", "vdot",
+    "vsplit", "vstack", "zeros",
+}  # fmt: skip
 _FILLED = {"zeros": _filled(np.zeros), "ones": _filled(np.ones), "full": _filled(np.full)}
 _FUNCTIONS = {_name: _operation(_name) for _name in _OF_THE_TABLE}
 
 
 def __getattr__(name: str) -> Any:
-    """The operations of the table; and NumPy's functions, for arrays alone: arange, sort, zeros and others."""
+    """The operations of the table; and NumPy's functions, for arrays alone: arange, linspace, zeros and others."""
     if name in _FUNCTIONS:
         return _FUNCTIONS[name]
-    found = _FILLED.get(name) or getattr(np, name, None)
-    if name.startswith("_") or not callable(found) or inspect.isclass(found):
+    found = (_FILLED.get(name) or getattr(np, name, None)) if name in _OF_NUMPY else None
+    if found is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -316,7 +327,9 @@ def __getattr__(name: str) -> Any:
             raise NotImplementedError(f"ops.{name} is computed on arrays only, not in a model.")
         return _as_keras(found(*args, **kwargs), args, kwargs)
 
-    return function
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"NumPy's {name}: a result for arrays."
+    return globals().setdefault(name, function)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -99,6 +101,12 @@ def test_names_and_objects_are_keras_names():
                     keras.preprocessing,
                 )
                 assert any(hasattr(where, name) for where in names) or name == "Sequence", (place, name)
+
+
+def test_functions_of_numpy_that_keras_has_are_here():
+    by_numpy = {name: getattr(np, name, None) for name in dir(keras.ops) if not name.startswith("_")}
+    names = [name for name, found in by_numpy.items() if callable(found) and not inspect.isclass(found)]
+    assert len(names) > 100 and [name for name in names if not hasattr(cn.ops, name)] == []
 
 
 def test_layers_of_the_users(tmp_path):

@@ -38,7 +38,8 @@ def preprocess(x: Any, mode: str, data_format: Any = None) -> Any:
     x: images with 3 channels, or one of them, or a symbolic tensor. mode: "tf" scales to [-1, 1], "torch" to [0, 1]
     and by ImageNet's mean and deviation, "caffe" turns RGB to BGR and takes ImageNet's mean off, "unit" scales to
     [0, 1], "none" changes nothing. data_format: "channels_first" where the channels stand before height and width.
-    Returns a new array, float32. Raises ValueError for another number of channels where these are told apart.
+    Returns a new array, float32; with "none" `x` itself. Raises ValueError for another number of channels where these
+    are told apart.
 
         >>> preprocess(np.full((1, 2, 2, 3), 255), "tf")[0, 0, 0].tolist()
         [1.0, 1.0, 1.0]

@@ -15,30 +15,33 @@ from .hdf5 import Hdf5
 
 WRAPPED = ("layer", "forward_layer", "backward_layer")  # words under which wrappers keep their layers
 NAMED_HERE = "named_here"  # of an entry: the file does not tell the layer's name, "name" is made up
-_MODELS = ("Sequential", "Functional", "Model", "Pipeline")
+MODEL_CLASSES = ("Sequential", "Functional", "Model")
+CLASSES_WITH_LAYERS = (*MODEL_CLASSES, "Pipeline")  # their configurations list layers
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 Tree = dict[str, Any]
 Path = tuple[str, ...]
 
 
 def is_model(entry: Tree) -> bool:
+    """Whether the entry of a configuration, {"class_name", "config"}, holds layers in a list."""
     return lists_layers(str(entry.get("class_name")), entry.get("config", {}))
 
 
 def tells_all(entry: Tree) -> bool:
     """Whether a configuration holds all layers inside: one of a class of the user's may have others in attributes."""
-    return is_model(entry) and entry.get("class_name") in _MODELS
+    return is_model(entry) and entry.get("class_name") in CLASSES_WITH_LAYERS
 
 
 def lists_layers(class_name: str, config: Tree) -> bool:
     """Whether `layers` in a configuration are layers, rather than numbers that a class of the user's calls so."""
     found = config.get("layers")
     return isinstance(found, list) and (
-        class_name in _MODELS or any(isinstance(entry, dict) for entry in found)
+        class_name in CLASSES_WITH_LAYERS or any(isinstance(entry, dict) for entry in found)
     )
 
 
 def layer_name(entry: Tree) -> str:
+    """The name of the layer of an entry, "" where it has none."""
     return str(entry.get("name") or entry["config"].get("name") or "")
 
 

@@ -17,6 +17,7 @@ from ..activations import Activation
 from ..arguments import must, shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..formats.dialect import CODE
+from ..formats.layer_paths import MODEL_CLASSES
 from ..named_objects import StoredObject
 from ..newest import once_for_each
 from ..structure import flatten
@@ -25,7 +26,6 @@ from .function_layer import FUNCTION_CLASSES, TENSORFLOW_CLASSES, FunctionLayer
 from .operations import OPERATIONS, Operation, is_operation
 from .registry import CUSTOM_OBJECTS, class_name_of, layer_class
 
-MODEL_CLASSES = ("Sequential", "Functional", "Model")
 _TABLES = {module.TABLE.singular: module.TABLE for module in (initializers, regularizers, constraints)}
 _TENSOR = object()  # in the place of a tensor
 _SLICE = {"start", "stop", "step"}

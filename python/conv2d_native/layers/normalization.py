@@ -41,10 +41,12 @@ def _known_size(layer: Any, shape: Any, axis: int) -> int:
 
 
 def over_deviation(a: np.ndarray, axes: tuple[int, ...], epsilon: float) -> Any:
+    """`a` over its standard deviation along `axes`, of the shape of `a`."""
     return a / np.sqrt(a.var(axis=axes, keepdims=True) + np.float32(epsilon))
 
 
 def over_root_mean_square(a: np.ndarray, axes: tuple[int, ...], epsilon: float) -> Any:
+    """`a` over the root of its mean square along `axes`, of the shape of `a`."""
     return a / np.sqrt(np.square(a).mean(axis=axes, keepdims=True) + np.float32(epsilon))
 
 

@@ -162,7 +162,7 @@ class TimeDistributed(Wrapper):
     """
 
     def check_shape(self, shape: Any) -> None:
-        """At least 3 axes, with a known number of steps when arrays are computed."""
+        """At least 3 axes."""
         if not isinstance(shape, tuple) or len(shape) < 3:
             raise ValueError(
                 f"Layer '{self.name}' takes inputs of at least 3 axes. Received: input_shape={shape}."

@@ -8,11 +8,10 @@ from typing import Any
 
 from ..errors import ModelFormatError
 from ..formats import read_model
-from ..layers.deserialization import MODEL_CLASSES, deserialize
+from ..formats.layer_paths import CLASSES_WITH_LAYERS
+from ..layers.deserialization import deserialize
 from ..layers.weights import count_parameters
 from .loading import model_of
-
-_MADE_WITH_THE_WHOLE = (*MODEL_CLASSES, "Pipeline")  # what is inside them is checked by itself
 
 
 @dataclass(frozen=True)
@@ -72,16 +71,18 @@ class Report:
 def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) -> Report:
     """Open a model file as load_model does and report every layer that would fail, and missing weights.
 
-    Raises OSError only; faults of the file are in the report.
+    Faults of the file are in the report. Raises OSError where it cannot be read, TypeError and ValueError for what is
+    no path.
 
         >>> from conv2d_native.demo import DATA
         >>> report = check_model(DATA / "digits.keras")
         >>> report.ok, report.keras_version[:2], report.layers["Conv2D"]
         (True, '3.', 2)
     """
-    report = Report(str(filepath)[:200] if isinstance(filepath, (str, bytes)) else type(filepath).__name__)
     if isinstance(filepath, bytes):
-        report.source = f"{len(filepath)} bytes"
+        report = Report(f"{len(filepath)} bytes")
+    else:
+        report = Report(filepath[:200] if isinstance(filepath, str) else type(filepath).__name__)
     try:
         spec = read_model(filepath)
     except ModelFormatError as error:
@@ -92,7 +93,7 @@ def check_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) 
     for entry in _layers(spec.config):
         class_name = str(entry.get("class_name"))
         report.layers[class_name] = report.layers.get(class_name, 0) + 1
-        if class_name not in _MADE_WITH_THE_WHOLE:
+        if class_name not in CLASSES_WITH_LAYERS:  # what is inside these is checked by itself
             try:
                 deserialize(entry, custom_objects)
             except ModelFormatError as error:

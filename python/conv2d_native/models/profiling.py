@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
@@ -21,6 +22,17 @@ def timed_nodes(executable: Any, arrays: Sequence[Any], repeats: int) -> list[di
     calls = [executable.profile(arrays) for _ in range(repeats + 1)][1:]
     steps = zip(*calls, strict=True)
     return [{**nodes[0], "ms": float(np.median([node["ms"] for node in nodes]))} for nodes in steps]
+
+
+def call_times(call: Callable[[], Any], budget: float) -> list[float]:
+    """Seconds that each call takes, for `budget` seconds and three calls at least."""
+    times: list[float] = []
+    end = time.perf_counter() + budget
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
 
 
 class Profile(TextTable):

@@ -9,11 +9,10 @@ from typing import Any
 from ..arguments import shown
 from ..errors import ModelFormatError
 from ..formats import GroupWeights, NamedWeights, WeightSource
+from ..formats.layer_paths import Path
 from ..layers.function_layer import FunctionLayer
 from ..layers.registry import layer_class
 from ..layers.variable import assign_all
-
-Path = tuple[str, ...]
 
 
 def assign_weights(model: Any, source: WeightSource, other_names: bool = False) -> None:

@@ -76,14 +76,17 @@ def divide_no_nan(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def negative(f: Any, x: Any) -> Any:
+    """-x."""
     return f.scale_shift(x, np.float32(-1), None)
 
 
 def absolute(f: Any, x: Any) -> Any:
+    """|x|."""
     return f.add(f.relu(x), f.relu(negative(f, x)))
 
 
 def square(f: Any, x: Any) -> Any:
+    """x * x."""
     return f.multiply(x, x)
 
 
@@ -106,6 +109,7 @@ erfc = np.vectorize(math.erfc, otypes=[np.float32])
 
 
 def rsqrt(a: np.ndarray) -> Any:
+    """1 / sqrt(a)."""
     return 1 / np.sqrt(a)
 
 
@@ -131,11 +135,13 @@ def softmax(f: Any, x: Any, axis: Any = -1) -> Any:
 
 
 def round_to(f: Any, x: Any, decimals: int = 0) -> Any:
+    """`x` rounded to `decimals` places, -99 to 99: ValueError for others."""
     places = arguments.integer("decimals", decimals, low=-99, high=99)
     return unary(lambda a: np.round(a, places))(f, x)
 
 
 def nan_to_num(f: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """Numbers in place of NaN and the infinities, None: float32's largest. TypeError for what is no number."""
     edges = {"posinf": posinf, "neginf": neginf}
     words: dict[str, Any] = {k: v if v is None else arguments.number(k, v) for k, v in edges.items()}
     words["nan"] = arguments.number("nan", nan)
@@ -143,25 +149,30 @@ def nan_to_num(f: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any =
 
 
 def full_like(f: Any, x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """`fill_value`, in the shape of `x`. TypeError where that is no number."""
     value = constant("fill_value", arguments.number("fill_value", fill_value))
     return unary(lambda a: np.full_like(a, value))(f, x)
 
 
 def zeros_like(f: Any, x: Any, dtype: Any = None) -> Any:
+    """0 in the shape of `x`."""
     return full_like(f, x, 0)
 
 
 def ones_like(f: Any, x: Any, dtype: Any = None) -> Any:
+    """1 in the shape of `x`."""
     return full_like(f, x, 1)
 
 
 def clip(f: Any, x: Any, x_min: Any, x_max: Any) -> Any:
+    """min(max(x, x_min), x_max), whose shapes broadcast; None is no limit."""
     if x_min is not None:
         x = f.maximum(x, constant("x_min", x_min))
     return x if x_max is None else f.minimum(x, constant("x_max", x_max))
 
 
 def identity(f: Any, x: Any, **unused: Any) -> Any:
+    """`x` itself."""
     return x
 
 
@@ -174,6 +185,7 @@ def cast(f: Any, x: Any, dtype: Any) -> Any:
 
 
 def saturate_cast(f: Any, x: Any, dtype: Any) -> Any:
+    """As cast, and the least or the most that `dtype` has for what is beyond."""
     name = arguments.element_type(dtype)
     if "int" in name or name in _NARROW:
         least, most = _NARROW.get(name) or (np.iinfo(name).min, np.iinfo(name).max)
@@ -182,11 +194,13 @@ def saturate_cast(f: Any, x: Any, dtype: Any) -> Any:
 
 
 def where(f: Any, condition: Any, x1: Any, x2: Any) -> Any:
+    """x1 where `condition` is not 0, else x2. ValueError for shapes that do not broadcast."""
     operands = constants(condition=condition, x1=x1, x2=x2)
     return host(f, lambda c, a, b: np.where(c != 0, a, b), operands, broadcast(operands, "where"))
 
 
 def select(f: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """The choice of the first condition that is not 0, else `default`. Errors: those of where; as many of both."""
     if not (isinstance(condlist, (list, tuple)) and isinstance(choicelist, (list, tuple)) and condlist):
         raise TypeError(arguments.must("condlist", "be a list, and `choicelist` another", condlist))
     if len(condlist) != len(choicelist):
@@ -200,6 +214,7 @@ def select(f: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 def is_close(f: Any, x1: Any, x2: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
+    """1 where |x1 - x2| <= atol + rtol * |x2|, else 0. ValueError for shapes that do not broadcast."""
     relative, absolute = arguments.number("rtol", rtol), arguments.number("atol", atol)
     same = arguments.flag("equal_nan", equal_nan)
     operands = constants(x1=x1, x2=x2)
@@ -208,6 +223,7 @@ def is_close(f: Any, x1: Any, x2: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal
 
 
 def is_in(f: Any, x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+    """1 where an entry of x1 is one of the constants x2, else 0."""
     members, turned = constant("x2", x2), arguments.flag("invert", invert)
     if is_tensor(members):
         raise mixing("isin")

@@ -36,6 +36,7 @@ _MOST_SPREAD = 1 << 20  # entries of a constant that axes are spread with
 
 
 def reshape(f: Any, x: Any, newshape: Any) -> Any:
+    """(batch, *newshape[1:]), one of which may be -1. UnsupportedLayerError where values would change the image."""
     listed = list(newshape) if arguments.is_listed(newshape) else [newshape]
     target = [-1 if n is None else arguments.integer("newshape", n, low=None) for n in listed]
     batch_is_kept = listed[:1] == [None]
@@ -51,6 +52,7 @@ def reshape(f: Any, x: Any, newshape: Any) -> Any:
 
 
 def transpose(f: Any, x: Any, axes: Any = None) -> Any:
+    """The axes in the order of `axes`, None: backwards. UnsupportedLayerError where the batch moves."""
     rank = len(x.shape)
     order = list(range(rank))[::-1] if axes is None else axis_list("axes", axes, rank)
     if sorted(order) != list(range(rank)):
@@ -63,6 +65,7 @@ def transpose(f: Any, x: Any, axes: Any = None) -> Any:
 
 
 def swapaxes(f: Any, x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged. Errors: those of transpose."""
     order = list(range(len(x.shape)))
     a, b = arguments.axis("axis1", axis1, len(order)), arguments.axis("axis2", axis2, len(order))
     order[a], order[b] = b, a
@@ -70,6 +73,7 @@ def swapaxes(f: Any, x: Any, axis1: int, axis2: int) -> Any:
 
 
 def moveaxis(f: Any, x: Any, source: Any, destination: Any) -> Any:
+    """The axes `source` at the places `destination`. Errors: those of transpose; ValueError for unequal numbers."""
     rank = len(x.shape)
     sources, targets = axis_list("source", source, rank), axis_list("destination", destination, rank)
     if not len(sources) == len(targets) == len(set(sources)) == len(set(targets)):
@@ -84,6 +88,7 @@ def moveaxis(f: Any, x: Any, source: Any, destination: Any) -> Any:
 
 
 def squeeze(f: Any, x: Any, axis: Any = None) -> Any:
+    """Without the axes `axis`, None: all of size 1 but the batch. ValueError for axes of other sizes."""
     rank = len(x.shape)
     axes = [i for i in range(1, rank) if x.shape[i] == 1] if axis is None else axis_numbers(axis, rank)
     if any(x.shape[i] != 1 for i in axes):
@@ -94,6 +99,7 @@ def squeeze(f: Any, x: Any, axis: Any = None) -> Any:
 
 
 def expand_dims(f: Any, x: Any, axis: Any) -> Any:
+    """With axes of size 1 at the places `axis` of the result, behind the batch."""
     given = arguments.integer_list("axis", axis)
     shape = list(x.shape)
     for a in axis_numbers(given, len(shape) + len(given)):
@@ -102,6 +108,7 @@ def expand_dims(f: Any, x: Any, axis: Any) -> Any:
 
 
 def concatenate(f: Any, xs: Any, axis: int = 0) -> Any:
+    """`xs`, tensors and constants, joined along `axis`. ValueError where other sizes differ."""
     parts = [constant("xs", x) for x in xs]
     first = next(x for x in parts if is_tensor(x))
     axis = one_axis(axis, len(first.shape))
@@ -122,10 +129,12 @@ def concatenate(f: Any, xs: Any, axis: int = 0) -> Any:
 
 
 def append(f: Any, x1: Any, x2: Any, axis: Any = None) -> Any:
+    """concatenate of two."""
     return concatenate(f, [x1, x2], axis)
 
 
 def stack(f: Any, x: Any, axis: int = 0) -> Any:
+    """`x`, tensors and constants of one shape, along a new `axis`."""
     if not isinstance(x, (list, tuple)) or not x:
         raise TypeError(must("x", "be a list of tensors", x))
     parts = [constant("x", item) for item in x]
@@ -135,6 +144,7 @@ def stack(f: Any, x: Any, axis: int = 0) -> Any:
 
 
 def pad(f: Any, x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+    """Each axis longer by its pair of `pad_width`. UnsupportedLayerError for the batch, ValueError for other modes."""
     given = constant_array("pad_width", pad_width, "iu", "hold integers")
     try:
         widths = np.broadcast_to(given, (len(x.shape), 2)).tolist()
@@ -173,6 +183,7 @@ def _along_axes(f: Any, x: Any, changes: Sequence[tuple[int, Callable[..., Any],
 
 
 def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
+    """Entries moved by `shift` along `axis`, round the end. UnsupportedLayerError for the batch."""
     rank, most = len(x.shape), arguments.LARGEST_STEP
     axes = [0] if axis is None else axis_list("axis", axis, rank)
     shifts = arguments.integer_list("shift", shift, -most, most)
@@ -184,6 +195,7 @@ def roll(f: Any, x: Any, shift: Any, axis: Any = None) -> Any:
 
 
 def tile(f: Any, x: Any, repeats: Any) -> Any:
+    """Each axis `repeats` times as long. UnsupportedLayerError for the batch and for new axes."""
     counts, rank = arguments.integer_list("repeats", repeats, 1), len(x.shape)
     counts = [1] * (rank - len(counts)) + counts
     if counts[0] != 1 or len(counts) != rank:
@@ -225,6 +237,7 @@ def broadcast_to(f: Any, x: Any, shape: Any) -> Any:
 
 
 def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
+    """Each entry of `axis` as often as `repeats` says, one number or one for each."""
     number = one_axis(axis, len(x.shape))
     counts, n = arguments.integer_list("repeats", repeats, 0), x.shape[number]
     if len(counts) not in (1, n):
@@ -237,11 +250,13 @@ def repeat(f: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
 
 
 def flip(f: Any, x: Any, axis: Any = None) -> Any:
+    """Backwards along `axis`, an int or several."""
     axes = axis_numbers(axis, len(x.shape))
     return host(f, lambda a: np.flip(a, axes), [x], x.shape)
 
 
 def rot90(f: Any, array: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
+    """`k` quarter turns from the first of `axes` to the second. UnsupportedLayerError where one is the batch."""
     turns = arguments.integer("k", k, low=None) % 4
     pair = axis_list("axes", axes, len(array.shape))
     if len(set(pair)) != 2 or len(pair) != 2:

@@ -28,6 +28,7 @@ _MOST_AXES = 8  # of what is cropped there
 
 
 def get_item(f: Any, x: Any, key: Any) -> Any:
+    """x[key] for numbers, slices, None and '...' behind the batch. UnsupportedLayerError for all else, IndexError."""
     keys = _full_key(key, len(x.shape))
     if not (isinstance(keys[0], slice) and keys[0] == slice(None)):
         raise UnsupportedLayerError(f"Slicing the batch axis is not computed here: [{shown(keys[0])}].")
@@ -105,10 +106,12 @@ def _one_place(index: Any, axis: int, n: int) -> range:
 
 
 def split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
+    """The parts of `axis` between cuts, or as many equal ones: ValueError where they cannot be."""
     return _parts(f, x, indices_or_sections, axis, uneven=False)
 
 
 def array_split(f: Any, x: Any, indices_or_sections: Any, axis: Any = 0) -> Any:
+    """As split, with parts that may differ by one in length."""
     return _parts(f, x, indices_or_sections, axis, uneven=True)
 
 
@@ -139,6 +142,7 @@ def _check_parts(name: str, count: int) -> None:
 
 
 def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
+    """Every entry of `axis`, as a tensor without that."""
     axis = one_axis(axis, len(x.shape))
     _check_parts("unstack", x.shape[axis])
     key = [slice(None)] * axis
@@ -146,6 +150,7 @@ def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
 
 
 def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
+    """`shape` entries from start_indices on along each axis. UnsupportedLayerError where images are left out."""
     starts, sizes = (
         arguments.integer_list("start_indices", start_indices),
         arguments.integer_list("shape", shape),
@@ -160,6 +165,7 @@ def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
 
 
 def take(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
+    """The entries of `axis` at constant `indices`, whose axes come in its place. ValueError for places outside."""
     if is_tensor(indices):
         raise UnsupportedLayerError("Operation 'take' takes constant indices here.")
     number = one_axis(axis, len(x.shape))
