@@ -41,6 +41,11 @@ SHAPED = (
         for c, k, s in ((20, 7, 1), (130, 3, 2), (16, 7, 2), (3, 4, 3))
     ),
     same(1, 15, 17, 33, 33, 3, 3, dilation=2, groups=33, activation="relu"),
+    same(1, 12, 11, 18, 18, 17, 19, groups=18, activation="relu"),
+    same(1, 9, 14, 18, 18, 31, 31, groups=18, activation="gelu"),
+    same(1, 19, 9, 17, 17, 51, 7, stride=2, groups=17, activation="relu"),
+    same(1, 21, 23, 5, 10, 9, 40, dilation=2, groups=5, activation="relu"),
+    same(2, 4, 90, 3, 3, 3, 140, groups=3),
     same(2, 5, 9, 256, 256, 5, 5, groups=256),
     same(1, 5, 9, 6, 150, 3, 3, stride=2, groups=6, activation="relu"),
     same(1, 9, 9, 7, 14, 3, 3, dilation=3, groups=7),

@@ -25,10 +25,6 @@ void check_shape(const Shape& shape) {
   }
 }
 
-Shape leading(const Shape& shape, size_t rank) {
-  return Shape(shape.begin(), shape.begin() + static_cast<int64_t>(rank));
-}
-
 }  // namespace
 
 int64_t element_count(const Shape& shape) {
@@ -123,7 +119,7 @@ int Graph::add_dense(int x, Array kernel, std::vector<float> bias, Activation ac
   output.back() = kernel.shape[1];
   ConvProblem p;
   p.c = input.back();
-  p.n = element_count(leading(input, input.size() - 1));
+  p.n = element_count(Shape(input.begin(), input.end() - 1));
   // What it is fused with must tell images, rows and columns apart.
   if (input.size() == 4 && p.n > 0) p.n = input[0], p.h = input[1], p.w = input[2];
   p.oc = kernel.shape[1];

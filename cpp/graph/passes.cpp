@@ -200,7 +200,8 @@ class Optimizer {
     std::vector<int> chain{id};  // last stage first
     while (chain.size() < 3 && can_follow(chain.back())) chain.push_back(node(chain.back()).inputs[0]);
     for (; chain.size() >= 2; chain.pop_back()) {
-      if (is_depthwise(id) && uses(id) == 1 && reader_can_follow(id)) return;
+      const bool depthwise = node(id).get<ConvParams>()->problem.is_depthwise();
+      if (depthwise && uses(id) == 1 && reader_can_follow(id)) return;
       StreamParams fused;
       std::vector<ConvProblem> problems;
       for (size_t i = chain.size(); i-- > 0;) {
@@ -221,10 +222,6 @@ class Optimizer {
       absorb(id, chain[1], std::move(fused), std::move(inputs));
       return;
     }
-  }
-
-  bool is_depthwise(int id) {
-    return node(id).get<ConvParams>() != nullptr && node(id).get<ConvParams>()->problem.is_depthwise();
   }
 
   // Whether the convolution `id` can be a stage after the convolution that it reads.

@@ -96,12 +96,18 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
   const int64_t column = first * t.sw - t.pad_left, line = t.kw * t.tap_stride;
   const float* weights = t.weights + c;
   if (kFull && kStep == 1 && t.far && c % 16 == 0) depthwise_ask<kRows>(t, first, c);
+  int64_t skip = 0, end = t.kw;  // taps inside the image for a pixel at least
+  if (kTaps == 0 && kLeft == kSought) {
+    const int64_t last = column + (kDepthwisePixels - 1) * t.sw;
+    if (last < 0) skip = (t.dw - 1 - last) / t.dw;
+    if (column + end * t.dw > t.w) end = (t.w - column + t.dw - 1) / t.dw;
+  }
   for (int64_t i = 0; i < t.kh + (kRows - 1) * t.sh; ++i) {
     if (t.rows[i] == nullptr) continue;
     const float *x = t.rows[i] + c, *a = weights + i * line, *b = a - t.sh * line;
     if constexpr (kTaps == 0) {
-      depthwise_row_any<kStep == 0 ? 1 : 2, kStep, kLeft == kSought, kFull>(t, x, column, t.kw, a, count,
-                                                                            sum);
+      depthwise_row_any<kStep == 0 ? 1 : 2, kStep, kLeft == kSought, kFull>(
+          t, x, column + skip * t.dw, end - skip, a + skip * t.tap_stride, count, sum);
     } else if (kRows == 1 || i < t.sh) {
       depthwise_row<kTaps, kStep, true, false, kLeft, kRight, kFull>(x, t.pixel_stride, column, t.w, a, a,
                                                                      t.tap_stride, count, sum);

@@ -91,16 +91,9 @@ CONV2D_INLINE void planar_row(const PlanarTile& t) {
 }
 
 void planar(const PlanarTile& t) {
-  switch (t.outputs) {
-    case 1:
-      return planar_row<1>(t);
-    case 2:
-      return planar_row<2>(t);
-    case 3:
-      return planar_row<3>(t);
-    default:
-      return planar_row<4>(t);
-  }
+  if (t.outputs == 1) return planar_row<1>(t);
+  if (t.outputs == 2) return planar_row<2>(t);
+  t.outputs == 3 ? planar_row<3>(t) : planar_row<4>(t);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // input channel feeds several outputs or is transformed first, rows are written to a ring in scratch as they
 // are needed. Weights are packed as one block.
 #include <algorithm>
+#include <vector>
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
@@ -13,9 +14,9 @@ namespace {
 
 constexpr int64_t kBlock = 128;  // the most output channels of a block, where rows alone are too few units
 constexpr int64_t kUnitsPerWorker = 12;
-constexpr int64_t kPad = 16, kMaxTapRows = 64;
-constexpr int64_t kConflict = 256;  // pixels so many floats apart compete for the same few sets of a cache
-constexpr double kFarShare = 0.4;   // of the last cache, for what one worker reads and writes
+constexpr int64_t kTilePixels = 7, kPad = 16, kMaxTapRows = 128;
+constexpr int64_t kWays = 12, kSets = 64;  // of the first-level cache, in lines
+constexpr double kFarShare = 0.4;          // of the last cache, for what one worker reads and writes
 
 class DepthwisePlan : public ConvPlan {
  public:
@@ -24,17 +25,18 @@ class DepthwisePlan : public ConvPlan {
         kernels_(kernels),
         packed_(weights->blocks(p.kh * p.kw, p.oc, p.oc, round_up(p.oc, kPad))),
         phases_(p.sw == 1 ? std::min(p.dw, p.ow) : 1),
-        rows_((p.dh == 1 && p.sh <= p.kh) || p.sh == 1
+        chains_(ceil_div(p.kh, kDepth / p.kw)),
+        rows_(chains_ == 1 && ((p.dh == 1 && p.sh <= p.kh) || p.sh == 1)
                   ? kernels.depthwise_rows(p.kw, p.sw, phases_ == p.dw ? 1 : p.dw)
                   : 1) {
+    if (chains_ > 1) zeros_.resize(static_cast<size_t>(round_up(p.oc, kPad)));
     worker_bytes = static_cast<size_t>(ring_floats()) * sizeof(float);
   }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
     const int64_t phases = std::min(p.dh, p.oh), units = ceil_div(p.oh, rows_ * phases);
-    const bool collides = io.x_stride * phases_ % (p.kh < 5 ? 2 * kConflict : kConflict) == 0;
-    const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides;
+    const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides(io.x_stride * phases_);
     const bool far = direct && p.bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
     const bool whole = direct && p.n * phases * units >= kUnitsPerWorker * worker.count;
     const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
@@ -53,6 +55,11 @@ class DepthwisePlan : public ConvPlan {
   }
 
  private:
+  // Whether the pixels under a tile, so many floats apart, compete for a few sets of a cache.
+  bool collides(int64_t floats) const {
+    const int64_t sets = std::clamp<int64_t>(kSets * 16 / (floats & -floats), 1, kSets);
+    return ((kTilePixels - 1) * problem.sw + problem.kw) * problem.kh > kWays * sets;
+  }
   int64_t ring_rows() const {
     return std::min(ceil_div(problem.h, problem.dh), problem.kh + (rows_ - 1) * problem.sh);
   }
@@ -93,7 +100,7 @@ class DepthwisePlan : public ConvPlan {
       t.y[r] = io.y + pixel * io.y_stride + c0;
       t.residual[r] = io.residual != nullptr ? io.residual + pixel * io.residual_stride + c0 : nullptr;
     }
-    if (p.dw == 1 || phases_ == 1) return kernels_.depthwise(t);
+    if (p.dw == 1 || phases_ == 1) return run_chains(t);
     for (int64_t phase = 0; phase < phases_; ++phase) run_phase(t, count, phase);
   }
 
@@ -112,7 +119,22 @@ class DepthwisePlan : public ConvPlan {
     t.pad_left = (first - start) / dw;
     t.ow = ceil_div(t.ow - phase, dw);
     t.pixel_stride *= dw, t.y_stride *= dw, t.residual_stride *= dw, t.dw = 1;
-    kernels_.depthwise(t);
+    run_chains(t);
+  }
+
+  // Rows of taps with at most kDepth products together, one sum after the other: each is the next one's
+  // residual.
+  void run_chains(const DepthwiseRows& all) const {
+    static constexpr Activation kNone{};
+    for (int64_t i = 0; i < chains_; ++i) {
+      const Range taps = part(all.kh, i, chains_);
+      DepthwiseRows t = all;
+      t.rows += taps.begin, t.kh = taps.end - taps.begin;
+      t.weights += taps.begin * t.kw * t.tap_stride;
+      if (i > 0) t.bias = zeros_.data(), t.residual[0] = t.y[0], t.residual_stride = t.y_stride;
+      if (i + 1 < chains_) t.activation = &kNone;
+      kernels_.depthwise(t);
+    }
   }
 
   // slot[pixel][o - c0] = v(x[pixel][o / multiplier]) for the outputs [c0, c0 + channels)
@@ -135,7 +157,8 @@ class DepthwisePlan : public ConvPlan {
   const Kernels& kernels_;
   std::shared_ptr<const Buffer> packed_;
   const int64_t phases_;  // of columns that are computed apart, 1: all together
-  const int64_t rows_;
+  const int64_t chains_, rows_;
+  std::vector<float> zeros_;  // the bias of all chains but the first
 };
 
 }  // namespace
@@ -146,7 +169,7 @@ ConvAlgorithm conv_depthwise() {
           true,
           [](const ConvProblem& p, const Kernels&) -> std::string {
             if (!p.is_depthwise()) return "each output channel must read one input channel of its own";
-            if (p.kh * p.kw > kDepth) return "its sums are too long for one chain";
+            if (p.kw > kDepth) return "its rows of taps are too long for one chain";
             if (p.kh * 2 > kMaxTapRows) return "the kernel has too many rows";
             return "";
           },

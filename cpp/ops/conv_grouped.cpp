@@ -150,9 +150,9 @@ ConvAlgorithm conv_grouped() {
             // Measured with 32 registers, the share holds the copies; with 16 they are counted apart.
             const double share = !m.wide ? 0.6 : p.group_c() >= 16 ? 0.9 : 0.7;
             const double copied = m.wide ? 0.0 : 0.15 * p.x_bytes();
-            const auto lanes = static_cast<int64_t>(m.lanes);
-            const double vectors = m.lanes / static_cast<double>(used_lanes(p, lanes));
-            return vectors * p.flops() / (share * m.flops_per_cycle) + copied + p.bytes() / m.bytes_per_cycle;
+            const double used = static_cast<double>(used_lanes(p, static_cast<int64_t>(m.lanes)));
+            return m.lanes / used * p.flops() / (share * m.flops_per_cycle) + copied +
+                   p.bytes() / m.bytes_per_cycle;
           },
           make_plan<GroupedPlan>};
 }
