@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import conv2d_native as cn
-from conv2d_native import backend, utils
+from conv2d_native import _core, backend, utils
 from conv2d_native import layers as L
 from written import bytes_of
 
@@ -209,6 +209,23 @@ def test_an_integer_as_seed_gives_the_same_numbers_in_every_draw():
     np.testing.assert_array_equal(first[:3], first[3:])
     expected = 3 + 2 * cn.random.normal((3, 500), seed=5)
     np.testing.assert_allclose(first[:3], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_batch_that_takes_long_is_drawn_at_once(shared):
+    """Without random numbers this network would run it in parts, and each would draw anew."""
+
+    class Noise(L.Layer):
+        def call(self, x):
+            size = 1 if shared else cn.ops.shape(x)[0]
+            return x * 0 + cn.random.normal((size, *cn.ops.shape(x)[1:]), seed=7)
+
+    source = cn.Input((96, 96, 32))
+    model = cn.Model(source, Noise()(L.GlobalAveragePooling2D()(L.Conv2D(96, 3)(source))))
+    _core.set_num_threads(1)
+    made = model(np.zeros((48, 96, 96, 32), np.float32))
+    np.testing.assert_array_equal(made[0], cn.random.normal((1, 96), seed=7)[0])
+    assert len(np.unique(made, axis=0)) == (1 if shared else 48)
 
 
 def test_arithmetic_of_one_number_for_each_image():

@@ -206,10 +206,9 @@ void bind_graph_values(py::class_<SharedGraph>& c) {
           py::arg("x"), py::arg("epsilon"), py::arg("gamma") = py::none(), py::arg("beta") = py::none())
       .def(
           "host",
-          [](SharedGraph& g, const std::vector<int>& xs, const py::function& function, const Shape& shape) {
-            return g.add_host(xs, as_host_function(function), shape);
-          },
-          py::arg("xs"), py::arg("function"), py::arg("shape"))
+          [](SharedGraph& g, const std::vector<int>& xs, const py::function& function, const Shape& shape,
+             bool whole_batch) { return g.add_host(xs, as_host_function(function), shape, whole_batch); },
+          py::arg("xs"), py::arg("function"), py::arg("shape"), py::arg("whole_batch") = false)
       .def(
           "shape", [](const SharedGraph& g, int x) { return py::tuple(py::cast(g.at(x).shape)); },
           py::arg("value"))

@@ -25,11 +25,13 @@ double cycles_of(const Step& step, const Machine& machine) {
   return step.flops / machine.flops_per_cycle + step.bytes / machine.cache_bytes_per_cycle;
 }
 
-// Samples of a part: few enough to poll in time, and so that the last part overlaps the one before it little.
+// Samples of a part: few enough to poll in time, and so that the last part overlaps the one before it little;
+// all of them where a step wants the whole batch.
 int64_t part_of(const Graph& graph, int64_t n, const Machine& machine) {
   double cycles = 0.0;
   for (const Node& node : graph.nodes()) {
     if (!node.batched) continue;
+    if (const auto* host = node.get<HostParams>(); host != nullptr && host->whole_batch) return n;
     double flops = 0.0;
     if (const ConvParams* conv = node.get<ConvParams>()) flops = conv->problem.flops();
     if (const auto* transpose = node.get<ConvTransposeParams>()) flops = transpose->problem.flops();

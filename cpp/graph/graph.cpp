@@ -258,8 +258,8 @@ int Graph::add_normalize(int x, float epsilon, std::vector<float> gamma, std::ve
   return add(NormalizeParams{epsilon, std::move(gamma), std::move(beta)}, {x}, at(x).shape);
 }
 
-int Graph::add_host(const std::vector<int>& xs, HostFunction function, const Shape& shape) {
-  return add(HostParams{std::move(function)}, xs, shape);
+int Graph::add_host(const std::vector<int>& xs, HostFunction function, const Shape& shape, bool whole_batch) {
+  return add(HostParams{std::move(function), whole_batch}, xs, shape);
 }
 
 }  // namespace conv2d

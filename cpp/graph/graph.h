@@ -96,6 +96,7 @@ struct HostArray {
 using HostFunction = std::function<void(const std::vector<HostArray>& inputs, const HostArray& output)>;
 struct HostParams {
   HostFunction function;
+  bool whole_batch;  // it must not see a batch in parts
 };
 
 using Params =
@@ -146,7 +147,7 @@ class Graph {
   int add_transpose(int x, const std::vector<int>& axes);
   int add_resize(int x, ResizeKind kind, int64_t oh, int64_t ow);
   int add_normalize(int x, float epsilon, std::vector<float> gamma, std::vector<float> beta);
-  int add_host(const std::vector<int>& xs, HostFunction function, const Shape& shape);
+  int add_host(const std::vector<int>& xs, HostFunction function, const Shape& shape, bool whole_batch);
 
   const Node& at(int value) const;
   std::vector<Node>& nodes() { return nodes_; }

@@ -126,9 +126,9 @@ def _drawn(
     if not is_recording() and None not in sizes:
         return draw(*sizes)
     if sizes[:1] == (None,):
-        return for_batch(lambda n: draw(n, *sizes[1:]), sizes)
+        return for_batch(lambda n: draw(n, *sizes[1:]), sizes, whole_batch=True)
     if sizes[:1] == (1,):
-        return for_batch(lambda n: draw(*sizes).repeat(n, axis=0), sizes)
+        return for_batch(lambda n: draw(*sizes).repeat(n, axis=0), sizes, whole_batch=True)
     raise ValueError(
         arguments.must("shape", "start with the batch, ops.shape(x)[0], or with 1 in a layer's call", sizes)
     )

@@ -176,9 +176,15 @@ def transpose(x: Any, axes: Sequence[int]) -> np.ndarray:
 
 
 def apply(
-    function: Callable[..., Any], xs: Sequence[Any], shape: Sequence[int | None], name: str = "apply"
+    function: Callable[..., Any],
+    xs: Sequence[Any],
+    shape: Sequence[int | None],
+    name: str = "apply",
+    whole_batch: bool = False,
 ) -> np.ndarray:
-    """function(*arrays) -> array of `shape` (its first entry, the batch, is None); `name` is for explain.
+    """function(*arrays) -> array of `shape` (its first entry, the batch, is None).
+
+    `name` and `whole_batch` are for graphs: what explain shows, and whether a large batch is never run in parts.
 
     >>> apply(np.fliplr, [np.array([[1.0, 2.0]])], (None, 2)).tolist()
     [[2.0, 1.0]]

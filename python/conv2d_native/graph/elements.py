@@ -219,11 +219,13 @@ class ElementOperations:
         xs: Sequence[Any],
         shape: Sequence[int | None],
         name: str = "apply",
+        whole_batch: bool = False,
     ) -> Any:
         """function(*arrays) -> array, in NumPy: a host step between native ones, for rare operations.
 
         `shape` is that of the result, its first entry (the batch) None. The arrays have the real batch first; they are
-        copies, which the function may keep.
+        copies, which the function may keep. A large batch is run in parts, each a call of the function, unless
+        `whole_batch`: then memory for the intermediate results of all of it is taken.
         """
 
         def compute(*arrays: np.ndarray) -> np.ndarray:
@@ -234,7 +236,7 @@ class ElementOperations:
         # this graph, are held here and by executables.
         self.host_functions.append(compute)
         lead = self.core.shape(xs[0].id)[0]
-        made = self.core.host([x.id for x in xs], weakref.proxy(compute), (lead, *shape[1:]))
+        made = self.core.host([x.id for x in xs], weakref.proxy(compute), (lead, *shape[1:]), whole_batch)
         self.core.label(made, name)
         return Tensor(self, made)
 

@@ -34,15 +34,18 @@ def is_recording() -> bool:
     return bool(_GIVEN.get())
 
 
-def for_batch(make: Callable[[int], np.ndarray], shape: Sequence[int | None]) -> KerasTensor:
+def for_batch(
+    make: Callable[[int], np.ndarray], shape: Sequence[int | None], whole_batch: bool = False
+) -> KerasTensor:
     """The symbolic tensor of `shape`, the batch first, that make(batch size) has the values of.
 
+    A large batch is run in parts, each with a call of `make` for its size, unless `whole_batch`.
     Raises ValueError where no call is recorded: nothing has a batch there.
     """
     if not is_recording():
         raise ValueError(must("shape", "be known outside of a layer's call", tuple(shape)))
     made = KerasTensor((None, *shape[1:]))
-    Node(_ForBatch(make, made.shape), (_GIVEN.get()[0],), {}, made)
+    Node(_ForBatch(make, made.shape, whole_batch), (_GIVEN.get()[0],), {}, made)
     return made
 
 
@@ -67,10 +70,12 @@ class _ForBatch(NodeLayer):
 
     name = "for_batch"
 
-    def __init__(self, make: Callable[[int], np.ndarray], shape: Sequence[int | None]) -> None:
-        self.make, self.shape = make, shape
+    def __init__(
+        self, make: Callable[[int], np.ndarray], shape: Sequence[int | None], whole_batch: bool
+    ) -> None:
+        self.make, self.shape, self.whole_batch = make, shape, whole_batch
 
     def call(self, f: Any, x: Any) -> Any:
         """Compute with the operations of `f`."""
         one_entry = f.crop(x, [(0, 0), *((0, n - 1) for n in x.shape[1:])])
-        return f.apply(lambda a: self.make(len(a)), [one_entry], self.shape)
+        return f.apply(lambda a: self.make(len(a)), [one_entry], self.shape, whole_batch=self.whole_batch)
