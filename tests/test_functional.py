@@ -118,6 +118,7 @@ def test_activations_with_parameters():
     agree(cn.softmax(x, axis=0), oracle.softmax(x, 0))
     agree(cn.softmax(x[0]), oracle.softmax(x[0]))
     assert cn.relu(np.float32(-2)).shape == () and cn.relu(np.zeros((0, 3))).shape == (0, 3)
+    assert cn.glu(np.zeros((0, 4))).shape == (0, 2) and cn.glu(np.zeros((4, 3)), axis=0).shape == (2, 3)
     with pytest.raises(ValueError, match="axis"):
         cn.softmax(x, axis=2)
 

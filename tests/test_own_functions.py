@@ -59,6 +59,19 @@ def test_operations_are_steps_of_the_core(function, data_format):
         assert not has_host_steps(made)
 
 
+def test_a_function_called_directly_sees_the_axes_of_its_array():
+    x, f = np.ones((2, 3), np.float32), lambda x: x / x.sum(-1, keepdims=True)
+    expected = np.full((2, 3), 1 / 3, np.float32)
+    out, dense = np.zeros((2, 3), np.float32), L.Dense(3, activation=f)
+    made = [cn.activations.get(f)(x), cn.functional.activate(x, f), dense.activation(x), L.Activation(f)(x)]
+    np.testing.assert_array_equal([*made, cn.functional.activate(x, f, out=out)], [expected] * 5)
+    assert cn.functional.activate(x, f, out=x) is x
+    np.testing.assert_array_equal([out, x], [expected] * 2)
+    assert cn.functional.activate(np.zeros((0, 3)), f).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"must keep the shape \(2, 3\). It returned \(2,\)"):
+        cn.functional.activate(x, lambda x: x.sum(-1))
+
+
 @pytest.mark.parametrize("function", BY_VALUES)
 def test_what_needs_values_gets_arrays(function):
     layer = L.Dense(4, activation=function, kernel_initializer="identity")

@@ -276,13 +276,14 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
                     f"`axis` of glu must be one of even size. Received: an axis of size {shape[axis]}."
                 )
             shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
+    return graph.host([x], functools.partial(_by_numpy, activation), shape)
+
+
+def _by_numpy(activation: Activation, array: np.ndarray) -> np.ndarray:
+    """What an activation that the core does not have makes of an array."""
     step = functools.partial(_own_step, activation) if activation.function else TABLE[activation.name].numpy
-
-    def compute(array: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.asarray(step(array, **values), np.float32, order="C")  # type: ignore[misc]
-
-    return graph.host([x], compute, shape)
+    with np.errstate(all="ignore"):
+        return np.asarray(step(array, **activation.values), np.float32, order="C")  # type: ignore[misc]
 
 
 def _own_step(activation: Activation, array: np.ndarray) -> np.ndarray:
@@ -307,21 +308,28 @@ def _softmax(graph: Any, x: int, axis: int, rank: int, log: bool) -> int:
 
 
 def run(activation: Activation, x: Any, out: Any = None) -> Any:
-    """Apply `activation` to an array of any rank, the whole array as one sample; on a symbolic tensor, record it."""
+    """Apply `activation` to an array of any rank; on a symbolic tensor, record it.
+
+    The core gets the whole array as one sample, a function of the user's a copy as it is.
+    """
     if hasattr(x, "activated"):
         return x.activated(activation)
     given = arguments.array("x", x)
+    if activation.function is not None and given.size:
+        target = np.empty(given.shape, np.float32) if out is None else arguments.out_array(out, given.shape)
+        target[...] = _by_numpy(activation, given.copy())
+        return target
     sample = given.reshape(1, -1)
     if "axis" in activation.values:
         axis = arguments.axis("axis", activation.values["axis"], given.ndim) + 1
         activation, sample = make(activation.name, axis=axis), given[np.newaxis]
-    if given.size == 0:
-        return np.empty(given.shape, np.float32) if out is None else arguments.out_array(out, given.shape)
     graph = _core.Graph()
     y = lower(graph, graph.input(sample.shape), activation)
     made = tuple(graph.shape(y))
     shape = made[1:] if activation.name == "glu" else given.shape
     target = np.empty(shape, np.float32) if out is None else arguments.out_array(out, shape)
+    if given.size == 0:
+        return target
     store = np.empty_like(target) if np.may_share_memory(given, target) else target
     graph.compile([y], 1).run([sample], [store.reshape(made)])
     if store is not target:
