@@ -344,7 +344,7 @@ def test_functions_that_merge():
 
 
 def test_rms_scaling_of_older_files():
-    """Keras before 3.9: over the deviation from the mean, which is not taken off; no beta."""
+    """Keras before 3.9: over the deviation from the mean, which is not taken off; no beta, gamma in any case."""
     x = np.random.default_rng(6).standard_normal((3, 4, 5)).astype(np.float32)
     layer = layers.LayerNormalization([1, 2], epsilon=0.1, rms_scaling=True)
     layer.build(x.shape)
@@ -353,7 +353,9 @@ def test_rms_scaling_of_older_files():
     expected = x / np.sqrt(x.var((1, 2), keepdims=True) + 0.1) * gamma
     np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
     plain = layers.LayerNormalization(epsilon=0.1, rms_scaling=True, scale=False)
-    np.testing.assert_allclose(plain(x), x / np.sqrt(x.var(-1, keepdims=True) + 0.1), rtol=1e-5)
+    plain.build(x.shape)
+    plain.set_weights([gamma[0]])
+    np.testing.assert_allclose(plain(x), x / np.sqrt(x.var(-1, keepdims=True) + 0.1) * gamma[0], rtol=1e-5)
 
 
 def test_activations_of_transposed_images_move_before_the_transposition():

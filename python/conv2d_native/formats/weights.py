@@ -51,7 +51,8 @@ class GroupWeights:
         if missing:
             raise _wrong(source, path, f"{missing} of {list(names)} are missing in '{shown_path(group)}'.")
         may_count = entry is not None and entry["class_name"] == "Normalization"
-        if not may_count and self._file.exists((*group, str(len(names)))):
+        more = self._file.exists((*group, str(len(names)))) if names else self._holds_weights(group)
+        if more and not may_count:
             raise _wrong(source, path, f"expected {list(names)}, but '{shown_path(group)}' holds more.")
         if self._check_names and names and entry is not None and path and NAMED_HERE not in entry:
             label = self._file.strings(group, "name")
@@ -90,8 +91,7 @@ class GroupWeights:
                     pending.append((*group, name))
 
     def _holds_weights(self, group: Path) -> bool:
-        stored = (self._file.dataset((*group, name)) for name in self._file.names(group) or [])
-        return any(found is not None and found.shape and found.is_float for found in stored)
+        return any(_is_weight(self._file, (*group, name)) for name in self._file.names(group) or [])
 
 
 class _LayerNames:
@@ -129,6 +129,8 @@ class NamedWeights:
         else:
             found = [self._pick(path, name, stored, owner) for name in names]
         weights = [entry for entry in _kept(stored.entries) if _leaf(entry) not in _COUNTERS]
+        if not names:
+            weights = [entry for entry in weights if _is_weight(self._file, (*stored.group, *_split(entry)))]
         if alone and len(weights) > len(found):
             raise _wrong(
                 self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
@@ -232,6 +234,12 @@ def chunked_strings(file: Hdf5, path: Path, name: str) -> list[str]:
         found += part
         number += 1
     return found
+
+
+def _is_weight(file: Hdf5, place: Path) -> bool:
+    """Whether an array at `place` may be one: states of random generators are integers, those of metrics numbers."""
+    dataset = file.dataset(place)
+    return dataset is not None and bool(dataset.shape) and dataset.is_float
 
 
 def _read(file: Hdf5, path: Path, place: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:

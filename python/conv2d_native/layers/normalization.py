@@ -21,11 +21,10 @@ class GainAndOffset(Weighted):
         self.epsilon = arguments.positive_number("epsilon", epsilon)
         self.center, self.scale = arguments.flag("center", center), arguments.flag("scale", scale)
 
-    def add_pair(self, shape: Any, center: bool | None = None) -> None:
-        """Create gamma and beta, or None."""
-        center = self.center if center is None else center
-        self.gamma = self.make_weight("gamma", shape) if self.scale else None
-        self.beta = self.make_weight("beta", shape) if center else None
+    def add_pair(self, shape: Any, rms_scaling: bool = False) -> None:
+        """Create gamma and beta, or None. `rms_scaling`: gamma in any case, and no beta."""
+        self.gamma = self.make_weight("gamma", shape) if self.scale or rms_scaling else None
+        self.beta = self.make_weight("beta", shape) if self.center and not rms_scaling else None
 
 
 def _known_size(layer: Any, shape: Any, axis: int) -> int:
@@ -125,8 +124,8 @@ class BatchNormalization(GainAndOffset):
 class LayerNormalization(GainAndOffset):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta with the moments of each sample over `axis` (-1).
 
-    axis: an int or several. epsilon: 0.001. rms_scaling (Keras 3.8 and older): no mean, no beta. Weights: gamma,
-    beta of the shape of the axes.
+    axis: an int or several. epsilon: 0.001. rms_scaling (Keras 3.8 and older): no mean, no beta, gamma whatever
+    `scale` says. Weights: gamma, beta of the shape of the axes.
 
         >>> LayerNormalization(epsilon=1e-6)(np.zeros((1, 8, 8, 3))).shape
         (1, 8, 8, 3)
@@ -158,7 +157,7 @@ class LayerNormalization(GainAndOffset):
         """Create gamma and beta."""
         numbers = sorted(arguments.axis("axis", axis, len(input_shape)) for axis in self.axis)
         shape = tuple(_known_size(self, input_shape, number) for number in numbers)
-        self.add_pair(shape, self.center and not self.rms_scaling)
+        self.add_pair(shape, self.rms_scaling)
         self._sizes_by_axis = dict(zip(numbers, shape, strict=True))
 
     def call(self, f: Any, x: Any) -> Any:
@@ -278,6 +277,7 @@ class RMSNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Create `scale`."""
+        self.axis = sorted(self.axis)
         shape = tuple(_known_size(self, input_shape, axis) for axis in self.axis)
         self.scale = self.add_weight(shape, "ones", name="scale")
         self._sizes_by_axis = dict(zip(self.axis, shape, strict=True))

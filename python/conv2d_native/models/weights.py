@@ -24,7 +24,7 @@ def assign_weights(model: Any, source: WeightSource, other_names: bool = False) 
     model._build_further_layers()
     groups = isinstance(source, GroupWeights)
     parts: dict[Path, list[tuple[Path, Any]]] = {}
-    for path, layer in layers_with_weights(model, groups):
+    for path, layer in _all_layers(model, groups):
         parts.setdefault(path[:1], []).append((path, layer))
     places = _legacy_places(model, source, other_names) if isinstance(source, NamedWeights) else {}
     variables: list[Any] = []
@@ -82,13 +82,17 @@ def _legacy_places(model: Any, source: NamedWeights, other_names: bool) -> dict[
 
 
 def layers_with_weights(model: Any, groups: bool = True) -> Iterator[tuple[Path, Any]]:
-    """(names from the model down, layer) for every layer that has weights of its own.
+    """(names from the model down, layer) for every layer that has weights of its own: see _all_layers."""
+    return ((path, layer) for path, layer in _all_layers(model, groups) if layer._variables)
+
+
+def _all_layers(model: Any, groups: bool) -> Iterator[tuple[Path, Any]]:
+    """(names from the model down, layer) for the model and every layer in it, but for functions.
 
     Below layers of the user's, whose configuration does not tell what is in them, names are those of Keras 3's groups,
     and a layer comes once; without `groups` they are names as everywhere else.
     """
-    if model._variables:
-        yield (), model
+    yield (), model
     yield from _walk(model, (), groups, None)
 
 
@@ -101,7 +105,7 @@ def _walk(owner: Any, path: Path, groups: bool, met: set[int] | None) -> Iterato
                 continue
             met.add(id(layer))
         inside = (*path, name)
-        if layer._variables:
+        if not isinstance(layer, FunctionLayer):
             yield inside, layer
         yield from _walk(layer, inside, groups, met)
 
