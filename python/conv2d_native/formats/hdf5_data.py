@@ -218,6 +218,8 @@ class Dataset:
                 raise ModelFormatError(
                     f"{self.where}: HDF5 filter {number} is not supported, only {_FILTERS}."
                 )
+            if number in found:  # each pass takes time that no budget is charged with
+                raise ModelFormatError(f"{self.where}: HDF5 filter {number} is listed twice.")
             found.append(number)
             if version == 1:  # with the length of a name, and both name and values padded to 8 bytes
                 name, _, values = struct.unpack_from("<3H", self._filters, at + 2)
