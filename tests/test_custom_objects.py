@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import threading
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from conv2d_native import saving
 from conv2d_native.formats import read_model, write_keras
+from threads import in_threads
 
 RNG = np.random.default_rng(6)
 
@@ -323,3 +326,45 @@ def test_lambda_layers_in_programs(tmp_path):
     np.testing.assert_array_equal(pickled(-np.ones((1, 3))), np.ones((1, 3)))
     with pytest.raises(TypeError, match="`function` must be a function"):
         L.Lambda(3)
+
+
+def known(name):
+    return saving.get_registered_object(name) is not None
+
+
+def test_a_scope_belongs_to_its_thread():
+    """One thread leaves its scope while another is within its own; nothing is left over."""
+    steps = threading.Barrier(2, timeout=30)
+
+    def first():
+        with saving.custom_object_scope({"a": np.abs}):
+            steps.wait()
+            steps.wait()
+            assert known("a") and not known("b")
+        steps.wait()
+
+    def second():
+        steps.wait()
+        with saving.custom_object_scope({"b": np.abs}):
+            steps.wait()
+            steps.wait()
+            assert known("b") and not known("a")
+
+    in_threads(2, lambda number: second() if number else first())
+    assert saving.get_custom_objects() == {} and not known("a")
+
+
+def test_scopes_go_before_what_is_entered_for_all_files():
+    entered = saving.get_custom_objects()
+    with saving.custom_object_scope({"f": np.abs, "g": np.sign}), saving.custom_object_scope({"f": np.exp}):
+        made = saving.register_keras_serializable("mine", "f")(lambda x: x)
+        found = [saving.get_registered_object(name) for name in ("f", "g", "mine>f")]
+        assert found == [np.exp, np.sign, made] and list(entered) == ["f", "mine>f"]
+    try:
+        assert saving.get_registered_object("f") is made and not known("g")
+        with saving.custom_object_scope(None):
+            assert saving.get_registered_name(made) == "mine>f"
+        with pytest.raises(TypeError, match="`custom_objects` must be a dict"), saving.custom_object_scope(3):
+            pass
+    finally:
+        entered.clear()

@@ -392,9 +392,7 @@ def test_descriptions_of_layers():
         pass
 
     assert saving.get_registered_object("mine>Own") is None
-    with saving.custom_object_scope({"Other": Own}):
+    with saving.custom_object_scope({"other>Own": Own}):
         assert saving.get_registered_name(Own) == "Own"  # names of a scope are not registered, as in Keras
-        saving.register_keras_serializable("mine")(Own)
-        assert saving.get_registered_name(Own) == "mine>Own"
-        assert saving.get_registered_object("mine>Own") is Own
+        assert saving.get_registered_object("other>Own") is Own and saving.get_custom_objects() == {}
     assert saving.get_registered_object("Own", {"Own": Own}) is Own

@@ -1,6 +1,7 @@
 """Keras's place for files and for classes of one's own: `keras.saving`.
 
-What is entered here serves every file that is opened afterwards as if it were in `custom_objects`.
+What is entered here serves every file that is opened afterwards as if it were in `custom_objects`, and what a scope
+holds those that its thread opens within it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from typing import Any
 
 from .arguments import must
 from .layers.deserialization import deserialize
-from .layers.registry import CUSTOM_OBJECTS, is_layer, registered_name, serialize
+from .layers.registry import (
+    CUSTOM_OBJECTS,
+    SCOPED_OBJECTS,
+    is_layer,
+    known_objects,
+    registered_name,
+    serialize,
+)
 from .models import load_model, save_model
 
 __all__ = [
@@ -32,20 +40,22 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 @contextmanager
-def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
-    """Enter `custom_objects` (names and layer classes or NumPy functions) for the time of a `with` block.
+def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """Know `custom_objects` (names and layer classes or NumPy functions) within a `with` block, in this thread.
 
-    >>> with custom_object_scope({"my_swish": lambda x: x / (1 + np.exp(-x))}):
-    ...     "my_swish" in get_custom_objects()
-    True
+    They go before what is entered for all files, and those of an inner scope before those of an outer one;
+    get_custom_objects() does not hold them. Raises TypeError for what is no dict.
+
+        >>> with custom_object_scope({"my_abs": np.abs}):
+        ...     get_registered_object("my_abs") is np.abs
+        True
     """
-    before = dict(CUSTOM_OBJECTS)
-    CUSTOM_OBJECTS.update(custom_objects)
+    known_objects(custom_objects)
+    token = SCOPED_OBJECTS.set({**SCOPED_OBJECTS.get(), **(custom_objects or {})})
     try:
         yield
     finally:
-        CUSTOM_OBJECTS.clear()
-        CUSTOM_OBJECTS.update(before)
+        SCOPED_OBJECTS.reset(token)
 
 
 CustomObjectScope = custom_object_scope
@@ -83,12 +93,12 @@ def get_registered_object(
     custom_objects: Mapping[str, Any] | None = None,
     module_objects: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return what is entered under `name`, here or in one of two dicts, and None where nothing is.
+    """Return what is entered under `name`, in a scope, for all files, or in one of two dicts; None where nothing is.
 
     >>> get_registered_object("no_such") is None
     True
     """
-    known = (CUSTOM_OBJECTS, custom_objects or {}, module_objects or {})
+    known = (known_objects(), custom_objects or {}, module_objects or {})
     return next((objects[name] for objects in known if name in objects), None)
 
 

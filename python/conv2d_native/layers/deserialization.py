@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import activations, constraints, initializers, regularizers
 from ..activations import Activation
-from ..arguments import must, shown
+from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..formats.dialect import CODE
 from ..formats.layer_paths import MODEL_CLASSES
@@ -24,7 +24,7 @@ from ..structure import flatten
 from .base import Layer
 from .function_layer import FUNCTION_CLASSES, TENSORFLOW_CLASSES, FunctionLayer
 from .operations import OPERATIONS, Operation, is_operation
-from .registry import CUSTOM_OBJECTS, class_name_of, layer_class
+from .registry import class_name_of, known_objects, layer_class
 
 _TABLES = {module.TABLE.singular: module.TABLE for module in (initializers, regularizers, constraints)}
 _TENSOR = object()  # in the place of a tensor
@@ -42,10 +42,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         3
     """
     entry = config
-    if custom_objects is not None and not isinstance(custom_objects, Mapping):
-        raise TypeError(
-            must("custom_objects", "be a dict of names and layer classes or functions", custom_objects)
-        )
+    known = known_objects(custom_objects)
     if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
         raise ModelFormatError(f"A layer is a dict with 'class_name' and 'config'. Found: {shown(entry)}.")
     class_name, config = entry["class_name"], entry.get("config")
@@ -53,7 +50,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         raise ModelFormatError(f"Layer of class {shown(class_name)} has no 'config'. Found: {shown(config)}.")
     name = str(config.get("name") or entry.get("name") or class_name)
     try:
-        return _made(entry, class_name, dict(config), name, {**CUSTOM_OBJECTS, **(custom_objects or {})})
+        return _made(entry, class_name, dict(config), name, known)
     except (UnsupportedLayerError, UnsafeModelError):
         raise
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:

@@ -5,8 +5,9 @@ Nothing is imported by name: what is not in the table is not made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import FunctionType
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from .. import arguments
@@ -24,6 +25,9 @@ _MODULES: dict[str, str | None] = {
     **dict.fromkeys(("RandomHeight", "RandomWidth", "ThresholdedReLU"), "keras._legacy.layers"),
 }
 CUSTOM_OBJECTS: dict[str, Any] = {}  # layer classes and functions that the user has entered for all files
+SCOPED_OBJECTS: ContextVar[Mapping[str, Any]] = ContextVar(
+    "conv2d_native_scoped_objects", default=MappingProxyType({})
+)
 
 
 def register_layer(*names: Any) -> Any:
@@ -100,6 +104,20 @@ def serialize(layer: Any) -> dict[str, Any]:
     made = keras_form(module, name, layer.get_config(), registered)
     build_config = layer.get_build_config() if layer._stores_shapes else None
     return {**made, "build_config": build_config} if build_config else made
+
+
+def known_objects(custom_objects: Any = None) -> dict[str, Any]:
+    """The user's layer classes and functions by name: entered for all files, in scopes, and `custom_objects`.
+
+    What comes later goes first. Raises TypeError for `custom_objects` that are no dict.
+    """
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise TypeError(
+            arguments.must(
+                "custom_objects", "be a dict of names and layer classes or functions", custom_objects
+            )
+        )
+    return {**CUSTOM_OBJECTS, **SCOPED_OBJECTS.get(), **(custom_objects or {})}
 
 
 def registered_name(value: Any) -> str:
