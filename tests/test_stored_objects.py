@@ -10,6 +10,7 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import layers as L
 
+RNG = np.random.default_rng(28)
 # As Keras 3.15 writes an instance, a function, and one registered under a package; and Keras 2 an instance.
 WRITTEN = {
     "class": {
@@ -101,3 +102,29 @@ def test_the_users_come_first_as_in_keras():
 def test_programs_still_name_what_is_there():
     with pytest.raises(ValueError, match="`kernel_initializer` must be one of"):
         L.Dense(3, kernel_initializer="Own")
+
+
+@pytest.mark.parametrize("stored", [*WRITTEN.values(), None], ids=[*WRITTEN, "None"])
+def test_projections_are_made_by_what_the_attention_around_them_says(stored, tmp_path):
+    """As Dense: whatever makes the weights of MultiHeadAttention makes those of the layers inside."""
+    x = RNG.random((2, 5, 6), np.float32)
+    source = cn.Input((5, 6))
+    model = cn.Model(source, L.MultiHeadAttention(2, 3)(source, source))
+    model.save(tmp_path / "m.keras")
+    tree = json.loads(model.to_json())
+    tree["config"]["layers"][1]["config"]["kernel_initializer"] = stored
+    again = cn.model_from_json(json.dumps(tree))
+    again.load_weights(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert again.layers[1].get_config()["kernel_initializer"] == stored
+
+
+@pytest.mark.parametrize("layer", [L.Dense(3, None), L.MultiHeadAttention(2, 3)])
+def test_an_initializer_that_is_a_function_and_one_that_is_none(layer):
+    """None is glorot_uniform, as in Keras."""
+    layer = type(layer).from_config(layer.get_config() | {"kernel_initializer": None})
+    layer.bias_initializer = own
+    x = np.ones((2, 5, 6))
+    layer(*[x, x][: 1 + isinstance(layer, L.MultiHeadAttention)])
+    kernel, bias = layer.get_weights()[:2]
+    assert 0.1 < np.ptp(kernel) < 3 and (bias == 2).all()

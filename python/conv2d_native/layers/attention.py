@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import arguments
 from ..errors import UnsupportedLayerError
+from ..initializers import Initializer
 from .base import Layer
 from .call_arguments import call_words, shape_of
 from .configuration import unique_name
@@ -34,6 +35,11 @@ _GROUPS = {  # of the projections in Keras 3's files
 }
 
 
+def _fresh(initializer: Any) -> Any:
+    """An equal initializer, which draws numbers of its own; the user's and those that only a file names are shared."""
+    return initializer.clone() if isinstance(initializer, Initializer) else initializer
+
+
 class _Projection(Weighted):
     """A dense layer over the last `axes` axes, which become `sizes`; made as the attention layer `like` says.
 
@@ -43,10 +49,9 @@ class _Projection(Weighted):
     def __init__(self, name: str, like: Any, axes: int, sizes: Sequence[int], activation: Any = None) -> None:
         super().__init__(name=name)
         self.axes, self.sizes = axes, tuple(sizes)
-        self.declare_weight(
-            "kernel", like.kernel_initializer.clone(), like.kernel_regularizer, like.kernel_constraint
-        )
-        bias = like.bias_initializer.clone(), like.bias_regularizer, like.bias_constraint
+        kernel = _fresh(like.kernel_initializer), like.kernel_regularizer, like.kernel_constraint
+        self.declare_weight("kernel", *kernel)
+        bias = _fresh(like.bias_initializer), like.bias_regularizer, like.bias_constraint
         self.declare_bias(activation, like.use_bias, *bias)
 
     def build(self, input_shape: Any) -> None:

@@ -76,13 +76,14 @@ class WeightOwner:
     ) -> Variable:
         """Add and return a Variable: trainable ones stand before the others, as in Keras.
 
-        The initializer runs when the values are first asked for. name: default "variable" with a number. dtype,
-        autocast, aggregation, overwrite_with_gradient: Keras's words, without effect on float32 inference.
+        The initializer (None: glorot_uniform) runs when the values are first asked for. name: default "variable" with
+        a number. dtype, autocast, aggregation, overwrite_with_gradient: Keras's words, without effect on float32
+        inference.
         Raises TypeError or ValueError for what is no shape, and for unknown initializers, regularizers and constraints.
         """
         with path_of(self):
             made = Variable(
-                initializers.get(initializer) or initializers.Zeros(),
+                initializers.get("glorot_uniform" if initializer is None else initializer),
                 () if shape is None else shape,
                 trainable=trainable,
                 name=name,
