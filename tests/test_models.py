@@ -75,35 +75,6 @@ def test_other_dtypes_are_converted(dtype):
     np.testing.assert_array_equal(model.predict(x, batch_size=2, verbose=0), model(x.astype(np.float32)))
 
 
-def test_batches_from_a_generator():
-    model, x = small(), images(7)
-    whole = model(x)
-    np.testing.assert_array_equal(model.predict((x[i : i + 3] for i in (0, 3, 6)), verbose=0), whole)
-    labelled = ((x[i : i + 1], i) for i in range(7))
-    np.testing.assert_array_equal(model.predict(labelled, steps=4, verbose=0), whole[:4])
-    with pytest.raises(ValueError, match="at least one batch"):
-        model.predict(iter([]))
-
-
-class Numbered:
-    """Batches by number and nothing else, as Keras's PyDataset has them; it never raises IndexError."""
-
-    def __init__(self, x):
-        self.x = x
-
-    def __len__(self):
-        return -(-len(self.x) // 3)
-
-    def __getitem__(self, i):
-        return self.x[3 * i : 3 * i + 3], None
-
-
-def test_batches_by_number():
-    model, x = small(), images(7)
-    np.testing.assert_array_equal(model.predict(Numbered(x), verbose=0), model(x))
-    np.testing.assert_array_equal(model.predict(Numbered(x), steps=1, verbose=0), model(x[:3]))
-
-
 def test_sequential_builds_on_the_first_array():
     model = cn.Sequential([L.Conv2D(3, 3), L.GlobalMaxPooling2D()])
     assert not model.built and "unbuilt" in text_of(model)

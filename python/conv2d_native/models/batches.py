@@ -42,6 +42,14 @@ def each_batch(x: Any) -> Iterable[Any]:
     return (x[i] for i in range(len(x))) if _is_indexed(x) else x
 
 
+def count_of(x: Any) -> int | None:
+    """The number of batches of what is_batches accepts, None where it does not tell."""
+    try:
+        return len(x)
+    except TypeError:  # data loaders have __len__, and raise it where they do not know
+        return None
+
+
 def features(batch: Any) -> Any:
     """The input of a batch: of a tuple (x, labels, ...), as data loaders give it, the first."""
     return batch[0] if isinstance(batch, tuple) and batch else batch

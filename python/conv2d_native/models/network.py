@@ -37,6 +37,7 @@ from .batches import (
     batch_count,
     check_predict_words,
     concatenated,
+    count_of,
     each_batch,
     features,
     fit_shape,
@@ -283,7 +284,7 @@ class Model(Inspection, Storage, OwnCalls):
         return super().__getattr__(name)
 
     def _predict_batches(self, x: Iterable[Any], verbose: Any, steps: int | None) -> Any:
-        total = steps if steps is not None or not hasattr(x, "__len__") else len(x)  # type: ignore[arg-type]
+        total = count_of(x) if steps is None else steps
         parts: list[list[np.ndarray]] = []
         with closing(Progress(total, verbose, "batch")) as progress:
             for batch in islice(each_batch(x), steps):
