@@ -1,4 +1,7 @@
-"""clone_model with layers and inputs of the caller's choice."""
+"""clone_model with layers and inputs of the caller's choice; copies of stacks that are not built."""
+
+import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -139,3 +142,19 @@ def test_clones_that_cannot_be():
     ):
         with pytest.raises(error, match=text):
             cn.models.clone_model(source, **words)
+
+
+@pytest.mark.parametrize("copied", [lambda m: pickle.loads(pickle.dumps(m)), copy.deepcopy, copy.copy])
+@pytest.mark.parametrize("first", [None, cn.Input((3,)), L.Dense(3)])
+def test_copies_of_stacks_that_are_not_built(copied, first):
+    """Weights of layers that are built already are kept; what is added to the copy the other has not."""
+    if isinstance(first, L.Dense):
+        first.build((None, 3))
+    model = cn.Sequential([] if first is None else [first], name="stack")
+    made, before = copied(model), model.get_weights()
+    assert made.name == "stack" and not made.built and len(made.layers) == len(model.layers)
+    assert all(map(np.array_equal, made.get_weights(), before))
+    made.add(L.Dense(2, name="last"))
+    y = made(np.ones((1, 3)))
+    assert y.shape == (1, 2) and not model.built and "last" not in [layer.name for layer in model.layers]
+    np.testing.assert_array_equal(copied(made)(np.ones((1, 3))), y)

@@ -49,6 +49,14 @@ class InputLayer(Layer):
         self.batch_shape = arguments.sizes("batch_shape", batch_shape)
         self.input_dtype = arguments.element_type("float32" if dtype is None else dtype)
         self.optional, self.built = arguments.flag("optional", optional), True
+        self._begin()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make `output`, which copies do not share."""
         Node(self, (), {}, KerasTensor(self.batch_shape, self.name, self.input_dtype))
 
     def compute_output_shape(self, input_shape: Any) -> Any:

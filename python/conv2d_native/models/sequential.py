@@ -215,6 +215,10 @@ class Sequential(Model):
             model.build(tuple(shape))
         return model
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of one that is not built: its copies get layers that the others do not have."""
+        return {**super().__getstate__(), "_stack": [*self._stack], "_names": {*self._names}}
+
     def _takes(self, shape: Any) -> bool:
         """As in Keras, a stack computes images of all sizes that its layers take."""
         try:

@@ -209,7 +209,7 @@ class Storage(Layer):
         return constructed(cls, words)
 
     def __reduce__(self) -> Any:
-        if self._graph_class is None:
+        if self._graph_class is None or not self.built:
             return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]
         parts = (serialize(self), self.get_weights(), custom_objects_of(self))
         return rebuilt, parts, {"_choices": self._choices}
