@@ -191,3 +191,15 @@ def test_what_mixes_images_is_refused_where_it_is_used(use):
 
     with pytest.raises(cn.UnsupportedLayerError, match="the batch axis is not computed here"):
         Mixing()(cn.Input((5, 3)))
+
+
+def test_pictures_and_summaries_of_a_call_that_goes_on_after_the_graph():
+    """Before a call of the class was met there is the graph alone, afterwards what its call does."""
+    model, said = Topped(5), []
+    model.summary(print_fn=said.append)
+    assert "Total params" in said[0] and model.to_dot().count("[label=") == len(model.operations)
+    model(X)
+    model.summary(print_fn=said.append)
+    text = model.to_dot()
+    assert "Total params: 152" in said[1] and "InheritedCall" in text
+    assert rf"{model.top.name}\nDense\n" in text and text.count(" -> ") == text.count("[label=") - 1

@@ -119,9 +119,10 @@ class Inspection(Layer):
         save_picture(self, path)
 
     def _own_shapes(self) -> tuple[Any, ...] | None:
-        """The shapes of one image of each input; None where sizes are not known."""
+        """The shapes of one image of each input; None where sizes, or what a call of the class takes, are not known."""
         shapes = tuple(tensor.shape[1:] for tensor in self._places)
-        return None if not self.built or any(None in shape for shape in shapes) else shapes
+        known = self.built and self._form is not None and not any(None in shape for shape in shapes)
+        return shapes if known else None
 
     def _known_shapes(self) -> tuple[Any, ...]:
         """The model's own shapes, or those met last."""

@@ -14,7 +14,8 @@ from .topology import calls_by_layer
 def to_dot(model: Any, shapes: bool = True) -> str:
     """The model's graph in DOT: a box per layer with class, output shape and parameters; an arrow per tensor."""
     calls = calls_by_layer(model._nodes)
-    operations = model.operations or list(dict.fromkeys(node.layer for node in model._nodes))
+    called = list(dict.fromkeys(node.layer for node in model._nodes))
+    operations = model.operations if model._own_call is None else called
     names = {id(layer): f"n{i}" for i, layer in enumerate(operations)}
     lines = [
         f"digraph {_quoted(model.name)} {{",
