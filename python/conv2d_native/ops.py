@@ -24,6 +24,7 @@ from .layers.any_batch import spread
 from .layers.operations import CLASS_NAMES, OPERATIONS, Operation, is_operand
 from .layers.operations.elementwise import divide_no_nan as _divide_no_nan
 from .layers.operations.orderings import largest_places as _largest_places
+from .layers.operations.orderings import ones_at as _ones_at
 from .layers.operations.reductions import logsumexp as _log_of_sum
 from .layers.symbolic import KerasTensor, is_symbolic
 from .structure import flatten, map_structure
@@ -45,8 +46,13 @@ def _moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fal
 
 
 def _normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
-    least = arguments.EPSILON if epsilon is None else epsilon
-    return x / np.maximum(np.linalg.norm(x, order, axis, keepdims=True), least)
+    a = np.asarray(x)
+    a = a if a.dtype.kind == "f" else a.astype(np.float64)
+    if arguments.integer("order", order) == 2:  # of all values along several axes, not of matrices
+        length = np.sqrt(np.square(a).sum(axis, keepdims=True))
+    else:
+        length = np.linalg.norm(a, order, axis, keepdims=True)
+    return a / np.maximum(length, arguments.EPSILON if epsilon is None else epsilon)
 
 
 def _softmax(x: Any, axis: Any = -1) -> Any:
@@ -166,14 +172,16 @@ def is_tensor(x: Any) -> bool:
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     """Return arrays of `num_classes` zeros along a new axis, with a one where `x` says. `sparse`: False.
 
-    >>> one_hot([1, 0], 3).tolist()
-    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    Numbers in `x` are cut to whole ones; of those below 0 and from `num_classes` on there is no one.
+
+        >>> one_hot([1, 0], 3).tolist()
+        [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
     if is_symbolic(x):
         settings = {"num_classes": num_classes, "axis": axis, "dtype": dtype, "sparse": sparse}
         return Operation("OneHot", settings)(x)
-    made = np.asarray(x)[..., np.newaxis] == np.arange(num_classes)
-    return np.moveaxis(made.astype(dtype or np.float32), -1, axis)
+    made = _ones_at(np.asarray(x), arguments.integer("num_classes", num_classes), axis)
+    return made.astype(dtype or np.float32)
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> Any:

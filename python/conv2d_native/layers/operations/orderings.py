@@ -42,16 +42,17 @@ def top_k(f: Any, x: Any, k: Any, sorted: bool = True) -> list[Any]:
     return [host(f, step, [x], shape) for step in (values, lambda a: largest_places(a, count))]
 
 
+def ones_at(a: np.ndarray, count: int, axis: int) -> np.ndarray:
+    """Whether a place along a new axis of `count` is the entry of `a`, cut to a whole number."""
+    return np.moveaxis(np.trunc(a)[..., np.newaxis] == np.arange(count, dtype=np.float32), -1, axis)
+
+
 def one_hot(f: Any, x: Any, num_classes: Any, axis: Any = -1, dtype: Any = None, sparse: bool = False) -> Any:
     if arguments.flag("sparse", sparse):
         raise UnsupportedLayerError("Operation 'one_hot' makes no sparse tensors here.")
     number, count = one_axis(axis, len(x.shape) + 1), arguments.integer("num_classes", num_classes)
     shape = (*x.shape[:number], count, *x.shape[number:])
-
-    def ones(a: np.ndarray) -> np.ndarray:
-        return np.moveaxis(np.trunc(a)[..., np.newaxis] == np.arange(count, dtype=np.float32), -1, number)
-
-    return host(f, ones, [x], shape)
+    return host(f, lambda a: ones_at(a, count, number), [x], shape)
 
 
 def diff(f: Any, a: Any, n: Any = 1, axis: Any = -1) -> Any:
