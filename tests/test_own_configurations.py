@@ -1,5 +1,6 @@
 """Configurations of the user's classes: what constructors were given comes back, or saving says that it cannot."""
 
+import copy
 import io
 
 import numpy as np
@@ -172,3 +173,94 @@ def test_arguments_beside_inputs_and_outputs():
     assert again.times == 3.0 and again.name == "named" and again.output_shape == (None, 2)
     with pytest.raises(NotImplementedError, match="`by`"):
         Times(x, L.Dense(2)(x), np.ones(3)).get_config()
+
+
+def with_gain(base):
+    """A subclass of a layer as programs for Keras have it: an argument more, the others handed on and asked for."""
+
+    class Gained(base):
+        def __init__(self, *args, gain=1.0, **kwargs):
+            base.__init__(self, *args, **kwargs)
+            self.gain = gain
+
+        def call(self, x):
+            return super().call(x) * self.gain
+
+        def get_config(self):
+            return {**super().get_config(), "gain": self.gain}
+
+    return Gained
+
+
+IMAGES = np.random.default_rng(15).random((2, 6, 6, 4), np.float32) - 0.5
+
+
+@pytest.mark.parametrize(
+    ("base", "given"),
+    [
+        (L.Conv2D, {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "relu"}),
+        (L.Dense, {"units": 3, "activation": "tanh", "use_bias": False}),
+        (L.BatchNormalization, {"epsilon": 0.5, "scale": False}),
+        (L.ReLU, {"max_value": 0.2, "threshold": 0.1}),
+        (L.UpSampling2D, {"size": 3, "interpolation": "bilinear"}),
+        (L.Rescaling, {"scale": 3.0, "offset": 1.0}),
+        (L.MaxPooling2D, {"pool_size": 3, "strides": 1, "padding": "same"}),
+        (L.Dropout, {"rate": 0.25}),
+        (L.Softmax, {"axis": 1}),
+        (L.TimeDistributed, {"layer": L.Dense(2)}),
+    ],
+)
+def test_own_classes_get_the_configuration_of_the_layer_that_they_derive_from(base, given):
+    """super().get_config() has all arguments of the package's layer, in files, clones and copies."""
+    layer = with_gain(base)(**given, gain=2.0, name="own")
+    assert layer.get_config() == {**base(**given, name="own").get_config(), "gain": 2.0}
+    model = cn.Sequential([cn.Input((6, 6, 4)), layer])
+    again = cn.load_model(bytes_of(model.save), custom_objects={"Gained": type(layer)})
+    cloned = cn.models.clone_model(model)
+    cloned.set_weights(model.get_weights())
+    for other in (again, cloned, copy.deepcopy(model)):
+        np.testing.assert_array_equal(other(IMAGES), model(IMAGES))
+
+
+def test_own_classes_may_take_words_out_of_a_configuration():
+    """Words of the constructor that the layer of the package lacks are the user's to add, as in Keras."""
+
+    class Square(L.Conv2D):
+        def __init__(self, size, function=None, **kwargs):
+            super().__init__(size, size, padding="same", **kwargs)
+            self.size, self.function = size, function
+
+        def get_config(self):
+            config = super().get_config()
+            assert not {"size", "function"} & config.keys()
+            del config["filters"], config["kernel_size"]
+            config.pop("padding")
+            return {**config, "size": self.size}
+
+    layer = Square(3, print, strides=2, name="own")
+    again = Square.from_config(layer.get_config())
+    assert (again.size, again.filters, again.strides, again.name) == (3, 3, (2, 2), "own")
+
+
+def test_layers_and_models_of_ones_own_get_what_every_layer_has():
+    class Words(L.Layer):
+        def __init__(self, words, **kwargs):
+            super().__init__(**kwargs)
+            self.words = words
+
+        def get_config(self):
+            return super().get_config()
+
+    class Net(cn.Model):
+        def __init__(self, words, **kwargs):
+            super().__init__(**kwargs)
+            self.words = words
+
+        def call(self, x):
+            return x * 2.0
+
+        def get_config(self):
+            return super().get_config()
+
+    for cls in (Words, Net):
+        assert set(cls("a").get_config()) == {"name", "trainable", "dtype"}

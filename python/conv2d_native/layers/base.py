@@ -44,6 +44,7 @@ from .configuration import (
     joined_path,
     layer_name,
     missing_attribute,
+    package_words,
     serialized,
     unexpected_argument,
 )
@@ -337,10 +338,10 @@ class Layer(WeightOwner):
         policy = keras_form("keras", "DTypePolicy", self.dtype_policy.get_config())
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": policy}
         cls: Any = type(self)
-        own = is_users(cls.get_config)  # it adds what is kept under other names
-        needed = not own and is_users(cls.__init__)
+        own = is_users(cls.get_config)  # it adds words of its own
+        words, needed = (package_words if own else constructor_words)(cls), not own and is_users(cls.__init__)
         given = {} if own else self._constructor_arguments or {}
-        for word in dict.fromkeys((*given, *constructor_words(cls))):
+        for word in dict.fromkeys((*given, *words)):
             if word in given:
                 config[word] = argument_as_json(self, word, given[word])
             elif word not in config and (needed or hasattr(self, word)):
@@ -394,3 +395,6 @@ class Layer(WeightOwner):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+adapt_call(Layer)

@@ -219,8 +219,9 @@ def constructor_arguments(
         kind = words.parameters[word].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             made |= {key: _recorded(item) for key, item in value.items()}
-        elif kind is inspect.Parameter.VAR_POSITIONAL and len(value) <= len(_places(cls)):
-            made |= zip(_places(cls), map(Unrecorded, value), strict=False)  # handed on: the layer has them
+        elif kind is inspect.Parameter.VAR_POSITIONAL and len(value) <= len(package_words(cls)):
+            # Handed on: the layer has them.
+            made |= zip(package_words(cls), map(Unrecorded, value), strict=False)
         elif kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
             made[word] = Unrecorded(value, named=False)
         else:
@@ -234,8 +235,8 @@ def _package_class(cls: Any) -> Any:
 
 
 @once_for_each
-def _places(cls: Any) -> tuple[str, ...]:
-    """The arguments of the layer that `cls` derives from, to which it hands on its *args; of a model none."""
+def package_words(cls: Any) -> tuple[str, ...]:
+    """The arguments by place of the layer that `cls` derives from, to which it hands on its *args; of a model none."""
     base = _package_class(cls)
     words = () if base._names_steps else inspect.signature(base).parameters.values()
     return tuple(word.name for word in words if word.kind is word.POSITIONAL_OR_KEYWORD)
