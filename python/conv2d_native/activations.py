@@ -204,7 +204,11 @@ def get(identifier: Any) -> Activation:
         name = getattr(identifier, "__name__", f"<{type(identifier).__name__}>")
         return Activation(name, (), identifier)
     raise TypeError(
-        arguments.must("activation", "be a name, None, a function or an activation layer", identifier)
+        arguments.must(
+            "activation",
+            "be a name, None, a function or an activation layer (of Softmax along one axis)",
+            identifier,
+        )
     )
 
 

@@ -6,11 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from .. import activations, arguments, shapes
 from .base import Layer
+from .operations.operands import axis_numbers, check_broadcast, constant, host
 from .recorded_activation import layer_activation
 from .registry import register_layer
 from .weighted import Weighted
+
+_UNSEEN = np.float32(-1e9)  # Keras's value for what a mask hides
 
 
 class ActivationLayer(Layer):
@@ -123,6 +128,8 @@ class ThresholdedReLU(ActivationLayer):
 class Softmax(ActivationLayer):
     """exp(x) / sum of exp(x) along `axis` (-1; several axes are taken together).
 
+    A call takes a `mask` that broadcasts to x: where it is False, or not above 0.5, x does not count and gives 0.
+
     >>> Softmax()(np.zeros((1, 4))).tolist()
     [[0.25, 0.25, 0.25, 0.25]]
     """
@@ -139,13 +146,13 @@ class Softmax(ActivationLayer):
     @property
     def activation(self) -> Any:
         if not isinstance(self.axis, int):
-            raise ValueError(
-                f"`activation` must be a softmax along one axis. Received: Softmax(axis={self.axis})."
-            )
+            raise AttributeError(f"Softmax(axis={self.axis}) is no `activation`: it is along several axes.")
         return super().activation
 
-    def call(self, f: Any, x: Any) -> Any:
-        """One softmax; over several axes, that of a reshaped input."""
+    def call(self, f: Any, x: Any, mask: Any = None) -> Any:
+        """One softmax; over several axes, that of a reshaped input; with a mask a host step."""
+        if mask is not None:
+            return self._masked(f, x, constant("mask", mask))
         if isinstance(self.axis, int):
             return f.activate(x, self.activation)
         rank = len(x.shape)
@@ -157,6 +164,18 @@ class Softmax(ActivationLayer):
         kept = rank - len(axes)
         y = f.softmax(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], math.prod(sizes[kept:]))))
         return f.transpose(f.reshape(y, (-1, *sizes[1:])), back)
+
+    def _masked(self, f: Any, x: Any, mask: Any) -> Any:
+        check_broadcast(mask, (None, *x.shape[1:]), "Softmax", "`mask`")
+        axes = axis_numbers(self.axis, len(x.shape))
+
+        def weigh(a: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            seen = mask > 0.5
+            a = np.where(seen, a, _UNSEEN)
+            powers = np.exp(a - a.max(axis=axes, keepdims=True))
+            return np.where(seen, powers / powers.sum(axis=axes, keepdims=True), np.float32(0))
+
+        return host(f, weigh, [x, mask], x.shape)
 
 
 @register_layer

@@ -7,10 +7,13 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import arguments
+from ..errors import UnsupportedLayerError
 from ..newest import once_for_each
 from ..structure import flatten, map_structure
-from .symbolic import KerasTensor
+from .symbolic import KerasTensor, symbolic_leaves
 
 NOT_GIVEN: Any = inspect.Parameter.empty
 _OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -62,7 +65,7 @@ def arranged(
         return (x,), {}
     _refuse_training(layer, kwargs.get("training"))
     words = call_words(cls)
-    args, named = _first_by_position(list(words.parameters), x, args, kwargs)
+    args, named = _first_by_position(layer, list(words.parameters), x, args, kwargs)
     bound = _bound(layer, words, args, named)
     if "training" in bound.arguments:  # by position
         _refuse_training(layer, bound.arguments.pop("training"))
@@ -71,15 +74,17 @@ def arranged(
 
 
 def _first_by_position(
-    names: list[str], x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    layer: Any, names: list[str], x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments for a call that takes `names`, without the words of Keras's that change nothing here.
 
     The first argument, `inputs` to every layer, goes by position.
     """
     named = {name: value for name, value in kwargs.items() if name != "training"}
-    if "mask" not in names and isinstance(named.get("mask"), (KerasTensor, type(None))):
-        named.pop("mask", None)
+    if "mask" not in names and all(
+        isinstance(m, (KerasTensor, type(None))) for m in flatten(named.get("mask"))
+    ):
+        _refuse_mask(layer, named.pop("mask", None))
     if x is NOT_GIVEN:
         first = names[:1] if "inputs" in names else [*names[:1], "inputs"]
         found = next((word for word in first if word in named), None)
@@ -101,6 +106,20 @@ def _bound(
         raise TypeError(f"call() of layer '{layer.name}': {error}.") from None
 
 
+def _refuse_mask(layer: Any, mask: Any) -> None:
+    if symbolic_leaves(mask) and _depends_on_masks(layer):
+        raise UnsupportedLayerError(
+            f"Layer '{layer.name}' takes no mask here, on which Keras's answer depends. "
+            f"Received: mask={arguments.shown(mask)}."
+        )
+
+
+def _depends_on_masks(layer: Any) -> bool:
+    """Whether a mask changes what Keras's `layer`, or one inside it, computes."""
+    takes = any(word.endswith("mask") for word in call_words(type(layer)).parameters)
+    return takes or any(map(_depends_on_masks, layer.sublayers))
+
+
 def _refuse_training(layer: Any, training: Any) -> None:
     if training:
         raise ValueError(f"Layer '{layer.name}' computes inference only. Received: training=True.")
@@ -114,6 +133,11 @@ def check_symbolic(name: str, x: Any) -> None:
             f"Layer '{name}' must be called on symbolic tensors alone or on arrays alone (functions of "
             f"conv2d_native.ops take both together). Received: {arguments.shown(x)}."
         )
+
+
+def _of_numbers(value: Any) -> Any:
+    """Ones and zeros in place of bools, which a mask may have."""
+    return np.float32(value) if isinstance(value, np.ndarray) and value.dtype == bool else value
 
 
 def taken_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, list[Any]]:
@@ -131,7 +155,7 @@ def taken_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, 
     several = isinstance(x, (list, tuple, Mapping)) and any(hasattr(leaf, "shape") for leaf in flatten(x))
     first = map_structure(slot, x) if several else slot(x)
     others = map_structure(
-        lambda leaf: slot(leaf) if getattr(leaf, "shape", ()) else leaf, (args[1:], kwargs)
+        lambda leaf: slot(_of_numbers(leaf)) if getattr(leaf, "shape", ()) else leaf, (args[1:], kwargs)
     )
     return ((first, *others[0]), others[1]), arrays
 

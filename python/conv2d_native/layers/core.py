@@ -155,7 +155,7 @@ class Identity(Layer):
 class Masking(Layer):
     """Sets the steps of (batch, steps, ...) whose entries all equal `mask_value` (0) to 0.
 
-    Keras also tells later layers to skip those steps; layers of this package do not have masks.
+    Keras also tells later layers to skip those steps; here they know of a mask that their call is given alone.
 
         >>> Masking(mask_value=1.0)(np.ones((1, 2, 2))).tolist()
         [[[0.0, 0.0], [0.0, 0.0]]]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import must
+from ..errors import UnsupportedLayerError
 from ..graph import GraphBuilder
 from ..structure import flatten, map_structure, pack
 from .base import Layer
@@ -62,8 +63,10 @@ class FunctionLayer(Layer):
         tensors = symbolic_leaves((args, kwargs))
         return [tensors[0] if len(tensors) == 1 else tensors], {}
 
-    def call(self, f: Any, x: Any, **unused: Any) -> Any:
+    def call(self, f: Any, x: Any, mask: Any = None, **unused: Any) -> Any:
         """The steps that the function makes of symbolic tensors, or a host step: once, whatever it returns."""
+        if mask is not None and _takes_word(self.function, "mask"):
+            raise UnsupportedLayerError(f"Layer '{self.name}' gives its function no `mask` here.")
         trial = self._trial(map_structure(lambda tensor: _zeros(tensor.shape[1:]), x))
         shapes = [made.shape[1:] for made in flatten(trial)]
         recorded = record_function(self._made, x) if isinstance(f, GraphBuilder) else None

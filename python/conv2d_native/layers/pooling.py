@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, shapes
+from .operations.operands import check_broadcast, constant, host
 from .registry import register_layer
 from .spatial import SpatialLayer
 
@@ -177,12 +178,30 @@ class GlobalAveragePooling2D(BaseGlobalPooling):
 class GlobalAveragePooling1D(BaseGlobalPooling):
     """GlobalAveragePooling2D for (batch, length, channels).
 
+    A call takes a `mask` (batch, length): steps where it is False or 0 are not counted. The mean of none is NaN.
+
     >>> GlobalAveragePooling1D()(np.zeros((1, 8, 6))).shape
     (1, 6)
     """
 
     spatial = 1
     operation = "global_average_pool2d"
+
+    def call(self, f: Any, x: Any, mask: Any = None) -> Any:
+        """One reduction; with a mask a host step."""
+        if mask is None:
+            return super().call(f, x)
+        mask, axis = constant("mask", mask), 1 if self.data_format == "channels_last" else 2
+        if len(mask.shape) != 2:
+            raise ValueError(arguments.must("mask", "be of shape (batch, length)", tuple(mask.shape)))
+        check_broadcast(mask, (None, x.shape[axis]), type(self).__name__, "`mask`")
+
+        def mean(a: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            seen = np.expand_dims(mask != 0, 3 - axis)
+            counts = seen.sum(axis=axis, keepdims=self.keepdims, dtype=np.float32)
+            return np.where(seen, a, np.float32(0)).sum(axis=axis, keepdims=self.keepdims) / counts
+
+        return host(f, mean, [x, mask], self.compute_output_shape(tuple(x.shape)))
 
 
 class BaseAdaptivePooling(SpatialLayer):

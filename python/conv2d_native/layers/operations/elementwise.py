@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import activations, arguments
-from ..activation import Softmax
+from ..registry import layer_class
 from .operands import axis_numbers, broadcast, constant, constants, host, is_tensor, mixing
 
 _NARROW = {"bool": (0, 1), "float16": (-65504, 65504)}  # least and most of those that are no integers
@@ -131,7 +131,8 @@ def gelu(f: Any, x: Any, approximate: Any = True) -> Any:
 def softmax(f: Any, x: Any, axis: Any = -1) -> Any:
     """As the layer Softmax."""
     axes = axis_numbers(axis, len(x.shape))
-    return Softmax(axes[0] if len(axes) == 1 else axes, name="softmax").call(f, x)
+    made = layer_class("Softmax")(axes[0] if len(axes) == 1 else axes, name="softmax").call(f, x)
+    return made
 
 
 def round_to(f: Any, x: Any, decimals: int = 0) -> Any:
