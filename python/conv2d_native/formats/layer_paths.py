@@ -89,6 +89,13 @@ class LayerTree:
             self._children[id(entry)] = children(entry)
         return self._children[id(entry)]
 
+    def entry(self, path: Path) -> Tree | None:
+        """What the configuration has of the layer at `path`; None where it does not tell it."""
+        found = self._config
+        for name in path:
+            found = None if found is None else self.children(found).get(name)
+        return found
+
     def owner(self, path: Path) -> tuple[bool, str | None]:
         """How a legacy file names the weights of the layer at `path`.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError
 from .archive import Archive
 from .hdf5 import Hdf5, shown_path
@@ -128,15 +129,36 @@ class NamedWeights:
             found = stored.entries  # Keras calls the weight of some layers `variable`
         else:
             found = [self._pick(path, name, stored, owner) for name in names]
-        weights = [entry for entry in _kept(stored.entries) if _leaf(entry) not in _COUNTERS]
+        weights = [e for e in _kept(stored.entries) if _leaf(e) not in _COUNTERS and not _is_lora(_leaf(e))]
         if not names:
             weights = [entry for entry in weights if _is_weight(self._file, (*stored.group, *_split(entry)))]
         if alone and len(weights) > len(found):
             raise _wrong(
                 self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
             )
-        places = [(*stored.group, *_split(entry)) for entry in found]
-        return [_read(self._file, path, *entry) for entry in zip(places, names, shapes, strict=True)]
+        made = []
+        for entry, name, shape in zip(found, names, shapes, strict=True):
+            values = _read(self._file, path, (*stored.group, *_split(entry)), name, shape)
+            made.append(self._with_lora(values, path, stored, entry))
+        return made
+
+    def _with_lora(self, values: np.ndarray, path: Path, stored: _LayerNames, entry: str) -> np.ndarray:
+        """`values` with what Keras's enable_lora adds to them: alpha / rank times the product of two thin matrices."""
+        around, _, leaf = entry.rpartition("/")
+        names = [f"lora_{leaf}_{word}" for word in "ab"]
+        if f"{around}/{names[0]}" not in stored.find(names[0], None) or not values.ndim:
+            return values
+        places = [(*stored.group, *_split(f"{around}/{name}")) for name in names]
+        thin = self._file.dataset(places[0])
+        rank = thin.shape[-1] if thin is not None and thin.shape else 0
+        shapes = [(*values.shape[:-1], rank), (rank, values.shape[-1])]
+        a, b = (_read(self._file, path, *facts) for facts in zip(places, names, shapes, strict=True))
+        alpha = ((self._tree.entry(path) or {}).get("config") or {}).get("lora_alpha")
+        if alpha is None:
+            alpha = rank
+        if not isinstance(alpha, (int, float)) or not abs(alpha) < 1e30:
+            raise _wrong(self._file.name, path, f"`lora_alpha` must be a number. Found: {shown(alpha)}.")
+        return values + np.float32(alpha / max(rank, 1)) * np.matmul(a, b)
 
     def layer_names(self) -> list[str]:
         """The layers directly below the whole model that have weights, in the order of the file."""
@@ -261,6 +283,11 @@ def _kept(entries: list[str]) -> list[str]:
 
 def _leaf(entry: str) -> str:
     return re.sub(r":\d+$", "", entry.rsplit("/", 1)[-1])
+
+
+def _is_lora(leaf: str) -> bool:
+    """Whether a weight is one of the two that Keras's enable_lora adds to another."""
+    return re.fullmatch(r"lora_\w+_[ab]", leaf) is not None
 
 
 def _is_called(leaf: str, name: str) -> bool:

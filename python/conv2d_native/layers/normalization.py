@@ -62,7 +62,8 @@ class BatchNormalization(GainAndOffset):
     """gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta along `axis`, as at inference.
 
     axis: the axis of the channels (-1). epsilon: 0.001. center, scale: have beta, gamma. momentum, renorm* and
-    synchronized belong to training and are kept. Weights: gamma, beta, moving_mean, moving_variance (channels,).
+    synchronized belong to training and are kept. Weights: gamma, beta, moving_mean, moving_variance (channels,); with
+    renorm=True also moving_stddev, renorm_mean, renorm_stddev, of no effect.
     A moving_variance below -epsilon gives NaN, as in Keras. Raises ValueError for an epsilon that is not above 0.
 
         >>> BatchNormalization()(np.zeros((1, 8, 8, 3))).shape
@@ -107,11 +108,15 @@ class BatchNormalization(GainAndOffset):
         self.synchronized = arguments.flag("synchronized", synchronized)
 
     def build(self, input_shape: Any) -> None:
-        """Create gamma, beta, moving_mean and moving_variance."""
+        """Create gamma, beta, moving_mean, moving_variance and those of training with renorm."""
         size = _known_size(self, input_shape, self.axis)
         self.add_pair((size,))
         self.moving_mean = self.make_weight("moving_mean", (size,), trainable=False)
         self.moving_variance = self.make_weight("moving_variance", (size,), trainable=False)
+        if self.renorm:
+            self.moving_stddev = self.make_weight("moving_stddev", (size,), "moving_variance", False)
+            self.renorm_mean = self.make_weight("renorm_mean", (size,), "moving_mean", False)
+            self.renorm_stddev = self.make_weight("renorm_stddev", (size,), "moving_variance", False)
         self._sizes_by_axis = {self.axis: size}
 
     def call(self, f: Any, x: Any) -> Any:
