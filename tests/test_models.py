@@ -120,8 +120,13 @@ def test_inputs_and_outputs_by_name():
     np.testing.assert_array_equal(y["difference"], a - b)
     with pytest.raises(ValueError, match="entry for every input: l, r"):
         model.predict({"l": a})
-    with pytest.raises(TypeError, match="must be a dict"):
-        model.predict([a, b])
+    for pair in ([a, b], (a, b)):
+        np.testing.assert_array_equal(model.predict(pair)["sum"], y["sum"])
+        np.testing.assert_array_equal(model(pair)["difference"], y["difference"])
+    unordered = cn.Model({"r": right, "l": left}, left - right)
+    for made, given in ((unordered, [a, b]), (model, [a]), (model, [a, b, a])):
+        with pytest.raises(TypeError, match="must be a dict with the keys l, r"):
+            made.predict(given)
     with pytest.raises(ValueError, match="same batch"):
         model.predict({"l": a, "r": b[:2]})
 

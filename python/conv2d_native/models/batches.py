@@ -58,8 +58,9 @@ def features(batch: Any) -> Any:
 def arrange(x: Any, names: Sequence[str], structure: Any, ranks: Sequence[int]) -> list[Any]:
     """The inputs as a list in the order of `names`, whose entries have `ranks` axes, the batch included.
 
-    `structure`: that of the model's inputs, which `x` may have. A dict by names is accepted for every model, a list for
-    those whose inputs are no dict, an array alone for those with one input.
+    `structure`: that of the model's inputs, which `x` may have. A dict by names is accepted for every model, an array
+    alone for those with one input, a list for all but those whose inputs are a dict with its keys in another order than
+    the sorted one.
     """
     by_key = isinstance(structure, Mapping)
     items = structure.values() if by_key else structure if isinstance(structure, (list, tuple)) else ()
@@ -77,12 +78,13 @@ def arrange(x: Any, names: Sequence[str], structure: Any, ranks: Sequence[int]) 
                 f"`x` must have an entry for every input: {', '.join(names)}. Received: keys {sorted(map(str, x))}."
             )
         return [x[name] for name in names]
-    if by_key and len(names) > 1:
+    listed = isinstance(x, (list, tuple)) and len(x) == len(names)
+    if by_key and len(names) > 1 and not (listed and list(structure) == sorted(structure)):
         raise TypeError(arguments.must("x", f"be a dict with the keys {', '.join(names)}", x))
     if len(names) == 1:
         wrapped = isinstance(x, (list, tuple)) and len(x) == 1 and getattr(x[0], "ndim", None) == ranks[0]
         return [x[0] if wrapped else x]
-    if not isinstance(x, (list, tuple)) or len(x) != len(names):
+    if not listed:
         raise ValueError(arguments.must("x", f"be a list of {len(names)} arrays ({', '.join(names)})", x))
     return list(x)
 
