@@ -28,7 +28,7 @@ def test_the_structure_of_the_inputs_or_a_flat_list(model, given, tmp_path):
     np.testing.assert_allclose(model.predict(given, batch_size=3), expected, rtol=1e-5, atol=1e-6)
     model.save(tmp_path / "m.keras")
     again = cn.load_model(tmp_path / "m.keras")
-    assert [sorted(again.input[0]), again.input_shape[1]] == [["a", "b"], (None, 3)]
+    assert [sorted(again.input[0]), again.input_shape[2]] == [["a", "b"], (None, 3)]
     np.testing.assert_array_equal(again(given), model(given))
 
 

@@ -49,7 +49,7 @@ def test_layers_inside():
 
 def test_in_networks(tmp_path):
     model = own_layers.make_network(cn, MADE)
-    assert model.output_shape == {"top": (None, 2), "total": (None, 3)}
+    assert model.output_shape == [(None, 2), (None, 3)]
     expected = model.predict(X)
     np.testing.assert_allclose(expected["total"], (6 * X + 2 + X).max(axis=(1, 2)), rtol=1e-5)
     model.save(tmp_path / "m.keras")

@@ -138,6 +138,12 @@ class Activation:
     parameters: tuple[tuple[str, Any], ...] = ()
     function: Callable[[np.ndarray], Any] | None = None
 
+    def __getattr__(self, word: str) -> Any:
+        name = vars(self).get("name")  # there is none while it is copied
+        if name not in TABLE or self.function or word not in TABLE[name].defaults:
+            raise AttributeError(f"Activation {name!r} has no attribute {word!r}")
+        return self.values[word]
+
     @property
     def __name__(self) -> str:  # that of the function which Keras's layers keep here
         return self.name

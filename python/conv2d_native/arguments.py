@@ -324,6 +324,8 @@ def _converted(name: str, x: Any) -> np.ndarray:
                 f"`{name}` must not have masked entries: fill them first. Received: {shown(made)}."
             )
         made = made.data
+    if made.dtype.name == "bfloat16":  # of the package ml_dtypes: weights of Keras's layers may be such
+        made = made.astype(FLOAT32)
     if made.dtype.kind not in "fiu":
         words = "be an array of real numbers (integers or floats; bool must be converted by you)"
         raise TypeError(must(name, words, x if made.ndim == 0 else np.asarray(made)))

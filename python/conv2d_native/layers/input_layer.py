@@ -59,6 +59,11 @@ class InputLayer(Layer):
         """Make `output`, which copies do not share."""
         Node(self, (), {}, KerasTensor(self.batch_shape, self.name, self.input_dtype))
 
+    @property
+    def input(self) -> Any:
+        """No tensor: []."""
+        return []
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """An input has the shape that it was given."""
         return self.batch_shape

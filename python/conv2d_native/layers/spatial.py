@@ -91,6 +91,7 @@ class WeightedWindow(Weighted, SpatialLayer):
         both: bool = False,
     ) -> None:
         """Check and keep the geometry. `both`: strides and dilation may be above 1 together."""
+        self.rank = self.spatial  # Keras's name
         self.kernel_size = arguments.integers("kernel_size", kernel_size, self.spatial)
         self.strides = arguments.steps("strides", strides, self.spatial)
         self.dilation_rate = arguments.steps("dilation_rate", dilation_rate, self.spatial)

@@ -102,7 +102,7 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         regularizer: Callable[..., Any] | None = None,
         constraint: Callable[..., Any] | None = None,
     ) -> None:
-        self.trainable = arguments.flag("trainable", trainable)
+        self._trainable = arguments.flag("trainable", trainable)
         self._value: np.ndarray | None = None
         self._was_read = False
         self.name = unique_name("variable") if name is None else name
@@ -119,6 +119,16 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         self.regularizer, self.constraint = regularizer, constraint
 
     dtype = "float32"
+    _frozen = False  # whether its layer has trainable=False
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training would change it: not where its layer has trainable=False."""
+        return self._trainable and not self._frozen
+
+    @trainable.setter
+    def trainable(self, value: Any) -> None:
+        self._trainable, self._frozen = arguments.flag("trainable", value), False
 
     @property
     def value(self) -> np.ndarray:

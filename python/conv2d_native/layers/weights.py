@@ -100,8 +100,11 @@ class WeightOwner:
         for value in list(values.values() if isinstance(values, dict) else values):
             if isinstance(value, Variable):
                 if value not in self._variables:
-                    trainable_ones = sum(v.trainable for v in self._variables)
-                    self._variables.insert(trainable_ones if value.trainable else len(self._variables), value)
+                    trainable_ones = sum(v._trainable for v in self._variables)
+                    self._variables.insert(
+                        trainable_ones if value._trainable else len(self._variables), value
+                    )
+                    value._frozen = not self._trainable
             elif isinstance(value, (list, tuple, dict)) and id(value) not in around:
                 self._hold(value, (*around, id(value)))
 
@@ -160,6 +163,8 @@ class WeightOwner:
     @trainable.setter
     def trainable(self, value: Any) -> None:
         self._trainable = arguments.flag("trainable", value)
+        for variable in self._variables:
+            variable._frozen = not self._trainable
         for layer in self.sublayers:
             layer.trainable = value
 

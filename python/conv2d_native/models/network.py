@@ -145,13 +145,13 @@ class Model(Inspection, Storage, OwnCalls):
 
     @property
     def input_shape(self) -> Any:
-        """Shape of the input with None where it varies; the structure of the inputs where there are several."""
-        return shape_of(_alone(self._structure("input_shape")))
+        """Shape of the input with None where it varies; a list of them where there are several, as in `inputs`."""
+        return _shapes(self._structure("input_shape"))
 
     @property
     def output_shape(self) -> Any:
-        """Shape of the output, or the structure of shapes where there are several."""
-        return shape_of(_alone(self._structure("output_shape")))
+        """Shape of the output, or a list of them where there are several, as in `outputs`."""
+        return _shapes(self._structure("output_shape"))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers after their names, and those that a class of the user's has beside connected ones."""
@@ -382,6 +382,12 @@ class Model(Inspection, Storage, OwnCalls):
             label_steps(f, value, tensor.name)
         args, kwargs = filled(self._form, inputs)
         return flatten(self.call(f, *args, **kwargs))
+
+
+def _shapes(structure: Any) -> Any:
+    """The shape of the one tensor of a structure; a flat list of the shapes of several."""
+    shapes = [tensor.shape for tensor in flatten(structure)]
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _alone(structure: Any) -> Any:

@@ -141,7 +141,9 @@ class Operation(NodeLayer):
                 )
             shapes = follows_probes(shapes, others)
         dtype = "bool" if self.class_name in TRUTHS else "float32"
-        return pack(made, [KerasTensor(shape, self.name, dtype) for shape in shapes])
+        batches = {tensor.shape[0] for tensor in symbolic_leaves((args, kwargs))}
+        batch = batches.pop() if len(batches) == 1 else None
+        return pack(made, [KerasTensor((batch, *shape[1:]), self.name, dtype) for shape in shapes])
 
     def _traced(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], probe: tuple[int, int]
