@@ -343,6 +343,9 @@ def test_arrays_in_their_corners():
         read_weights(zip_bytes([Member("d/a.npy", b"nonsense")])).get(("d",), ["a"], [(3,)])
     with pytest.raises(ModelFormatError, match="holds no weights"):
         read_weights(json.dumps(CONFIG).encode())
+    index = {"metadata": {"total_size": 1.0}, "weight_map": {"/layers/dense/vars": ["m_00000.weights.h5"]}}
+    with pytest.raises(ModelFormatError, match="a list of files with weights, which are not read"):
+        read_weights(json.dumps(index).encode())
 
 
 def test_a_configuration_of_numpy_values_is_written_as_json():

@@ -282,7 +282,7 @@ def test_gray(order):
         ("Take", {"axis": 0}, [[0]], "batch axis"),
         ("Argmax", {"axis": [1, 2]}, [], "one axis"),
         ("Slice", {"shape": [1, 2, 3, 4]}, [[1, 0, 0, 0]], "batch axis"),
-        ("Resize", {"size": [3, 3], "interpolation": "area"}, [], "interpolation='area'"),
+        ("Resize", {"size": [3, 3], "interpolation": "cubic"}, [], "interpolation='cubic'"),
     ],
 )
 def test_what_is_not_computed_is_said(class_name, config, arguments, words):

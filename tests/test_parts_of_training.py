@@ -77,3 +77,16 @@ def test_thin_matrices_that_do_not_fit_are_refused(stored, alpha, text):
     parts = {name: np.float32(value) for name, value in (parts | stored).items()}
     with pytest.raises(cn.ModelFormatError, match=text):
         cn.load_model(legacy_file(model, parts, alpha))
+
+
+@pytest.mark.parametrize("class_name", ["QuantizedDTypePolicy", "Int4DTypePolicy"])
+def test_layers_that_quantize_changed_are_refused_with_the_reason(class_name):
+    entry = L.serialize(L.Dense(3, name="d"))
+    entry["config"]["dtype"] = {
+        "class_name": class_name,
+        "config": {"mode": "int8", "source_name": "float32"},
+    }
+    with pytest.raises(
+        cn.ModelFormatError, match=r"Layer 'd' .*`dtype` must be a policy of floats: .*quantize"
+    ):
+        L.deserialize(entry)

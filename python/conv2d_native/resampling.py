@@ -3,7 +3,8 @@
 Weights of taps outside the image are dropped and the rest brought to sum 1, as TensorFlow does. Cubic: Keys,
 Cubic convolution interpolation, 1981, with a = -0.5; its positions are rounded to 1/1024 of a cell because
 TensorFlow reads cubic weights from a table of that many entries. With antialiasing (which does not round) the
-kernel is stretched by size / out where the image shrinks.
+kernel is stretched by size / out where the image shrinks. Area: a cell's weight is the part of it that lies in the
+output's cell; antialiasing changes nothing there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from .newest import Newest
 
 _CUBIC_STEPS = 1024
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area")
 _kept: Newest[Any, np.ndarray] = Newest(16, 16 << 20, lambda weights: weights.nbytes)
 _RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
@@ -29,6 +30,12 @@ def _kernel(interpolation: str, t: np.ndarray) -> np.ndarray:
         return np.where(t < 1, near, np.where(t < 2, far, 0))
     radius = _RADIUS[interpolation]
     return np.where(t < radius, np.sinc(t) * np.sinc(t / radius), 0)
+
+
+def _shared(size: int, out: int) -> np.ndarray:
+    """(out, size): the length that cell i of `out` cells shares with each of `size` cells of length 1."""
+    starts, cells = np.arange(out)[:, None] * (size / out), np.arange(size)
+    return np.maximum(np.minimum(cells + 1, starts + size / out) - np.maximum(cells, starts), 0)
 
 
 def matrix(size: int, out: int, interpolation: str, antialias: bool = False) -> np.ndarray:
@@ -46,7 +53,10 @@ def _weights(size: int, out: int, interpolation: str, antialias: bool) -> np.nda
     if interpolation == "bicubic" and not antialias:
         whole = np.floor(position)
         position = whole + np.rint((position - whole) * _CUBIC_STEPS) / _CUBIC_STEPS
-    weights = _kernel(interpolation, (np.arange(size) - position[:, None]) / stretch)
+    if interpolation == "area":
+        weights = _shared(size, out)
+    else:
+        weights = _kernel(interpolation, (np.arange(size) - position[:, None]) / stretch)
     made = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     made.flags.writeable = False
     return made

@@ -216,14 +216,14 @@ def _padding(draw: Draw, shape: Any) -> dict[str, Any]:
 
 
 def _upsampling(draw: Draw, shape: Any) -> dict[str, Any]:
-    words = {"nearest": 3, "bilinear": 3, "bicubic": 1, "lanczos3": 1, "lanczos5": 1}
+    words = {"nearest": 3, "bilinear": 3, "bicubic": 1, "lanczos3": 1, "lanczos5": 1, "area": 1}
     weighted = [name for name, weight in words.items() for _ in range(weight)]
     return {"size": draw.pair(1, 3), "interpolation": draw.one(weighted)}
 
 
 def _resizing(draw: Draw, shape: Any) -> dict[str, Any]:
     words = {"height": draw.whole(1, 30), "width": draw.whole(1, 30)}
-    words["interpolation"] = draw.one(["nearest", "bilinear", "bilinear", "bicubic", "lanczos3"])
+    words["interpolation"] = draw.one(["nearest", "bilinear", "bilinear", "bicubic", "lanczos3", "area"])
     if draw.maybe(0.3):
         words[draw.one(["crop_to_aspect_ratio", "pad_to_aspect_ratio"])] = True
     if draw.maybe(0.3) and words["interpolation"] != "nearest":

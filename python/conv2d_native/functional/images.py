@@ -202,8 +202,9 @@ def resize(
 ) -> np.ndarray:
     """Resize images to `size` (height, width) with half-pixel centres.
 
-    interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5"; antialias widens it where images
-    shrink. Errors and `out` as in conv2d. Returns float32 (batch, *size, channels).
+    interpolation: "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5" or "area", the mean of what a pixel covers;
+    antialias widens the others where images shrink. Errors and `out` as in conv2d. Returns float32
+    (batch, *size, channels).
 
         >>> resize(np.arange(4.0).reshape(1, 2, 2, 1), (1, 2)).ravel().tolist()
         [1.0, 2.0]

@@ -25,6 +25,9 @@ def dtype_name(dtype: Any) -> str:
     """The name of Keras's dtype policy, a dict, a string or a NumPy dtype; computation is float32 in any case."""
     if isinstance(dtype, Mapping):
         config = dtype.get("config") or {}
+        if isinstance(config, Mapping) and "source_name" in config:
+            words = "be a policy of floats: the weights of layers that quantize() changed are not read here"
+            raise ValueError(arguments.must("dtype", words, dict(dtype)))
         dtype = config.get("name") if isinstance(config, Mapping) else config
     if dtype is not None and not isinstance(dtype, str):
         try:

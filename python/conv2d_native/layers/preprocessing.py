@@ -193,8 +193,8 @@ class ToSize(SpatialLayer):
 class Resizing(ToSize):
     """Resize images (batch, h, w, channels), or one without a batch, to (batch, height, width, channels).
 
-    interpolation: "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5". crop_to_aspect_ratio: cut the largest
-    centred window of the wanted proportions first. pad_to_aspect_ratio: add cells of `fill_value` first.
+    interpolation: "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area". crop_to_aspect_ratio: cut the
+    largest centred window of the wanted proportions first. pad_to_aspect_ratio: add cells of `fill_value` first.
     antialias: widen the interpolation where images shrink. Raises ValueError for unknown words.
 
         >>> Resizing(16, 16)(np.zeros((1, 32, 24, 3))).shape

@@ -216,7 +216,8 @@ class Cropping1D(Border):
 class UpSampling2D(SpatialLayer):
     """Images `size` (2; an int or one per axis) times as large.
 
-    interpolation: "nearest" repeats pixels; "bilinear", "bicubic", "lanczos3", "lanczos5" have half-pixel centres.
+    interpolation: "nearest" repeats pixels; "bilinear", "bicubic", "lanczos3", "lanczos5" have half-pixel centres;
+    "area" is the mean of what a pixel covers.
 
         >>> UpSampling2D(2)(np.zeros((1, 8, 8, 3))).shape
         (1, 16, 16, 3)
