@@ -28,3 +28,7 @@ class UnsupportedLayerError(ModelFormatError):
     Traceback (most recent call last):
     conv2d_native.errors.UnsupportedLayerError: ...
     """
+
+
+class BatchAxisError(UnsupportedLayerError):
+    """An operation runs along the axis of the batch, or moves it: one image alone does not tell its result."""

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import activations, arguments, functional
-from .layers.any_batch import spread
+from .layers.any_batch import is_batch, spread
 from .layers.operations import CLASS_NAMES, OPERATIONS, Operation, is_operand
 from .layers.operations.elementwise import divide_no_nan as _divide_no_nan
 from .layers.operations.orderings import largest_places as _largest_places
@@ -72,9 +72,9 @@ def _unstack(x: Any, num: Any = None, axis: int = 0) -> list[Any]:
 
 
 def _for_sizes(make: Callable[[Any], Any], sizes: Any) -> Any:
-    """make(sizes); where the first of them is None, the batch of a recorded call, make(1, ...) for every image."""
-    if arguments.is_listed(sizes) and list(sizes)[:1] == [None]:
-        return spread(make((1, *sizes[1:])))
+    """make(sizes); where the first of them is the batch of a recorded call, make(1, ...) for every image."""
+    if arguments.is_listed(sizes) and len(sizes) and is_batch(sizes[0]):
+        return spread(make((1, *sizes[1:])), sizes[0])
     return make(sizes)
 
 
@@ -87,8 +87,8 @@ def _tile(x: Any, repeats: Any) -> Any:
 
 
 def _repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
-    if repeats is None and axis in (0, -np.ndim(x)):
-        return spread(x)
+    if is_batch(repeats) and axis in (0, -np.ndim(x)):
+        return spread(x, repeats)
     return np.repeat(x, repeats, axis)
 
 

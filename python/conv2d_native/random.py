@@ -17,7 +17,7 @@ import numpy as np
 
 from . import arguments
 from .initializers import RandomInitializer, RandomNormal, RandomUniform, TruncatedNormal
-from .layers.any_batch import for_batch, is_recording
+from .layers.any_batch import for_batch, is_batch, is_recording
 from .layers.configuration import unique_name
 
 __all__ = ["SeedGenerator", "normal", "randint", "truncated_normal", "uniform"]
@@ -125,8 +125,9 @@ def _drawn(
 
     if not is_recording() and None not in sizes:
         return draw(*sizes)
-    if sizes[:1] == (None,):
-        return for_batch(lambda n: draw(n, *sizes[1:]), sizes, whole_batch=True)
+    first = shape[0] if sizes else 0
+    if sizes and is_batch(first):
+        return for_batch(lambda n: draw(n, *sizes[1:]), (first, *sizes[1:]), whole_batch=True)
     if sizes[:1] == (1,):
         return for_batch(lambda n: draw(*sizes).repeat(n, axis=0), sizes, whole_batch=True)
     raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import activations, arguments, shapes
+from ..errors import BatchAxisError
 from .tensor import Tensor
 
 
@@ -22,6 +23,11 @@ def _two(kind: str) -> Callable[[Any, Any, Any], Any]:
                 f"`x` or `y` must be a tensor. Received: {arguments.shown(x)}, {arguments.shown(y)}."
             )
         rank = max(tensor.rank for tensor in tensors)
+        if any(tensor.rank < rank for tensor in tensors):
+            raise BatchAxisError(
+                "Broadcasting tensors of other ranks moves the batch axis: this is not computed here. "
+                f"Received: shapes {', '.join(str(tensor.shape) for tensor in tensors)}."
+            )
         shapes.broadcast([tuple(v.shape) if isinstance(v, Tensor) else np.shape(v) for v in (x, y)])
         return Tensor(self, self.core.binary(kind, self._operand("x", x, rank), self._operand("y", y, rank)))
 

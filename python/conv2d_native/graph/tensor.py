@@ -42,6 +42,11 @@ class Tensor:
         self.shape: tuple[Any, ...] = (None, *builder.core.shape(id)[1:])
 
     @property
+    def batch_shape(self) -> tuple[Any, ...]:
+        """`shape` with its first size where that is known: in a graph of a whole batch."""
+        return self.shape if self.builder.batch is None else tuple(self.builder.core.shape(self.id))
+
+    @property
     def rank(self) -> int:
         """Number of axes, the batch included."""
         return len(self.shape)

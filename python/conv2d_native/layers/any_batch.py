@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import must
-from .symbolic import KerasTensor, Node, NodeLayer, symbolic_leaves
+from .symbolic import Batch, KerasTensor, Node, NodeLayer, symbolic_leaves
 
 _GIVEN: ContextVar[tuple[KerasTensor, ...]] = ContextVar("conv2d_native_given_tensors", default=())
 
@@ -34,29 +34,36 @@ def is_recording() -> bool:
     return bool(_GIVEN.get())
 
 
+def is_batch(size: Any) -> bool:
+    """Whether `size` is that of a batch: of any, or of one that the recorded call was given."""
+    return size is None or (isinstance(size, Batch) and any(x.shape[:1] == (size,) for x in _GIVEN.get()))
+
+
 def for_batch(
     make: Callable[[int], np.ndarray], shape: Sequence[int | None], whole_batch: bool = False
 ) -> KerasTensor:
     """The symbolic tensor of `shape`, the batch first, that make(batch size) has the values of.
 
-    A large batch is run in parts, each with a call of `make` for its size, unless `whole_batch`.
-    Raises ValueError where no call is recorded: nothing has a batch there.
+    The batch is the one that was given with that size, or first. A large batch is run in parts, each with a call of
+    `make` for its size, unless `whole_batch`. Raises ValueError where no call is recorded: nothing has a batch there.
     """
     if not is_recording():
         raise ValueError(must("shape", "be known outside of a layer's call", tuple(shape)))
-    made = KerasTensor((None, *shape[1:]))
-    Node(_ForBatch(make, made.shape, whole_batch), (_GIVEN.get()[0],), {}, made)
+    given = _GIVEN.get()
+    like = next((x for x in given if isinstance(shape[0], Batch) and x.shape[:1] == (shape[0],)), given[0])
+    made = KerasTensor((like.shape[0], *shape[1:]))
+    Node(_ForBatch(make, made.shape, whole_batch), (like,), {}, made)
     return made
 
 
-def spread(values: Any) -> KerasTensor:
-    """The symbolic tensor of `values`, whose first axis has one entry, for every image of the batch."""
+def spread(values: Any, batch: int | None = None) -> KerasTensor:
+    """The symbolic tensor of `values`, whose first axis has one entry, for every image of the batch of that size."""
     array = np.array(values, np.float32)
     if array.shape[:1] != (1,):
         raise ValueError(
             f"What is the same for every image must have a batch of 1. Received: shape {array.shape}."
         )
-    return for_batch(lambda n: np.broadcast_to(array, (n, *array.shape[1:])), array.shape)
+    return for_batch(lambda n: np.broadcast_to(array, (n, *array.shape[1:])), (batch, *array.shape[1:]))
 
 
 def for_every_image(value: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import arguments, regularizers
 from ..functional import Explanation
-from ..graph import Traced, is_exact
+from ..graph import Traced, TracedBatches, is_exact, traced_by_image
 from ..named_objects import keras_form
 from ..newest import Newest
 from ..structure import map_structure, pack
@@ -93,7 +93,7 @@ class Layer(WeightOwner):
     _build_shape: Any = None
     _build_shapes: Any = None  # of a build that takes several, by its arguments
     _sizes_by_axis: dict[int, int]  # axis of the input: the size that the weights are made for
-    _traces: Newest[Any, Traced]
+    _traces: Newest[Any, Traced | TracedBatches]
     _calls: Newest[Any, Callable[..., Any]]
     _epoch: int
     _own_call: Any = None  # call(self, x, ...) as a class of the user's defines it
@@ -242,11 +242,12 @@ class Layer(WeightOwner):
             return outputs
         form, given = taken_apart(args, kwargs)
         arrays = [arguments.batch("x", arguments.array("x", array)) for array in given]
-        traced = self._traced(form, arrays)
+        found = self._traced(form, arrays)
+        traced = found.of(len(arrays[0]))
         outputs = traced.run(arrays)
         if form == _ONE_ARRAY and arrays[0] is x and len(x) and traced.structure is traced.outputs[0]:
             calls, run = self._calls, traced.executable(len(arrays[0]), is_exact())
-            if traced in self._traces.values():  # else the weights have changed meanwhile
+            if found in self._traces.values():  # else the weights have changed meanwhile
                 calls[arrays[0].shape, is_exact()] = run
         return pack(traced.structure, outputs)
 
@@ -256,7 +257,7 @@ class Layer(WeightOwner):
             self.build(*shapes_for(self.build, self, args, kwargs))
             self.built = True
 
-    def _traced(self, form: Any, arrays: list[np.ndarray]) -> Traced:
+    def _traced(self, form: Any, arrays: list[np.ndarray]) -> Traced | TracedBatches:
         args, kwargs = filled(form, arrays)
         self.check_shape(shape_of(args[0]))
         self._build_for(args, kwargs)
@@ -268,9 +269,12 @@ class Layer(WeightOwner):
         found = traces.get(key)
         if found is None:
             share = next(iter(list(traces.values())), None)
-            call = partial(self._call_in_form, form)
-            found = computed_with(self.weights, lambda: Traced(call, arrays, sizes, share))
-            traces[key] = found
+            call, places = partial(self._call_in_form, form), [0] * len(sizes)
+
+            def trace(batch: int | None, share: Any) -> Traced:
+                return computed_with(self.weights, lambda: Traced(call, places, sizes, share, batch=batch))
+
+            found = traces[key] = traced_by_image(trace, share)
         return found
 
     def _call_in_form(self, form: Any, f: Any, values: list[Any]) -> Any:

@@ -106,7 +106,9 @@ class FunctionLayer(Layer):
             )
             for probe in PROBES
         )
-        return pack(made, follows_probes(*([a.shape for a in flatten(each)] for each in (made, other))))
+        return pack(
+            made, follows_probes(*([(None, *a.shape[1:]) for a in flatten(each)] for each in (made, other)))
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the name; the function is not part of a configuration."""

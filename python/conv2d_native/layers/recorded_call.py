@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..graph import Tensor
 from ..named_objects import numbered, to_snake_case
 from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
@@ -86,7 +87,9 @@ def _found_by_recording(own: Callable[..., Any]) -> tuple[Callable[..., Any], Ca
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that a call with these makes; nothing is recorded."""
         made = _outputs(self, own, args, kwargs)
-        return map_structure(lambda tensor: KerasTensor(tensor.shape, name=self.name), made)
+        return map_structure(
+            lambda tensor: KerasTensor(tensor.shape, self.name, along_batch=tensor.along_batch), made
+        )
 
     return compute_output_shape, compute_output_spec
 
@@ -150,7 +153,8 @@ def record_function(function: Callable[[Any], Any], given: Any) -> Recorded | No
         leaves = flatten(made)
         if not leaves or not all(isinstance(tensor, KerasTensor) for tensor in leaves):
             return None
-        return Recorded(places, made, _taken_off(made, places))
+        recorded = Recorded(places, made, _taken_off(made, places))
+        return None if any(tensor.along_batch for tensor in leaves) else recorded
     except Exception:  # whatever is wrong with it, the function says so itself when it is run on arrays
         return None
 
@@ -213,8 +217,17 @@ def _open_to_recording(cls: Any, own: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_any_batch(value: Any) -> Any:
-    """A symbolic tensor in place of a value that is computed; constants as they are."""
-    return KerasTensor((None, *value.shape[1:])) if hasattr(value, "shape") else value
+    """A symbolic tensor in place of a value that is computed; constants as they are.
+
+    Its batch is of any size, but where the value was made along that axis or belongs to a graph of a whole batch.
+    """
+    if not hasattr(value, "shape"):
+        return value
+    if isinstance(value, Tensor) and value.builder.batch is not None:
+        return KerasTensor(value.batch_shape, along_batch=True)
+    if getattr(value, "along_batch", False):
+        return KerasTensor(value.shape, along_batch=True)
+    return KerasTensor((None, *value.shape[1:]))
 
 
 def _place(value: Any) -> Any:

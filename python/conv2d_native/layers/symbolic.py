@@ -43,21 +43,31 @@ def _operators(
     return operator, reflected
 
 
+class Batch(int):
+    """The first size of a tensor that was made along the axis of the batch: known, and yet that of images."""
+
+
 class KerasTensor:
     """A value that a model will compute: `shape` with None where it varies, `node` that makes it, `index` there.
 
     Input and calls of layers make them; dtype: "float32" unless Input says otherwise, a note of what is meant.
+    along_batch: whether it was made along the axis of the batch, which may be another than the first, or none, since.
 
         >>> isinstance(Input((8, 8, 3)), cn.KerasTensor)
         True
     """
 
-    __slots__ = ("dtype", "index", "name", "node", "shape")
+    __slots__ = ("along_batch", "dtype", "index", "name", "node", "shape")
     __array_ufunc__ = None  # NumPy leaves arithmetic with its arrays to the methods below
 
-    def __init__(self, shape: Any, name: str = "tensor", dtype: str = "float32") -> None:
-        self.shape: Shape = result_shape(tuple(shape), name)
-        self.name, self.dtype = name, dtype
+    def __init__(
+        self, shape: Any, name: str = "tensor", dtype: str = "float32", along_batch: bool = False
+    ) -> None:
+        sizes = tuple(shape)
+        if along_batch and sizes and sizes[0] is not None:
+            sizes = (Batch(sizes[0]), *sizes[1:])
+        self.shape: Shape = result_shape(sizes, name)
+        self.name, self.dtype, self.along_batch = name, dtype, along_batch
         self.node: Node | None = None
         self.index = 0
 
@@ -161,6 +171,7 @@ class UncomputedTensor(KerasTensor):
     def __init__(self, error: Exception) -> None:
         self.error = error
         self.node = None
+        self.along_batch = False
 
     @property
     def shape(self) -> Any:  # type: ignore[override]
@@ -198,10 +209,18 @@ class Node:
         self.outputs: list[KerasTensor] = flatten(outputs)
         for index, tensor in enumerate(self.outputs):
             tensor.node, tensor.index = self, index
+        mark_along_batch(layer, self.inputs, self.outputs)
         inbound_nodes(layer).append(self)
         call = call_in_progress()
         if call is not None:
             call.note_node(self)
+
+
+def mark_along_batch(layer: Any, inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> None:
+    """Say so of what `layer` makes of `inputs` where it, or what made them, computes along the axis of the batch."""
+    if getattr(layer, "_along_batch", False) or any(tensor.along_batch for tensor in inputs):
+        for tensor in outputs:
+            tensor.along_batch = True
 
 
 def inbound_nodes(layer: Any) -> list[Node]:
@@ -276,7 +295,7 @@ def probed_sizes(shape: Any, probe: tuple[int, int]) -> list[int]:
 def follows_probes(shapes: list[Any], others: list[Any]) -> list[Shape]:
     """Shapes of results for the first and the second of PROBES as one: sizes that differ are not known."""
     return [
-        (None, *(n if n == m else None for n, m in zip(shape[1:], other[1:], strict=True)))
+        tuple(n if n == m else None for n, m in zip(shape, other, strict=True))
         for shape, other in zip(shapes, others, strict=True)
     ]
 

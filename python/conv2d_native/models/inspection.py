@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import arguments
 from ..functional import Explanation
-from ..graph import is_exact
+from ..graph import TracedBatches, is_exact
 from ..layers.base import Layer
 from .picture import save_picture, to_dot
 from .profiling import Profile, timed_nodes
@@ -49,7 +49,7 @@ class Inspection(Layer):
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
     ) -> None:
-        """Print layers, output shapes, parameters, and the memory that one image takes while it is computed.
+        """Print layers, output shapes, parameters, and the memory that one image takes where images are computed apart.
 
         line_length: columns of the table. positions: Keras's word; the columns here are as wide as they must be.
         print_fn: gets the table as one text instead. expand_nested: list the layers of nested models too.
@@ -63,7 +63,7 @@ class Inspection(Layer):
             ...
         """
         shapes, memory = self._own_shapes(), None
-        if shapes is not None:
+        if shapes is not None and not isinstance(self._program_for(shapes), TracedBatches):
             executable = self._executable(shapes, 1)
             memory = f"Memory for one image: {readable_bytes(executable.arena_bytes)}"
         summarize(self, line_length, print_fn, expand_nested, show_trainable, memory, layer_range)
@@ -96,9 +96,10 @@ class Inspection(Layer):
             'conv'
         """
         arrays = [arguments.array("x", array) for array in self._arrays(x)]
-        executable = self._program(arrays).executable(len(arrays[0]), is_exact())
+        n = len(arrays[0])
+        executable = self._program(arrays).of(n).executable(n, is_exact())
         nodes = timed_nodes(executable, arrays, arguments.integer("repeats", repeats))
-        return Profile(f"{self.name}, batch of {len(arrays[0])}, medians of {repeats} calls", nodes)
+        return Profile(f"{self.name}, batch of {n}, medians of {repeats} calls", nodes)
 
     def to_dot(self) -> str:
         """Return the graph as text in DOT, Graphviz's language.
@@ -136,7 +137,7 @@ class Inspection(Layer):
         return shapes
 
     def _executable(self, shapes: tuple[tuple[int, ...], ...], n: int, optimize: bool = True) -> Any:
-        program = self._program_for(shapes)
+        program = self._program_for(shapes).of(n)
         if optimize:
             return program.executable(n, is_exact())
         return program.builder.compile(program.outputs, n, is_exact(), optimize=False)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..graph import Traced, is_exact
+from ..graph import Traced, TracedBatches, is_exact, traced_by_image
 from ..layers.base import Layer
 from ..layers.call_arguments import filled, shape_of, taken_apart
 from ..layers.configuration import unique_name
@@ -100,6 +100,7 @@ class Model(Inspection, Storage, OwnCalls):
         self._input_structure, self._output_structure = inputs, outputs
         self.inputs: list[KerasTensor] = flatten(inputs)
         self.outputs: list[KerasTensor] = flatten(outputs)
+        self._along_batch = any(tensor.along_batch for tensor in self.outputs)
         if self._own_call is None:
             self._form, self._places = taken_apart((inputs,), {})
             self._answer = _alone(outputs)
@@ -112,7 +113,7 @@ class Model(Inspection, Storage, OwnCalls):
         """Drop everything that was compiled."""
         self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
         self._reads_others = False  # programs hold weights of layers that are not the model's
-        self._programs: Newest[Any, Traced] = Newest(IMAGE_SHAPES_KEPT)
+        self._programs: Newest[Any, Traced | TracedBatches] = Newest(IMAGE_SHAPES_KEPT)
         super()._forget()
 
     # What it is made of.
@@ -256,6 +257,9 @@ class Model(Inspection, Storage, OwnCalls):
         if count <= size:
             return self._packed(self._run([a[:count] for a in arrays]))
         program = self._program(arrays)
+        if isinstance(program, TracedBatches):
+            batches = ([a[piece] for a in arrays] for piece in pieces(count, size))
+            return self._packed(concatenated([self._run(batch) for batch in batches]))
         made = [np.empty((count, *y.shape[1:]), np.float32) for y in program.outputs]
         with closing(Progress(count, verbose)) as progress:
             for piece in pieces(count, size):
@@ -319,7 +323,8 @@ class Model(Inspection, Storage, OwnCalls):
 
     def _run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs for one batch. The next batch of its shape is one native call, where a plain array is taken."""
-        program = self._program(arrays)
+        found = self._program(arrays)
+        program = found.of(len(arrays[0]))
         made = program.run([arguments.array("x", array) for array in arrays])
         # What a float32 array may skip, the check of its dtype too, was done for one.
         plain = len(arrays) == 1 and arrays[0].dtype == arguments.FLOAT32
@@ -328,18 +333,18 @@ class Model(Inspection, Storage, OwnCalls):
             alone = isinstance(self._answer, KerasTensor)
             run = executable if alone else lambda x: self._packed(executable.run([x]))
             with _LOCK:
-                if program in self._programs.values():  # else the weights have changed meanwhile
+                if found in self._programs.values():  # else the weights have changed meanwhile
                     self._calls[arrays[0].shape, is_exact()] = run
         return made
 
     def _packed(self, outputs: list[np.ndarray]) -> Any:
         return pack(self._answer, outputs)
 
-    def _program(self, arrays: Sequence[np.ndarray]) -> Traced:
+    def _program(self, arrays: Sequence[np.ndarray]) -> Traced | TracedBatches:
         """The program for the image shapes of `arrays`, traced when they are met for the first time."""
         return self._program_for(tuple(array.shape[1:] for array in arrays))
 
-    def _program_for(self, shapes: tuple[tuple[int, ...], ...]) -> Traced:
+    def _program_for(self, shapes: tuple[tuple[int, ...], ...]) -> Traced | TracedBatches:
         if weights_epoch() != self._epoch or self._compiled_for is None:
             self._drop_outdated()
         program = self._programs.get(shapes)
@@ -357,17 +362,17 @@ class Model(Inspection, Storage, OwnCalls):
 
     def _new_program(
         self, shapes: tuple[tuple[int, ...], ...], choices: dict[str, str], share: Any = None
-    ) -> Traced:
+    ) -> Traced | TracedBatches:
         places = [KerasTensor((1, *shape)) for shape in shapes]
         sizes = [place.shape for place in places]
 
-        def traced() -> Traced:
+        def traced(batch: int | None, share: Any) -> Traced:
             with other_reads() as others:
-                made = Traced(self._trace, places, sizes, share, choices)
+                made = Traced(self._trace, places, sizes, share, choices, batch)
             self._reads_others = self._reads_others or bool(others)
             return made
 
-        return computed_with(self.weights, traced)
+        return traced_by_image(lambda *how: computed_with(self.weights, lambda: traced(*how)), share)
 
     def _drop_outdated(self) -> None:
         """Somewhere weights or settings changed: drop what was compiled if they are this model's."""

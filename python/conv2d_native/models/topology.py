@@ -13,7 +13,15 @@ from typing import Any
 
 from ..layers.configuration import unique_name
 from ..layers.input_layer import Input, InputLayer
-from ..layers.symbolic import KerasTensor, Node, has_values, inbound_nodes, with_values
+from ..layers.symbolic import (
+    KerasTensor,
+    Node,
+    has_values,
+    inbound_nodes,
+    mark_along_batch,
+    symbolic_leaves,
+    with_values,
+)
 from ..structure import flatten, map_structure
 
 MOST_CALLS = 50_000
@@ -79,7 +87,7 @@ def _own_input(tensor: KerasTensor) -> KerasTensor:
 
 
 def _copied(tensor: KerasTensor) -> KerasTensor:
-    return KerasTensor(tensor.shape, tensor.name, tensor.dtype)
+    return KerasTensor(tensor.shape, tensor.name, tensor.dtype, tensor.along_batch)
 
 
 def calls_by_layer(nodes: Sequence[Node]) -> Calls:
@@ -100,6 +108,7 @@ def infer_shapes(nodes: Sequence[Node], values: dict[int, KerasTensor]) -> None:
         if node.inputs and not has_values(node, values):
             args, kwargs = with_values((node.args, node.kwargs), values)
             made = node.layer.compute_output_spec(*args, **kwargs)
+            mark_along_batch(node.layer, symbolic_leaves((args, kwargs)), flatten(made))
             values.update(zip(map(id, node.outputs), flatten(made), strict=True))
 
 

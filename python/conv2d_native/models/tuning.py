@@ -42,7 +42,7 @@ def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
     arrays = [arguments.array("x", array) for array in model._arrays(x)]
     if not len(arrays[0]):
         raise ValueError(f"`x` must hold at least one image. Received: x of shape {arrays[0].shape}.")
-    program = model._new_program(tuple(array.shape[1:] for array in arrays), {})
+    program = model._new_program(tuple(array.shape[1:] for array in arrays), {}).of(len(arrays[0]))
 
     def timed(choices: dict[str, str]) -> Times:
         executable = program.builder.compile(program.outputs, len(arrays[0]), choices=choices)

@@ -2,8 +2,8 @@
 
 The functions in this folder have Keras's argument words behind `f`, the interpreter: the graph builder or the eager
 functions. A tensor is a value of `f`, and its first axis is the batch: what would mix or move the images of a batch is
-refused. Results are float32, positions too. What `f` lacks is computed by NumPy as a host step; where a layer computes
-the same, it is asked.
+a BatchAxisError, and computed in graphs of whole batches alone (batch_axis.py). Results are float32, positions too.
+What `f` lacks is computed by NumPy as a host step; where a layer computes the same, it is asked.
 """
 
 from .operation import Operation, is_operation

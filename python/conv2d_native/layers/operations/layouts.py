@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import arguments
 from ...arguments import must, shown
-from ...errors import UnsupportedLayerError
+from ...errors import BatchAxisError, UnsupportedLayerError
 from .operands import (
     axis_list,
     axis_numbers,
@@ -45,7 +45,7 @@ def reshape(f: Any, x: Any, newshape: Any) -> Any:
     entries, known = math.prod(x.shape[1:]), math.prod(n for n in target[1:] if n != -1)
     sizes = [entries // known if n == -1 else n for n in target[1:]]
     if not target or math.prod(sizes) != entries:
-        raise UnsupportedLayerError(
+        raise BatchAxisError(
             f"Reshaping {tuple(x.shape)} to {shown(newshape)} moves values between the images of a batch."
         )
     return f.reshape(x, (-1, *sizes))
@@ -58,9 +58,7 @@ def transpose(f: Any, x: Any, axes: Any = None) -> Any:
     if sorted(order) != list(range(rank)):
         raise ValueError(must("axes", f"be a permutation of the {rank} axes", axes))
     if order[0] != 0:
-        raise UnsupportedLayerError(
-            f"Transposing by {order} moves the batch axis: this is not computed here."
-        )
+        raise BatchAxisError(f"Transposing by {order} moves the batch axis: this is not computed here.")
     return f.transpose(x, order)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import arguments, shapes
 from ...arguments import must
-from ...errors import UnsupportedLayerError
+from ...errors import BatchAxisError
 
 
 def is_tensor(value: Any) -> bool:
@@ -63,16 +63,14 @@ def one_axis(axis: Any, rank: int) -> int:
     return axis_numbers(None if axis is None else arguments.axis("axis", axis, rank), rank)[0]
 
 
-def mixing(name: str) -> UnsupportedLayerError:
+def mixing(name: str) -> BatchAxisError:
     """The error of an operation whose result for an image depends on the others of its batch."""
-    return UnsupportedLayerError(
-        f"Operation '{name}' mixes the images of a batch: this is not computed here."
-    )
+    return BatchAxisError(f"Operation '{name}' mixes the images of a batch: this is not computed here.")
 
 
-def refused_for_batch(doing: str) -> UnsupportedLayerError:
+def refused_for_batch(doing: str) -> BatchAxisError:
     """The error of `doing` something to the axis of the batch."""
-    return UnsupportedLayerError(f"{doing} the batch axis is not computed here.")
+    return BatchAxisError(f"{doing} the batch axis is not computed here.")
 
 
 def is_by_image(x: Any) -> bool:

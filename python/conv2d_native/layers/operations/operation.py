@@ -8,11 +8,12 @@ its shape a second time.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 from ...arguments import must
-from ...errors import UnsupportedLayerError
+from ...errors import BatchAxisError, UnsupportedLayerError
 from ...graph import GraphBuilder
 from ...named_objects import OPERATION_MODULES, numbered, to_snake_case
 from ...structure import flatten, map_structure, pack
@@ -32,6 +33,7 @@ from ..symbolic import (
     symbolic_leaves,
 )
 from ..variable import Variable
+from .batch_axis import of_batch
 from .compositions import COMPOSITIONS
 from .sizes import OF_SIZES, SHAPE_FUNCTIONS, ShapeFunction, computed_sizes
 from .table import OPERATIONS, TRUTHS, is_operand, takes_list
@@ -128,36 +130,68 @@ class Operation(NodeLayer):
 
     def call(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute with the operations of `f`."""
-        return OPERATIONS[self.class_name].lower(f, *args, **{**self.config, **kwargs})
+        lower, settings = OPERATIONS[self.class_name].lower, {**self.config, **kwargs}
+        if getattr(f, "batch", None) is None:
+            return lower(f, *args, **settings)
+        return of_batch(f, self.class_name, lower, args, settings)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that a call with these makes; sizes that change with unknown ones are unknown too."""
-        made, shapes = self._traced(args, kwargs, PROBES[0])
-        if any(n is None for tensor in symbolic_leaves((args, kwargs)) for n in tensor.shape[1:]):
-            _, others = self._traced(args, kwargs, PROBES[1])
+        if any(tensor.along_batch for tensor in symbolic_leaves((args, kwargs))):
+            return self._spec(args, kwargs, along_batch=True)
+        try:
+            return self._spec(args, kwargs, along_batch=False)
+        except BatchAxisError as error:
+            refused = error
+        try:
+            return self._spec(args, kwargs, along_batch=True)
+        except (ValueError, IndexError):
+            raise refused from None
+
+    def _spec(self, args: tuple[Any, ...], kwargs: dict[str, Any], along_batch: bool) -> Any:
+        shapes_given = [tensor.shape[not along_batch :] for tensor in symbolic_leaves((args, kwargs))]
+        probes = PROBES
+        if along_batch:  # sizes that every small number divides, and those of a new shape
+            parts = flatten({**self.config, **kwargs}.get("newshape", ()))
+            size = math.lcm(2520, math.prod(int(n) for n in parts if hasattr(n, "__index__") and n > 0))
+            probes = ((size, size), (2 * size, 2 * size))
+        try:
+            made, shapes = self._traced(args, kwargs, probes[0], along_batch)
+        except (ValueError, IndexError) as error:
+            if not along_batch:
+                raise
+            raise type(error)(f"{error} There, {size} stands for sizes that are not known.") from None
+        if any(None in shape for shape in shapes_given):
+            _, others = self._traced(args, kwargs, probes[1], along_batch)
             if len(others) != len(shapes):
                 raise UnsupportedLayerError(
                     f"Operation '{self.name}' makes as many tensors as an axis has entries, whose number is not known."
                 )
             shapes = follows_probes(shapes, others)
         dtype = "bool" if self.class_name in TRUTHS else "float32"
-        batches = {tensor.shape[0] for tensor in symbolic_leaves((args, kwargs))}
-        batch = batches.pop() if len(batches) == 1 else None
-        return pack(made, [KerasTensor((batch, *shape[1:]), self.name, dtype) for shape in shapes])
+        if not along_batch:
+            batches = {tensor.shape[0] for tensor in symbolic_leaves((args, kwargs))}
+            batch = batches.pop() if len(batches) == 1 else None
+            shapes = [(batch, *shape[1:]) for shape in shapes]
+        return pack(made, [KerasTensor(shape, self.name, dtype, along_batch) for shape in shapes])
 
     def _traced(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], probe: tuple[int, int]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], probe: tuple[int, int], along_batch: bool
     ) -> tuple[Any, list[Shape]]:
         """What `call` makes and its shapes, where unknown sizes stand for those of `probe` in turn."""
-        builder = GraphBuilder()
+        builder = GraphBuilder(batch=probe[0] if along_batch else None)
 
         def stand_in(value: Any) -> Any:
             if not isinstance(value, KerasTensor):
                 return value
-            return builder.input((1, *probed_sizes(value.shape, probe)))
+            return builder.input(
+                [probe[0] if n is None else n for n in value.shape]
+                if along_batch
+                else (1, *probed_sizes(value.shape, probe))
+            )
 
         made = self.call(builder, *map_structure(stand_in, args), **map_structure(stand_in, kwargs))
-        return made, [(None, *tensor.shape[1:]) for tensor in flatten(made)]
+        return made, [tensor.batch_shape for tensor in flatten(made)]
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: the name and the operation's settings."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import arguments, shapes
 from ...arguments import must, shown
-from ...errors import UnsupportedLayerError
+from ...errors import BatchAxisError, UnsupportedLayerError
 from .operands import (
     constant,
     constant_array,
@@ -31,7 +31,7 @@ def get_item(f: Any, x: Any, key: Any) -> Any:
     """x[key] for numbers, slices, None and '...' behind the batch. UnsupportedLayerError for all else, IndexError."""
     keys = _full_key(key, len(x.shape))
     if not (isinstance(keys[0], slice) and keys[0] == slice(None)):
-        raise UnsupportedLayerError(f"Slicing the batch axis is not computed here: [{shown(keys[0])}].")
+        raise BatchAxisError(f"Slicing the batch axis is not computed here: [{shown(keys[0])}].")
     taken: list[range] = []  # along each axis but the batch
     sizes: list[int] = []
     for k in keys[1:]:

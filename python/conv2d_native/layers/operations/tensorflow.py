@@ -140,7 +140,7 @@ def _pad(words: Words, x: Any) -> Words:
 def _reshape(words: Words, x: Any) -> Words:
     """Sizes that begin with the batch of a tensor, None, begin with -1; one that is open is settled by `x`."""
     sizes = words.get("newshape")
-    if not isinstance(sizes, (list, tuple)) or not sizes or sizes[0] is not None:
+    if not isinstance(sizes, (list, tuple)) or not sizes or sizes[0] is not None or x.along_batch:
         return words
     rest = [*sizes[1:]]
     if -1 in rest:
