@@ -197,8 +197,8 @@ def test_e8_weights_are_loaded_as_a_whole_or_not_at_all(tmp_path):
 def test_e10_other_threads_run_while_weights_are_packed():
     run_case("""
 g = _core.Graph()
-kernel = np.ones((3, 3, 512, 512), np.float32)
-y = g.conv2d(g.input((1, 8, 8, 512)), kernel, padding=((1, 1), (1, 1)))
+kernel = np.ones((3, 3, 1024, 512), np.float32)
+y = g.conv2d(g.input((1, 8, 8, 1024)), kernel, padding=((1, 1), (1, 1)))
 ticks = 0
 def tick():
     global ticks

@@ -34,7 +34,7 @@ from .call_arguments import (
     taken_apart,
 )
 from .configuration import (
-    argument_as_json,
+    arguments_as_json,
     checked_config,
     constructed,
     constructor_arguments,
@@ -44,7 +44,6 @@ from .configuration import (
     joined_path,
     layer_name,
     missing_attribute,
-    package_words,
     serialized,
     unexpected_argument,
 )
@@ -340,16 +339,8 @@ class Layer(WeightOwner):
         'relu'
         """
         policy = keras_form("keras", "DTypePolicy", self.dtype_policy.get_config())
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": policy}
-        cls: Any = type(self)
-        own = is_users(cls.get_config)  # it adds words of its own
-        words, needed = (package_words if own else constructor_words)(cls), not own and is_users(cls.__init__)
-        given = {} if own else self._constructor_arguments or {}
-        for word in dict.fromkeys((*given, *words)):
-            if word in given:
-                config[word] = argument_as_json(self, word, given[word])
-            elif word not in config and (needed or hasattr(self, word)):
-                config[word] = serialized(getattr(self, word))
+        config = {"name": self.name, "trainable": self.trainable, "dtype": policy}
+        config.update(arguments_as_json(self, known=tuple(config)))
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialized(self.activity_regularizer)
         return config

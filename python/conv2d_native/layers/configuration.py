@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from types import FunctionType
@@ -270,6 +270,22 @@ def in_outline() -> Iterator[None]:
         yield
     finally:
         _outlined.reset(token)
+
+
+def arguments_as_json(layer: Any, known: Sequence[str]) -> dict[str, Any]:
+    """The constructor's arguments as JSON data, those of `known` only where the call gave them.
+
+    A class of the user's with a get_config of its own adds its words to those of the layer that it derives from.
+    """
+    cls = type(layer)
+    adds = is_users(cls.get_config)
+    words, needed = (package_words if adds else constructor_words)(cls), not adds and is_users(cls.__init__)
+    given = {} if adds else layer._constructor_arguments or {}
+    made = {word: argument_as_json(layer, word, value) for word, value in given.items()}
+    for word in words:
+        if word not in (*made, *known) and (needed or hasattr(layer, word)):
+            made[word] = serialized(getattr(layer, word))
+    return made
 
 
 def argument_as_json(layer: Any, word: str, given: Any) -> Any:

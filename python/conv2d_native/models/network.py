@@ -47,7 +47,7 @@ from .batches import (
 from .inspection import Inspection
 from .own_calls import OwnCalls
 from .storage import Storage
-from .topology import checked_count, infer_shapes, map_graph, with_own_inputs
+from .topology import alone, checked_count, infer_shapes, map_graph, shapes_of, with_own_inputs
 
 IMAGE_SHAPES_KEPT = 8
 _LOCK = fork_safe_lock()
@@ -103,7 +103,7 @@ class Model(Inspection, Storage, OwnCalls):
         self._along_batch = any(tensor.along_batch for tensor in self.outputs)
         if self._own_call is None:
             self._form, self._places = taken_apart((inputs,), {})
-            self._answer = _alone(outputs)
+            self._answer = alone(outputs)
         self._nodes = self._graph_nodes = nodes
         self.operations = operations
         self._shapes: Newest[str, Any] = Newest(IMAGE_SHAPES_KEPT)  # of the output, by those of the input
@@ -147,12 +147,12 @@ class Model(Inspection, Storage, OwnCalls):
     @property
     def input_shape(self) -> Any:
         """Shape of the input with None where it varies; a list of them where there are several, as in `inputs`."""
-        return _shapes(self._structure("input_shape"))
+        return shapes_of(self._structure("input_shape"))
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, or a list of them where there are several, as in `outputs`."""
-        return _shapes(self._structure("output_shape"))
+        return shapes_of(self._structure("output_shape"))
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers after their names, and those that a class of the user's has beside connected ones."""
@@ -387,15 +387,3 @@ class Model(Inspection, Storage, OwnCalls):
             label_steps(f, value, tensor.name)
         args, kwargs = filled(self._form, inputs)
         return flatten(self.call(f, *args, **kwargs))
-
-
-def _shapes(structure: Any) -> Any:
-    """The shape of the one tensor of a structure; a flat list of the shapes of several."""
-    shapes = [tensor.shape for tensor in flatten(structure)]
-    return shapes[0] if len(shapes) == 1 else shapes
-
-
-def _alone(structure: Any) -> Any:
-    """The one tensor of a list with a single one, as Keras returns it of arrays; any other structure as it is."""
-    single = isinstance(structure, (list, tuple)) and len(structure) == 1
-    return structure[0] if single and isinstance(structure[0], KerasTensor) else structure

@@ -167,3 +167,15 @@ def _check_names(names: list[str]) -> None:
     twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
     if twice:
         raise ValueError(f"Layers of a model need different names. Used twice: {', '.join(sorted(twice))}.")
+
+
+def shapes_of(structure: Any) -> Any:
+    """The shape of the one tensor of a structure; a flat list of the shapes of several."""
+    shapes = [tensor.shape for tensor in flatten(structure)]
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def alone(structure: Any) -> Any:
+    """The one tensor of a list with a single one, as Keras returns it of arrays; any other structure as it is."""
+    single = isinstance(structure, (list, tuple)) and len(structure) == 1
+    return structure[0] if single and isinstance(structure[0], KerasTensor) else structure
