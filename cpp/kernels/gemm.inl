@@ -187,18 +187,5 @@ constexpr void (*gemm_few_or_null())(const GemmTile&, int64_t) {
   return nullptr;
 }
 
-// y[i] = x[i] * scale[i] + shift[i], relu, * gate[i]; null members are skipped.
-void transform(const float* x, float* y, int64_t count, const float* scale, const float* shift, bool relu,
-               const float* gate) {
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t n = count - i < kLanes ? count - i : kLanes;
-    Vec v = load_first(x + i, n);
-    if (scale != nullptr) v = fma(v, load_first(scale + i, n), load_first(shift + i, n));
-    if (relu) v = max(zero(), v);
-    if (gate != nullptr) v = mul(v, load_first(gate + i, n));
-    store_first(y + i, v, n);
-  }
-}
-
 }  // namespace
 }  // namespace conv2d

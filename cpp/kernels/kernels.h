@@ -182,10 +182,6 @@ struct Kernels {
   // it are asked for, ahead_step bytes further every time.
   void (*gemm_few[kMostFewColumns + 1])(const GemmTile& tile, int64_t rows);
 
-  // y[i] = x[i] * scale[i] + shift[i], relu, * gate[i]; null members are skipped.
-  void (*transform)(const float* x, float* y, int64_t count, const float* scale, const float* shift,
-                    bool relu, const float* gate);
-
   // planes[c * plane + i] = x[i * stride + c]
   void (*deinterleave)(const float* x, int64_t stride, int64_t count, int64_t channels, float* planes,
                        int64_t plane);

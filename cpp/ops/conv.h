@@ -53,14 +53,14 @@ class ConvWeights {
   mutable std::map<std::string, std::shared_ptr<const Buffer>> packed_;  // under core_mutex()
 };
 
-// Applied to x while it is read: v = x[n,h,w,c] * scale[c] + shift[c], relu, * gate[n,c]; null members are
-// skipped.
+// Applied to x while it is read: v = relu(x[n,h,w,c] * scale[c] + shift[c]) * gate[n,c]; null members are
+// skipped, relu with them.
 struct PreOp {
   const float* scale = nullptr;
   const float* shift = nullptr;
   bool relu = false;
   const float* gate = nullptr;
-  bool empty() const { return scale == nullptr && gate == nullptr && !relu; }
+  bool empty() const { return scale == nullptr && gate == nullptr; }
   // For channels from `channel` on of image n, c channels an image.
   PreOp from(int64_t n, int64_t c, int64_t channel) const {
     return {scale ? scale + channel : nullptr, shift ? shift + channel : nullptr, relu,
@@ -68,7 +68,10 @@ struct PreOp {
   }
   // to[k] = v(from[k]), k < count
   void apply(const Kernels& kernels, const float* from, float* to, int64_t count) const {
-    if (!empty()) return kernels.transform(from, to, count, scale, shift, relu, gate);
+    const ActivationKind kind = relu ? ActivationKind::kRelu : ActivationKind::kLinear;
+    if (scale != nullptr) kernels.scale_shift({kind}, scale, shift, from, to, count);
+    if (gate != nullptr) kernels.scale_shift({}, gate, nullptr, scale != nullptr ? to : from, to, count);
+    if (!empty()) return;
     int64_t k = 0;
     for (; count <= 64 && k + 16 <= count; k += 16) std::memcpy(to + k, from + k, 16 * sizeof(float));
     if (k < count) std::memcpy(to + k, from + k, static_cast<size_t>(count - k) * sizeof(float));
