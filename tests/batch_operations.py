@@ -34,6 +34,7 @@ MIXED = {
     "rolled": lambda ops, x: ops.roll(x, 1, axis=0),
     "backwards": lambda ops, x: ops.flip(x, axis=0),
     "first image": lambda ops, x: x[0] + x,
+    "first images": lambda ops, x: ops.slice(x, (0, 1, 0), (1, 3, 2)),
     "last entries": lambda ops, x: x + x[-1, :, :1],
     "chosen": lambda ops, x: ops.take(x, np.array([0, 0, 0]), axis=0),
     "distances": lambda ops, x: ops.sum((ops.expand_dims(x, 1) - x) ** 2, axis=1),

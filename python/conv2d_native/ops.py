@@ -64,7 +64,9 @@ def _softmax(x: Any, axis: Any = -1) -> Any:
 
 def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     places = zip(start_indices, shape, strict=True)
-    return np.asarray(inputs)[tuple(slice(start, start + size) for start, size in places)]
+    return np.asarray(inputs)[
+        tuple(slice(start, None if size == -1 else start + size) for start, size in places)
+    ]
 
 
 def _unstack(x: Any, num: Any = None, axis: int = 0) -> list[Any]:

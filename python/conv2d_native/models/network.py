@@ -330,8 +330,8 @@ class Model(Inspection, Storage, OwnCalls):
         plain = len(arrays) == 1 and arrays[0].dtype == arguments.FLOAT32
         if plain and len(arrays[0]) and not isinstance(self._form[0][0], dict):
             executable = program.executable(len(arrays[0]), is_exact())
-            alone = isinstance(self._answer, KerasTensor)
-            run = executable if alone else lambda x: self._packed(executable.run([x]))
+            plain_answer = isinstance(self._answer, KerasTensor)
+            run = executable if plain_answer else lambda x: self._packed(executable.run([x]))
             with _LOCK:
                 if found in self._programs.values():  # else the weights have changed meanwhile
                     self._calls[arrays[0].shape, is_exact()] = run

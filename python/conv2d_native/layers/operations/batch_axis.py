@@ -139,7 +139,7 @@ _CHANGES: dict[Any, Callable[[Any, Any], Any]] = {
     ("GetItem", "key"): _after(slice(None)),
     "start_indices": _after(0),
     ("BroadcastTo", "shape"): lambda shape, x: [None, *(x.builder.batch if n is None else n for n in shape)],
-    ("Slice", "shape"): _after(1),
+    ("Slice", "shape"): _after(-1),
     ("Tile", "repeats"): _after(1),
     "pad_width": lambda widths, x: [[0, 0], *np.broadcast_to(widths, (x.rank, 2)).tolist()],
 }

@@ -150,7 +150,7 @@ def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
 
 
 def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
-    """`shape` entries from start_indices on along each axis. UnsupportedLayerError where images are left out."""
+    """`shape` entries from start_indices on along each axis, -1: all. BatchAxisError where images may be left out."""
     starts, sizes = (
         arguments.integer_list("start_indices", start_indices),
         arguments.integer_list("shape", shape),
@@ -158,9 +158,9 @@ def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
     for name, given in (("start_indices", starts), ("shape", sizes)):
         if len(given) != len(inputs.shape):
             raise ValueError(must(name, f"have {len(inputs.shape)} entries", given))
-    if starts[0] != 0:
+    if (starts[0], sizes[0]) != (0, -1):
         raise refused_for_batch("Slicing")
-    key = [slice(i, i + n) for i, n in zip(starts[1:], sizes[1:], strict=True)]
+    key = [slice(i, None if n == -1 else i + n) for i, n in zip(starts[1:], sizes[1:], strict=True)]
     return get_item(f, inputs, [slice(None), *key])
 
 
