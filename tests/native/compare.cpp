@@ -78,7 +78,7 @@ bool check(const char* text, const Kernels& kernels, const ConvAlgorithm& algori
   ConvIo io;
   io.x = x.data(), io.x_stride = p.c, io.y = y.data(), io.y_stride = p.oc;
   WorkerScratch scratch;
-  scratch.reserve(plan->worker_bytes(), workers);
+  scratch.reserve(plan->worker_bytes, workers);
   parallel_run(workers, [&](const Worker& worker) { plan->run(io, scratch.of(worker.index), worker); });
   double worst = 0.0;
   for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {

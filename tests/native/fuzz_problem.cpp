@@ -137,7 +137,7 @@ void compute(const ConvProblem& p, Bytes* bytes) {
     ConvIo io;
     io.x = x.floats, io.x_stride = p.c, io.y = y.floats, io.y_stride = p.oc;
     io.residual = residual.floats, io.residual_stride = p.oc;
-    const size_t each = (plan->worker_bytes() + kAlignment - 1) / kAlignment * kAlignment;
+    const size_t each = (plan->worker_bytes + kAlignment - 1) / kAlignment * kAlignment;
     if (each > kMostScratch / static_cast<size_t>(workers)) continue;
     const Scratch scratch(each * static_cast<size_t>(workers));
     parallel_run(workers, [&](const Worker& worker) {
