@@ -117,7 +117,7 @@ int64_t TapGemm::shares_of_columns(int workers) const {
   return best;
 }
 
-// Grains are whole tiles; where rows are copied whole rows of outputs, or parts of one row.
+// Grains are pixels; where rows are copied whole rows of outputs, or parts of one row.
 TapGemm::Split TapGemm::split(const Block& b, int workers) const {
   const bool by_rows = b.source == Source::kRows;
   const int64_t line = by_rows ? p_.gw : p_.n * p_.gh * p_.gw;
@@ -129,7 +129,7 @@ TapGemm::Split TapGemm::split(const Block& b, int workers) const {
   const int64_t cuts = std::max(ceil_div(line, block_pixels_),
                                 std::min(wanted / std::max<int64_t>(1, p_.n * p_.gh), line / least));
   s.line = line;
-  s.grain = by_rows ? ceil_div(line, cuts) : kernels_.gemm_rows;
+  s.grain = by_rows ? ceil_div(line, cuts) : 1;
   s.across = ceil_div(line, s.grain);
   s.grains = by_rows ? p_.n * p_.gh * s.across : s.across;
   // Rows that are copied for one group are no other's.
