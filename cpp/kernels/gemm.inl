@@ -10,7 +10,7 @@ constexpr int kGemmVecs = kLanes == 1 ? 4 : 2;
 constexpr int kGemmRows =
     kRegisters == 32 ? (kLanes == 16 ? 14 : 12) : (kLanes == 8 ? 6 : (kLanes == 4 ? 6 : 3));
 constexpr int kGemmColumns = kGemmVecs * kLanes;
-constexpr int kFlatRows = kRegisters == 32 ? 4 : 2;
+constexpr int kFlatRows = kRegisters == 32 ? 6 : 2;
 constexpr int kFewColumns = kLanes / 2 < kMostFewColumns ? kLanes / 2 : kMostFewColumns;
 
 // f(m, v) for every vector of a tile, unrolled: the tile stays in registers.

@@ -40,6 +40,7 @@ struct TapGemm::Block {
   Range pixels;
   Source source;
   bool in_place;
+  int64_t rows;  // of a tile
   float* copied;
   int64_t step, width;             // floats between copied pixels, pixels of a copied row
   int64_t row_lo, col_lo, col_hi;  // of all rows n * gh + gy and columns gx that the block touches
@@ -86,13 +87,15 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   packed_ = weights_->packed(key, [&] { return pack(); });
 }
 
-// Whether kernels may read pixels where they lie: where these share a set, few columns meet a tile that fits
-// it before it is evicted. Vectors over k run over whole rows of taps, wherever these lie.
-bool TapGemm::readable(const ConvIo& io) const {
+// Rows of a tile of pixels read where they lie, 0 where kernels may not: pixels that share a set fit it where
+// tiles are low, and stay until all columns have met them where these are few or tiles as wide. Vectors over
+// k run over whole rows of taps, wherever these lie.
+int64_t TapGemm::readable_rows(const ConvIo& io) const {
   const int64_t next = p_.gw > 1 ? p_.sw * io.x_stride : (p_.gh > 1 ? p_.sh : p_.h) * p_.w * io.x_stride;
-  const bool kept = kernels_.gemm_rows < kWays && p_.group_oc() <= kFewColumns;
-  if (few_ && taps() > 1 && io.x_stride != p_.c) return false;
-  return io.pre.empty() && (p_.n * p_.gh * p_.gw < kWays || kept || !collides(next));
+  if (!io.pre.empty() || (few_ && taps() > 1 && io.x_stride != p_.c)) return 0;
+  if (p_.n * p_.gh * p_.gw < kWays || !collides(next)) return kernels_.gemm_rows;
+  if (kernels_.gemm_rows < kWays && p_.group_oc() <= kFewColumns) return kernels_.gemm_rows;
+  return taps() == 1 && machine_of(kernels_).wide ? kernels_.flat_rows : 0;
 }
 
 // How many parts of the columns workers take. Cores that write parts of the same rows of y take lines from
@@ -153,7 +156,9 @@ TapGemm::Split TapGemm::split(const Block& b, int workers) const {
 
 void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
   Block b{};
-  b.in_place = readable(io);
+  const int64_t readable = readable_rows(io);
+  b.in_place = readable > 0;
+  b.rows = b.in_place ? readable : kernels_.gemm_rows;
   b.source = b.in_place && inside_                 ? Source::kInPlace
              : single_ && (b.in_place || by_taps_) ? Source::kTaps
                                                    : Source::kRows;
@@ -321,7 +326,7 @@ const float* TapGemm::next_panels(const Chunk& chunk, int64_t g, Range panels, i
 void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual,
                        GemmTile t) const {
   const int64_t columns = kernels_.gemm_columns, count = b.pixels.end - b.pixels.begin;
-  const int64_t depth = chunk.taps * chunk.channels, tiles = ceil_div(count, kernels_.gemm_rows);
+  const int64_t depth = chunk.taps * chunk.channels, tiles = ceil_div(count, b.rows);
   const int64_t share = 4 * columns / std::max<int64_t>(1, tiles - 1);
   const int64_t wide = panels_ - (p_.group_oc() - (panels_ - 1) * columns <= kernels_.lanes ? 1 : 0);
   const int64_t panel_bytes = static_cast<int64_t>(kPanelShare * machine_of(kernels_).l2_bytes);

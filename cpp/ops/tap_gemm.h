@@ -49,7 +49,7 @@ class TapGemm {
 
   void make_chunks();
   Buffer pack() const;
-  bool readable(const ConvIo& io) const;
+  int64_t readable_rows(const ConvIo& io) const;
   int64_t shares_of_columns(int workers) const;
   Split split(const Block& b, int workers) const;
   void block(const ConvIo& io, Block* b, Range units) const;
