@@ -27,6 +27,10 @@ SHAPED = (
     same(1, 3, 130, 3, 8, 3, 3, activation="relu"),
     same(1, 2, 260, 8, 10, 3, 5),
     "n1h1w301c20_k1x16s1x2d1p0.0.7.7_oc24g1_relu",
+    "n1h1w90c70_k1x7s1d1p0.0.3.3_oc70g70_relu",
+    "n1h1w47c40_k1x9s1x2d1x3p0.0.8.8_oc80g40",
+    "n1h1w50c128_k1x5s1d1p0.0.2.2_oc128g4_relu",
+    "n1h40w30c35_k40x1s1d1p0_oc35g35",
     same(2, 20, 33, 4, 5, 5, 5, stride=2),
     *(same(1, 5, 4 * o, 3, o, 3, 3) for o in (10, 11, 13, 16)),
     same(1, 6, 6, 300, 33, 3, 3, dilation=2),
@@ -130,10 +134,12 @@ def test_threads_and_batch_change_no_bit(text, isa):
     x = np.concatenate([x, x[::-1] * np.float32(0.5)])
     batch, one = str(replace(problem, n=2 * problem.n)), str(replace(problem, n=1))
     for algorithm in candidates(text):
-        _core.set_num_threads(2)
-        got = run(batch, algorithm, x, kernel, bias, scratch_value=np.nan)
+        got = run(batch, algorithm, x, kernel, bias)
+        for threads in (2, 5):
+            _core.set_num_threads(threads, True)
+            shared = run(batch, algorithm, x, kernel, bias, scratch_value=np.nan)
+            np.testing.assert_array_equal(shared, got, algorithm)
         _core.set_num_threads(1)
-        np.testing.assert_array_equal(got, run(batch, algorithm, x, kernel, bias), algorithm)
         for i in range(0, len(x), max(1, len(x) // 3)):
             np.testing.assert_array_equal(got[i : i + 1], run(one, algorithm, x[i : i + 1], kernel, bias))
 

@@ -39,7 +39,8 @@ class DepthwisePlan : public ConvPlan {
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides(io.x_stride * phases_);
     const bool far = direct && p.bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
     const bool whole = direct && p.n * phases * units >= kUnitsPerWorker * worker.count;
-    const int64_t block = whole ? p.oc : round_up(ceil_div(p.oc, ceil_div(p.oc, kBlock)), kPad);
+    const int64_t least = whole ? 1 : ceil_div(p.oc, kBlock);
+    const int64_t block = round_up(ceil_div(p.oc, std::max(least, worker.cuts(p.n * phases * units))), kPad);
     const int64_t blocks = ceil_div(p.oc, block);
     float* ring = reinterpret_cast<float*>(scratch);
     // Rows below `filled` of `current`, a phase of a block of an image, are or were in the ring, up to unit

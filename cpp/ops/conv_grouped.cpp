@@ -52,7 +52,7 @@ class GroupedPlan : public ConvPlan {
   // Units are strips of rows times parts.
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    const int64_t across = ceil_div(parts_, at_once_);
+    const int64_t across = std::max(ceil_div(parts_, at_once_), std::min(parts_, worker.cuts(p.n * p.oh)));
     const int64_t balanced = p.n * p.oh * across / (kUnitsPerWorker * worker.count);
     const int64_t strips = ceil_div(p.oh, std::clamp<int64_t>(balanced, 1, height_));
     worker.each_unit(p.n * strips * across, [&](int64_t i) {

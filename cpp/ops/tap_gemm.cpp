@@ -22,7 +22,7 @@ constexpr double kPanelShare = 0.375;  // and for the panels that it meets
 constexpr int64_t kUnitsPerWorker = 4;
 constexpr double kLineCycles = 140.0;  // to get a line that another core has written
 // Smaller units would read the kernel, or copy the pixels, too often.
-constexpr int64_t kLeastPixels = 48, kLeastPixelsOfLargeKernel = 96;
+constexpr int64_t kLeastPixels = 64;
 constexpr int64_t kLeastColumns = 128, kLeastColumnsOfCopies = 512;
 constexpr int64_t kPadFloats = 16, kFewFloats = 6144;  // the second: of b and, twice, a where columns are few
 constexpr int64_t kPattern = 96;                       // floats of a repeated pattern
@@ -126,11 +126,9 @@ TapGemm::Split TapGemm::split(const Block& b, int workers) const {
   const int64_t line = by_rows ? p_.gw : p_.n * p_.gh * p_.gw;
   Split s{};
   const int64_t wanted = workers > 1 ? kUnitsPerWorker * workers : 1;
-  const bool large = 8.0 * static_cast<double>(group_floats_) > machine_of(kernels_).l2_bytes;
-  const int64_t least = large ? kLeastPixelsOfLargeKernel : kLeastPixels;
   // Few rows are cut where that leaves blocks of the least size.
   const int64_t cuts = std::max(ceil_div(line, block_pixels_),
-                                std::min(wanted / std::max<int64_t>(1, p_.n * p_.gh), line / least));
+                                std::min(wanted / std::max<int64_t>(1, p_.n * p_.gh), line / kLeastPixels));
   s.line = line;
   s.grain = by_rows ? ceil_div(line, cuts) : 1;
   s.across = ceil_div(line, s.grain);
@@ -139,7 +137,7 @@ TapGemm::Split TapGemm::split(const Block& b, int workers) const {
   const bool apart = by_rows && p_.groups >= wanted && p_.groups % workers == 0;
   s.step = apart ? panels_ : 1;
   s.parts = s.shares = apart ? wanted : shares_of_columns(workers);
-  const int64_t least_grains = std::max<int64_t>(1, least / s.grain);
+  const int64_t least_grains = std::max<int64_t>(1, kLeastPixels / s.grain);
   s.blocks = std::max({ceil_div(s.grains, by_rows && s.across > 1 ? 1 : block_pixels_ / s.grain),
                        std::min(ceil_div(workers, s.parts), s.grains),
                        std::min(ceil_div(wanted, s.parts), s.grains / least_grains)});

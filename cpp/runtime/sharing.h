@@ -75,6 +75,8 @@ class Worker {
       for (int64_t i = range.begin; i < range.end; ++i) body(i);
     });
   }
+  // Parts of each of `units` units, so that no worker is without one.
+  int64_t cuts(int64_t units) const { return (count - 1) / std::max<int64_t>(units, 1) + 1; }
   // Until all that was shared so far is done.
   void barrier() const {
     if (sharing_ != nullptr) sharing_->wait(due_);
