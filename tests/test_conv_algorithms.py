@@ -33,6 +33,11 @@ SHAPED = (
     "n1h40w30c35_k40x1s1d1p0_oc35g35",
     same(2, 20, 33, 4, 5, 5, 5, stride=2),
     *(same(1, 5, 4 * o, 3, o, 3, 3) for o in (10, 11, 13, 16)),
+    *(
+        same(1, 7, 35 * s, 3, o, 3, 3, stride=s, activation="relu")
+        for s, o in ((1, 16), (2, 16), (3, 12), (4, 8))
+    ),
+    same(2, 6, 75, 1, 15, 5, 5, stride=2),
     same(1, 6, 6, 300, 33, 3, 3, dilation=2),
     same(1, 19, 18, 3, 64, 7, 7, stride=2, activation="relu"),
     same(2, 9, 11, 160, 40, 3, 3, dilation=4, activation="relu"),

@@ -134,9 +134,9 @@ struct DepthwiseRows {
   int64_t y_stride, residual_stride;
 };
 
-// y[i * y_stride + o] = clamp(bias[o] + sum_t x[offsets[t] + i] * w[t * 4 + o] + residual[i * residual_stride
-// + o]), i < count, o < outputs <= 4. x is readable up to 4 vectors past the last pixel. residual may be
-// null.
+// y[i * y_stride + o] = clamp(bias[o] + sum over t of x[offsets[t] + i] * w[(o / 4 * taps + t) * 4 + o % 4]
+// + residual[i * residual_stride + o]), i < count, o < outputs: 1, 2, 3, 4, 8 or 16. x is readable up to
+// 4 vectors past the last pixel. residual may be null.
 struct PlanarTile {
   const float *x, *w, *bias, *residual;
   const int64_t* offsets;
@@ -182,9 +182,8 @@ struct Kernels {
   // it are asked for, ahead_step bytes further every time.
   void (*gemm_few[kMostFewColumns + 1])(const GemmTile& tile, int64_t rows);
 
-  // planes[c * plane + i] = x[i * stride + c]
-  void (*deinterleave)(const float* x, int64_t stride, int64_t count, int64_t channels, float* planes,
-                       int64_t plane);
+  // y[i] = x[i * stride]
+  void (*gather)(const float* x, int64_t stride, int64_t count, float* y);
   void (*planar)(const PlanarTile& tile);
 
   int winograd_rows;  // tiles of the largest product

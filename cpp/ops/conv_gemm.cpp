@@ -71,18 +71,21 @@ ConvAlgorithm conv_gemm() {
           const double steps =
               static_cast<double>(runs * ceil_div(p.kh * p.kw * p.c / runs, static_cast<int64_t>(m.lanes)));
           const double step = (m.wide ? 2.6 : p.oc == 3 ? 3.0 : 3.9) * m.lanes / m.flops_per_cycle;
-          return p.y_bytes() / 4.0 * (steps * step + 4.0) + bytes / m.bytes_per_cycle;
+          const double starts =
+              static_cast<double>(p.n * p.oh * p.ow * runs) * 4.4 * m.lanes / m.flops_per_cycle;
+          return p.y_bytes() / 4.0 * (steps * step + 4.0) + starts + bytes / m.bytes_per_cycle;
         }
         const double vectors =
             std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
         const bool thin = static_cast<double>(p.group_oc()) <= m.lanes;  // too few sums at once
         const bool narrow = !m.wide && p.groups > 1;
-        const double slower = thin ? (m.wide ? 1.3 : narrow ? 2.4 : 1.4) : narrow ? 1.2 : 1.0;
+        const double slower = thin ? (p.groups == 1 ? 1.4 : narrow ? 2.4 : 1.3) : narrow ? 1.2 : 1.0;
         const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
         const int64_t row = p.dw == 1 && p.kw * p.group_c() <= kDepth ? p.kw * p.group_c() : p.group_c();
         // Starts of short loops, measured with 16 registers.
         const double starts = row < 16 && !m.wide ? 4.0 * static_cast<double>(p.kh * p.kw * p.c / row) : 0.0;
-        const double stores = static_cast<double>(p.n * p.oh * p.ow) * (vectors * 1.5 + starts);
+        const double store = thin && m.wide && p.groups == 1 ? 15.0 : 1.5;
+        const double stores = static_cast<double>(p.n * p.oh * p.ow) * (vectors * store + starts);
         const double share = m.wide ? 1.0 : 0.85;     // of the peak, with 16 registers
         const bool skips = 2 * p.group_c() > kDepth;  // one tap a chunk
         const double pairs = skips ? seen(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top, 1) *

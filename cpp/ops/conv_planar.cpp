@@ -24,7 +24,7 @@ class PlanarPlan : public ConvPlan {
     plane_ = round_up(ceil_div(extent, p.sw) + 4 * kernels_.lanes, 16);
     row_ = checked_multiply({plane_, p.sw, p.c}, "scratch");
     const int64_t rows = p.input_rows(std::min(kBlockRows, p.oh));
-    worker_bytes = static_cast<size_t>(checked_multiply({4, rows, row_}, "scratch"));
+    worker_bytes = static_cast<size_t>(checked_multiply({4, rows + 1, row_}, "scratch"));
     for (int64_t i = 0; i < p.kh; ++i) {
       for (int64_t j = 0; j < p.kw; ++j) {
         for (int64_t c = 0; c < p.c; ++c)
@@ -35,7 +35,7 @@ class PlanarPlan : public ConvPlan {
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    float* rows = reinterpret_cast<float*>(scratch);
+    float* rows = reinterpret_cast<float*>(scratch) + row_;
     // Units are strips of rows of one image: each reads kh - 1 rows of its neighbour's.
     const int64_t wanted = ceil_div(kUnits * worker.count, std::max<int64_t>(1, p.n));
     const int64_t strips = std::min(p.oh, std::max(ceil_div(p.oh, kBlockRows), wanted));
@@ -49,25 +49,28 @@ class PlanarPlan : public ConvPlan {
   }
 
  private:
-  // The planes of `count` input rows from row y on.
+  // The planes of `count` input rows from row y on; strided columns by way of the row before them.
   void fill(const ConvIo& io, int64_t n, int64_t y, int64_t count, float* to) const {
     const ConvProblem& p = problem;
+    float* const dense = to - row_;
     for (const int64_t end = y + count; y < end; ++y, to += row_) {
       if (y < 0 || y >= p.h) {
         std::memset(to, 0, static_cast<size_t>(row_) * sizeof(float));
         continue;
       }
-      for (int64_t phase = 0; phase < p.sw; ++phase) {
-        const int64_t skip = (phase - p.pad.left % p.sw + p.sw) % p.sw;  // the phase's first pixel
-        const int64_t room = plane_ - 4 * kernels_.lanes, at = std::min((skip + p.pad.left) / p.sw, room);
-        const int64_t pixels = std::min(room - at, skip < p.w ? (p.w - 1 - skip) / p.sw + 1 : 0);
-        for (int64_t c = 0; c < p.c; ++c) {
+      for (int64_t c = 0; c < p.c; ++c) {
+        const float* x = io.x + (n * p.h + y) * p.w * io.x_stride + c;
+        if (p.sw > 1) kernels_.gather(x, io.x_stride, p.w, dense);
+        for (int64_t phase = 0; phase < p.sw; ++phase) {
+          const int64_t skip = (phase - p.pad.left % p.sw + p.sw) % p.sw;  // the phase's first pixel
+          const int64_t room = plane_ - 4 * kernels_.lanes, at = std::min((skip + p.pad.left) / p.sw, room);
+          const int64_t pixels = std::min(room - at, skip < p.w ? (p.w - 1 - skip) / p.sw + 1 : 0);
           float* plane = to + (c * p.sw + phase) * plane_;
           std::fill(plane, plane + at, 0.0f);
+          p.sw > 1 ? kernels_.gather(dense + skip, p.sw, pixels, plane + at)
+                   : kernels_.gather(x, io.x_stride, pixels, plane + at);
           std::fill(plane + at + pixels, plane + room, 0.0f);
         }
-        kernels_.deinterleave(io.x + ((n * p.h + y) * p.w + skip) * io.x_stride, io.x_stride * p.sw, pixels,
-                              p.c, to + phase * plane_ + at, p.sw * plane_);
       }
     }
   }
@@ -80,8 +83,9 @@ class PlanarPlan : public ConvPlan {
     t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
     t.low = p.activation.low(), t.high = p.activation.high();
     const float* weights = packed_->floats() + round_up(p.oc, kPlanarOutputs);
-    for (int64_t first = 0; first < p.oc; first += kPlanarOutputs) {
-      t.outputs = std::min<int64_t>(kPlanarOutputs, p.oc - first);
+    for (int64_t first = 0; first < p.oc; first += t.outputs) {
+      const int64_t left = p.oc - first;
+      t.outputs = left < 8 ? std::min<int64_t>(left, kPlanarOutputs) : left < 16 ? 8 : 16;
       t.w = weights + first * t.taps;
       t.bias = packed_->floats() + first;
       t.y = io.y + pixel * io.y_stride + first;
@@ -111,12 +115,14 @@ ConvAlgorithm conv_planar() {
             return p.kh * p.kw * p.c > kMostTerms ? "a sum of more than 192 terms" : "";
           },
           [](const ConvProblem& p, const Machine& m) {
-            // Measured with 32 registers and with 16.
-            const double row =
-                std::ceil(static_cast<double>(p.ow) / m.lanes) * (m.wide ? 2.2 : 2.8) * m.lanes;
-            const double split = p.c > 4 || p.sw > 1 ? 0.3 * p.x_bytes() : 0.0;
-            return static_cast<double>(p.n * p.oh * p.oc * p.kh * p.kw * p.c) * row / m.flops_per_cycle +
-                   split + 0.05 * p.y_bytes() + p.bytes() / m.bytes_per_cycle;
+            // Measured: products and their joining to pixels in every row; columns split into planes.
+            const double vectors = 2.0 * std::ceil(static_cast<double>(p.ow) / m.lanes / 2.0);
+            const double sums = vectors * static_cast<double>(p.n * p.oh * std::max<int64_t>(p.oc, 2));
+            const double each = (m.wide ? 0.46 : 0.7) * static_cast<double>(p.kh * p.kw * p.c) + 4.0;
+            const double split = p.c > 4 ? 0.25 : p.sw > 1 ? 0.09 : 0.02;  // of a byte
+            const double planes = static_cast<double>(p.n * p.h * p.sw * p.c);
+            const double cycles = sums * each + split * p.x_bytes() + 20.0 * planes + 0.05 * p.y_bytes();
+            return cycles * 4.0 * m.lanes / m.flops_per_cycle + p.bytes() / m.bytes_per_cycle;
           },
           make_plan<PlanarPlan>};
 }
