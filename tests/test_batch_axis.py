@@ -186,6 +186,36 @@ def test_what_every_image_has_in_a_whole_batch():
     assert len(np.unique(first)) == X.size and not np.isclose(first, second).any()
 
 
+class Deviations(layers.Layer):
+    """Mean deviations among the images for every image, as the discriminators of ProGAN and StyleGAN have them."""
+
+    def __init__(self, spread, **kwargs):
+        super().__init__(**kwargs)
+        self.spread = spread
+
+    def call(self, x):
+        made = ops.mean(ops.std(x, axis=0, keepdims=True), axis=(1, 2), keepdims=True)
+        return ops.concatenate([x, self.spread(made, ops.shape(x)[0])], axis=-1)
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        lambda made, batch: ops.tile(made, (batch, 6, 1)),
+        lambda made, batch: ops.broadcast_to(made, (batch, 6, 1)),
+        lambda made, batch: ops.repeat(ops.repeat(made, 6, axis=1), batch, axis=0),
+    ],
+    ids=["tile", "broadcast_to", "repeat"],
+)
+def test_a_value_of_all_images_is_spread_over_them(spread):
+    x = cn.Input((6, 2))
+    model = cn.Model(x, Deviations(spread)(x))
+    assert model.output_shape == (None, 6, 3)
+    for n in (1, 4):
+        wanted = np.full((n, 6, 1), X[:n].std(axis=0).mean())
+        np.testing.assert_allclose(model(X[:n]), np.concatenate([X[:n], wanted], -1), rtol=1e-5)
+
+
 def test_sizes_that_are_not_known():
     x = cn.Input((None, None, 3))
     turned = ops.transpose(x, (3, 0, 1, 2))

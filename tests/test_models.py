@@ -142,6 +142,31 @@ def test_shared_layers_and_nested_models():
     np.testing.assert_array_equal(inner.predict([x, y], verbose=0), embed(x))
 
 
+def test_lists_that_grow_after_they_were_given():
+    """A dense block appends to the list that Concatenate got; a list of outputs serves a second model."""
+    x = cn.Input((6, 6, 2))
+    parts = [x]
+    for filters in (2, 3):
+        joined = cn.layers.Concatenate()(parts) if len(parts) > 1 else x
+        parts.append(cn.layers.Conv2D(filters, 3, padding="same")(joined))
+    outputs = [parts[1]]
+    first = cn.Model(x, outputs)
+    outputs.append(cn.layers.concatenate(parts))
+    both = cn.Model(x, outputs)
+    inner = both(x)
+    inner[0] = inner[0] * 0.0
+    images = np.random.default_rng(3).standard_normal((2, 6, 6, 2)).astype(np.float32)
+    conv, last = (layer for layer in both.layers if isinstance(layer, cn.layers.Conv2D))
+    one = conv(images)
+    two = last(np.concatenate([images, one], axis=-1))
+    np.testing.assert_array_equal(first.predict(images), one)
+    assert [y.shape for y in both.predict(images)] == [(2, 6, 6, 2), (2, 6, 6, 7)]
+    np.testing.assert_allclose(
+        both(images)[1], np.concatenate([images, one, two], axis=-1), rtol=1e-5, atol=1e-6
+    )
+    assert len(cn.models.clone_model(both).predict(images)) == 2
+
+
 def test_feature_extraction_from_a_built_model():
     model, x = small(), images()
     features = cn.Model(model.input, model.layers[1].output)

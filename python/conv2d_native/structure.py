@@ -45,6 +45,11 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     return function(structure)
 
 
+def copied(structure: Any) -> Any:
+    """The same lists, tuples and dicts of the same leaves: what is put into the given ones later is not in these."""
+    return map_structure(lambda leaf: leaf, structure)
+
+
 def pack(structure: Any, leaves: Sequence[Any]) -> Any:
     """Return `structure` with its leaves, in the order of flatten(), replaced by `leaves`."""
     rest = iter(leaves)

@@ -15,7 +15,7 @@ import numpy as np
 from ..activations import Activation
 from ..arguments import result_shape, shown
 from ..graph import GraphBuilder, Tensor
-from ..structure import flatten, map_structure
+from ..structure import copied, flatten, map_structure
 from .assigned_in_call import call_in_progress
 from .input_spec import check_specs
 
@@ -203,9 +203,10 @@ class Node:
     """One call of a layer: arguments with symbolic tensors among them, and the tensors that come out."""
 
     def __init__(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
-        self.layer, self.args, self.kwargs = layer, args, kwargs
+        self.layer = layer
+        self.args, self.kwargs = copied((args, kwargs))
         self.inputs: list[KerasTensor] = symbolic_leaves((args, kwargs))
-        self.output_structure = outputs
+        self.output_structure = copied(outputs)
         self.outputs: list[KerasTensor] = flatten(outputs)
         for index, tensor in enumerate(self.outputs):
             tensor.node, tensor.index = self, index

@@ -28,7 +28,7 @@ from ..layers.symbolic import (
 from ..layers.variable import computed_with, held_together, other_reads, weights_epoch
 from ..locks import fork_safe_lock
 from ..newest import Newest
-from ..structure import flatten, pack
+from ..structure import copied, flatten, pack
 from .absent_methods import ABSENT_METHODS
 from .batches import (
     Progress,
@@ -94,7 +94,7 @@ class Model(Inspection, Storage, OwnCalls):
             if not leaves or not all(isinstance(leaf, KerasTensor) for leaf in leaves):
                 words = "be symbolic tensors, from Input(...) and calls of layers"
                 raise ValueError(arguments.must(word, words, structure))
-        inputs, outputs = with_own_inputs(inputs, outputs)
+        inputs, outputs = copied(with_own_inputs(inputs, outputs))
         nodes, operations = map_graph(flatten(inputs), flatten(outputs))
         self._call_count = checked_count(self.name, nodes)
         self._input_structure, self._output_structure = inputs, outputs

@@ -22,7 +22,7 @@ from .operands import constant, is_tensor
 _OPERANDS = ("condition", "x1", "x2")  # of operations that broadcast them
 _LISTS = {"Concatenate": "xs", "Stack": "x"}  # of operands
 _OTHER_RULES = ("Append", "Dot", "DotProductAttention", "Inner", "IsIn", "Tensordot")
-_FIRST_SIZE_COUNTS = ("BroadcastTo", "Slice", "Squeeze")  # the table does not look at it
+_FIRST_SIZE_COUNTS = ("BroadcastTo", "Repeat", "Slice", "Squeeze", "Tile")  # the table does not look at it
 
 
 def of_batch(f: Any, class_name: str, lower: Callable[..., Any], args: Any, settings: Any) -> Any:
@@ -133,13 +133,23 @@ def _after(first: Any) -> Callable[[Any, Any], list[Any]]:
     return lambda sizes, x: [first, *(sizes if arguments.is_listed(sizes) else [sizes])]
 
 
+def _sizes_after(first: Any) -> Callable[[Any, Any], list[Any]]:
+    """`first`, and then sizes, of which None is the number of images."""
+
+    def change(sizes: Any, x: Any) -> list[Any]:
+        return [x.builder.batch if n is None and at else n for at, n in enumerate(_after(first)(sizes, x))]
+
+    return change
+
+
 _CHANGES: dict[Any, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(("axis", "axes", "axis1", "axis2", "source", "destination"), _axes_after),
     ("Transpose", "axes"): _order_after,
     ("GetItem", "key"): _after(slice(None)),
     "start_indices": _after(0),
-    ("BroadcastTo", "shape"): lambda shape, x: [None, *(x.builder.batch if n is None else n for n in shape)],
+    ("BroadcastTo", "shape"): _sizes_after(None),
+    ("Repeat", "repeats"): lambda repeats, x: x.builder.batch if repeats is None else repeats,
     ("Slice", "shape"): _after(-1),
-    ("Tile", "repeats"): _after(1),
+    ("Tile", "repeats"): _sizes_after(1),
     "pad_width": lambda widths, x: [[0, 0], *np.broadcast_to(widths, (x.rank, 2)).tolist()],
 }

@@ -161,7 +161,10 @@ class Operation(NodeLayer):
             if not along_batch:
                 raise
             raise type(error)(f"{error} There, {size} stands for sizes that are not known.") from None
-        if any(None in shape for shape in shapes_given):
+        settings = (
+            flatten((args, {**self.config, **kwargs})) if along_batch else []
+        )  # None is the batch there
+        if any(None in shape for shape in shapes_given) or any(value is None for value in settings):
             _, others = self._traced(args, kwargs, probes[1], along_batch)
             if len(others) != len(shapes):
                 raise UnsupportedLayerError(
