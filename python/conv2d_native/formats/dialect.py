@@ -266,9 +266,8 @@ class _Normaliser:
                 made.append({"args": node["args"], "kwargs": kwargs})
             else:
                 kwargs = {}
-                argument = self.old_tensors(name, node, kwargs)
-                if isinstance(argument, list) and len(argument) == 1:
-                    argument = argument[0]
+                alone = isinstance(node, list) and len(node) == 1
+                argument = self.old_tensors(name, node[0] if alone else node, kwargs)
                 kwargs.pop("name", None)
                 made.append({"args": [argument], "kwargs": kwargs})
         return made

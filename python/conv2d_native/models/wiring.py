@@ -203,7 +203,9 @@ class _Calls:
             made = layer(*args, **kwargs)
             nodes = inbound_nodes(layer)[before:]
             has_no_node = isinstance(layer, NodeLayer) and not nodes
-            return [made] if has_no_node else nodes[0].outputs
+            if has_no_node:  # sizes, or several operations, which a list has the results of
+                return made if isinstance(made, list) else [made]
+            return nodes[0].outputs
         except ModelFormatError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:

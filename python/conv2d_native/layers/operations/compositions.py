@@ -14,6 +14,7 @@ import numpy as np
 
 from ... import arguments
 from ...errors import UnsupportedLayerError
+from .image_compositions import IMAGE_COMPOSITIONS
 from .sizes import known_sizes
 
 Step = Callable[..., Any]
@@ -68,21 +69,6 @@ def _resize_bilinear(step: Step, images: Any, size: Any, align_corners: bool = F
 def _resize_nearest(step: Step, images: Any, size: Any, align_corners: bool = False,
                     half_pixel_centers: bool = False) -> Any:  # fmt: skip
     return _resize_images(step, images, size, "nearest", align_corners, False, half_pixel_centers)
-
-
-def _standardized(step: Step, image: Any) -> Any:
-    """(x - mean) / max(deviation, 1 / sqrt(values of an image))."""
-    axes = [-3, -2, -1]
-    least = 1 / math.sqrt(math.prod(_known(image, *axes)))
-    deviation = step("Maximum", step("Std", image, axis=axes, keepdims=True), least)
-    return step(
-        "TrueDivide", step("Subtract", image, step("Mean", image, axis=axes, keepdims=True)), deviation
-    )
-
-
-def _cropped(step: Step, image: Any, offset_height: int, offset_width: int, target_height: int,
-             target_width: int) -> Any:  # fmt: skip
-    return _sliced(step, image, [0, offset_height, offset_width, 0], [-1, target_height, target_width, -1])
 
 
 def _sliced(step: Step, input_: Any, begin: Any, size: Any) -> Any:
@@ -174,7 +160,183 @@ def _signs_apart(step: Step, features: Any, axis: int = -1) -> Any:
     return step("Concatenate", [step("Relu", features), step("Relu", step("Negative", features))], axis=axis)
 
 
+def _one_hot(step: Step, indices: Any, depth: int, on_value: Any = None, off_value: Any = None,
+             axis: Any = None, dtype: Any = None) -> Any:  # fmt: skip
+    on, off = (
+        default if value is None else arguments.number(word, value)
+        for word, value, default in (("on_value", on_value, 1), ("off_value", off_value, 0))
+    )
+    made = step("OneHot", indices, num_classes=depth, axis=-1 if axis is None else axis)
+    return made if (on, off) == (1, 0) else step("Add", step("Multiply", made, on - off), off)
+
+
+def _ordered(class_name: str) -> Callable[..., Any]:
+    """Sort or Argsort; downwards as upwards of what is negated."""
+
+    def ordered(step: Step, values: Any, axis: int = -1, direction: str = "ASCENDING",
+                stable: bool = False) -> Any:  # fmt: skip
+        if arguments.choice("direction", direction, ("ASCENDING", "DESCENDING")) == "ASCENDING":
+            return step(class_name, values, axis=axis)
+        made = step(class_name, step("Negative", values), axis=axis)
+        return step("Negative", made) if class_name == "Sort" else made
+
+    return ordered
+
+
+def _gathered(step: Step, params: Any, indices: Any, validate_indices: Any = None, axis: Any = None,
+              batch_dims: int = 0) -> Any:  # fmt: skip
+    """Entries of `axis`; with batch_dims=1 each image has places of its own on axis 1."""
+    batch_dims = arguments.integer("batch_dims", batch_dims or 0, 0)
+    axis = batch_dims if axis is None else axis
+    if batch_dims == 0:
+        return step("Take", params, indices, axis=axis)
+    if batch_dims != 1 or axis not in (1, 1 - len(params.shape)):
+        raise UnsupportedLayerError(
+            f"tf.gather is not computed with batch_dims={batch_dims} and axis={axis} here."
+        )
+    of_image, rest = indices.shape[1:], params.shape[2:]
+    places = step("Reshape", indices, newshape=[-1, math.prod(of_image), *[1] * len(rest)])
+    made = step("TakeAlongAxis", params, places, axis=1)
+    return made if len(of_image) == 1 else step("Reshape", made, newshape=[-1, *of_image, *rest])
+
+
+def _looked_up(step: Step, params: Any, ids: Any, partition_strategy: Any = None, max_norm: Any = None,
+               validate_indices: Any = None) -> Any:  # fmt: skip
+    if max_norm is not None:
+        raise UnsupportedLayerError(f"tf.nn.embedding_lookup is not computed with max_norm={max_norm} here.")
+    return step("Take", params, ids, axis=0)
+
+
+def _chosen(step: Step, tensor: Any, mask: Any, axis: int = 0) -> Any:
+    places = np.asarray(mask)
+    if places.dtype != bool or places.ndim != 1:
+        raise UnsupportedLayerError("tf.boolean_mask takes a constant mask of one axis here.")
+    return step("Take", tensor, np.flatnonzero(places), axis=axis)
+
+
+def _gated(step: Step, features: Any, beta: Any = 1.0) -> Any:
+    """x * sigmoid(beta * x)."""
+    if not hasattr(beta, "shape") and beta == 1:
+        return step("Silu", features)
+    return step("Multiply", features, step("Sigmoid", step("Multiply", features, beta)))
+
+
+def _clipped_by_norm(step: Step, t: Any, clip_norm: float, axes: Any = None) -> Any:
+    length = step("Sqrt", step("Sum", step("Square", t), axis=axes, keepdims=True))
+    return step("TrueDivide", step("Multiply", t, clip_norm), step("Maximum", length, clip_norm))
+
+
+def _normalized(step: Step, tensor: Any, ord: Any = "euclidean", axis: Any = None) -> list[Any]:
+    """The tensor by its length, and the length."""
+    words = {} if ord == "euclidean" else {"ord": ord}
+    length = step("Norm", tensor, axis=axis, keepdims=True, **words)
+    return [step("TrueDivide", tensor, length), length]
+
+
+def _normalized_by_constants(step: Step, x: Any, scale: Any, offset: Any, mean: Any = None,
+                             variance: Any = None, epsilon: float = 0.001, data_format: str = "NHWC",
+                             is_training: bool = True, exponential_avg_factor: float = 1.0) -> list[Any]:  # fmt: skip
+    if is_training or data_format != "NHWC":
+        raise UnsupportedLayerError(
+            f"fused_batch_norm is not computed with is_training={is_training}, data_format={data_format} here."
+        )
+    vectors = (np.asarray(v, np.float32) for v in (mean, variance, offset, scale))
+    return [step("BatchNorm", x, *vectors, axis=-1, epsilon=epsilon)]
+
+
+def _of_line(of_image: Callable[..., Any], *windows: str) -> Callable[..., Any]:
+    """`of_image` for lines (n, length, channels): images of one row. `windows` are words whose sizes have one more."""
+
+    def of_line(step: Step, input: Any, *args: Any, data_format: Any = "NWC", **words: Any) -> Any:
+        if data_format not in (None, "NWC"):
+            raise UnsupportedLayerError(f"Lines are not computed with data_format={data_format} here.")
+        for word in windows:
+            given = words.get(word)
+            sizes = [given] if isinstance(given, int) else list(given or [1])
+            words[word] = [1, *sizes[len(sizes) // 2 : len(sizes) // 2 + 1]]
+        made = of_image(step, step("ExpandDims", input, axis=1), *args, **words)
+        return step("Squeeze", made, axis=1)
+
+    return of_line
+
+
+def _line_convolved(step: Step, image: Any, filters: Any, stride: Any = 1, padding: Any = "VALID",
+                    dilations: Any = None, use_cudnn_on_gpu: bool = True) -> Any:  # fmt: skip
+    kernel = filters if hasattr(filters, "shape") and not isinstance(filters, np.ndarray) else [filters]
+    return _convolved("Conv")(step, image, kernel, stride, padding, None, dilations)
+
+
+def _pooled(class_name: str) -> Callable[..., Any]:
+    def pooled(step: Step, image: Any, ksize: Any, strides: Any, padding: str = "VALID") -> Any:
+        return step(class_name, image, pool_size=ksize, strides=strides, padding=padding.lower())
+
+    return pooled
+
+
+def _pooled_by_name(step: Step, input: Any, window_shape: Any, pooling_type: str, padding: str = "VALID",
+                    dilation_rate: Any = None, strides: Any = None, data_format: Any = None,
+                    dilations: Any = None) -> Any:  # fmt: skip
+    rates = {_window("dilations", given, data_format) for given in (dilation_rate, dilations)}
+    if rates != {(1, 1)}:
+        raise UnsupportedLayerError("tf.nn.pool is not computed with dilations here.")
+    names = {"MAX": "MaxPool", "AVG": "AveragePool"}
+    class_name = names[arguments.choice("pooling_type", pooling_type, tuple(names))]
+    size, stride = (
+        _window("window_shape", window_shape, data_format),
+        _window("strides", strides, data_format),
+    )
+    return step(class_name, input, pool_size=size, strides=stride, padding=padding.lower())
+
+
+def _convolved_apart(step: Step, input: Any, depthwise_filter: Any, pointwise_filter: Any, strides: Any,
+                     padding: str, data_format: Any = None, dilations: Any = None,
+                     rate: Any = None) -> Any:  # fmt: skip
+    made = _convolved("DepthwiseConv")(
+        step, input, depthwise_filter, strides, padding, data_format, dilations or rate
+    )
+    return _convolved("Conv")(step, made, pointwise_filter)
+
+
+def _multiplied(step: Step, x: Any, y: Any) -> Any:
+    """x * y, and 0 where y is, whatever x is there."""
+    zero = step("Equal", y, 0.0) if hasattr(y, "shape") else np.asarray(y, np.float32) == 0
+    return step("Where", zero, 0.0, step("Multiply", x, y))
+
+
+def _counted(step: Step, input: Any, axis: Any = None, keepdims: Any = None, dtype: Any = None) -> Any:
+    return step("Sum", step("NotEqual", input, 0.0), axis=axis, keepdims=bool(keepdims))
+
+
 COMPOSITIONS: dict[str, Callable[..., Any]] = {
+    **IMAGE_COMPOSITIONS,
+    "argsort": _ordered("Argsort"),
+    "clip_by_norm": _clipped_by_norm,
+    "compat.v1.boolean_mask": _chosen,
+    "compat.v1.gather": _gathered,
+    "compat.v1.math.scalar_mul": lambda step, scalar, x: step("Multiply", x, scalar),
+    "compat.v1.nn.conv1d": _of_line(_line_convolved, "stride", "dilations"),
+    "compat.v1.nn.embedding_lookup": _looked_up,
+    "compat.v1.nn.fused_batch_norm": _normalized_by_constants,
+    "compat.v1.nn.pool": _pooled_by_name,
+    "compat.v1.nn.separable_conv2d": _convolved_apart,
+    "debugging.check_numerics": lambda step, x, message: step("Copy", x),
+    "gather": _gathered,
+    "linalg.matrix_transpose": lambda step, a, conjugate=False: step("Swapaxes", a, axis1=-1, axis2=-2),
+    "linalg.normalize": _normalized,
+    "math.count_nonzero": _counted,
+    "math.multiply_no_nan": _multiplied,
+    "math.real": lambda step, input: step("Copy", input),
+    "math.reciprocal_no_nan": lambda step, x: step("DivideNoNan", 1.0, x),
+    "nn.avg_pool1d": _of_line(_pooled("AveragePool"), "ksize", "strides"),
+    "nn.convolution": _convolved("Conv"),
+    "nn.embedding_lookup": _looked_up,
+    "nn.max_pool1d": _of_line(_pooled("MaxPool"), "ksize", "strides"),
+    "nn.pool": _pooled_by_name,
+    "nn.separable_conv2d": _convolved_apart,
+    "nn.silu": _gated,
+    "nn.swish": _gated,
+    "one_hot": _one_hot,
+    "sort": _ordered("Sort"),
     "compat.v1.image.resize_images": _resize_images,
     "compat.v1.image.resize_bilinear": _resize_bilinear,
     "compat.v1.image.resize_nearest_neighbor": _resize_nearest,
@@ -183,12 +345,7 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "compat.v1.nn.crelu": _signs_apart,
     "compat.v1.nn.depthwise_conv2d": _convolved("DepthwiseConv"),
     "ensure_shape": lambda step, x, shape: step("Copy", x),
-    "image.crop_to_bounding_box": _cropped,
     "image.extract_patches": _patches,
-    "image.flip_left_right": lambda step, image: step("Flip", image, axis=2),
-    "image.flip_up_down": lambda step, image: step("Flip", image, axis=1),
-    "image.grayscale_to_rgb": lambda step, images: step("Concatenate", [images] * 3, axis=-1),
-    "image.per_image_standardization": _standardized,
     "keras.backend.batch_flatten": _flattened,
     "linalg.matmul": _matmul,
     "math.accumulate_n": _sum_of_list,

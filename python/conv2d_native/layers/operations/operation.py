@@ -35,6 +35,7 @@ from ..symbolic import (
 from ..variable import Variable
 from .batch_axis import of_batch
 from .compositions import COMPOSITIONS
+from .file_constants import CONSTANT_FUNCTIONS, ConstantFunction, computed_array, is_of_arrays
 from .sizes import OF_SIZES, SHAPE_FUNCTIONS, ShapeFunction, computed_sizes
 from .table import OPERATIONS, TRUTHS, is_operand, takes_list
 from .tensorflow import keras_operation, keras_words
@@ -61,10 +62,14 @@ class Operation(NodeLayer):
         self.words: dict[str, str] = {}  # of a function of TensorFlow: Keras's words by its own
 
     @classmethod
-    def from_tensorflow(cls, function: str, name: str) -> Operation | Composition | ShapeFunction:
+    def from_tensorflow(
+        cls, function: str, name: str
+    ) -> Operation | Composition | ShapeFunction | ConstantFunction:
         """Make the operation that TensorFlow calls `function`, as Keras 2 files name it: "math.multiply"."""
         if function in SHAPE_FUNCTIONS:
             return ShapeFunction(name)
+        if function in CONSTANT_FUNCTIONS:
+            return ConstantFunction(name, function)
         if function in COMPOSITIONS:
             return Composition(name, COMPOSITIONS[function])
         found = keras_operation(function)
@@ -84,6 +89,8 @@ class Operation(NodeLayer):
         """
         kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
         if not is_symbolic(*args, **kwargs):
+            if self.words and is_of_arrays(self.class_name, (*args, *kwargs.values())):
+                return computed_array(self.class_name, args, kwargs)
             if not self.words or self.class_name not in OF_SIZES:
                 raise TypeError(
                     f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."

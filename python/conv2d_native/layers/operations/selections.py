@@ -165,9 +165,18 @@ def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
 
 
 def take(f: Any, x: Any, indices: Any, axis: Any = None) -> Any:
-    """The entries of `axis` at constant `indices`, whose axes come in its place. ValueError for places outside."""
+    """The entries of `axis` at constant `indices`, whose axes come in its place. ValueError for places outside.
+
+    Rows of a constant table may be at computed places: these are rounded towards zero, IndexError for one outside.
+    """
     if is_tensor(indices):
-        raise UnsupportedLayerError("Operation 'take' takes constant indices here.")
+        table = constant("x", x)
+        if is_tensor(table) or table.ndim == 0 or axis not in (0, -table.ndim):
+            raise UnsupportedLayerError(
+                "Operation 'take' takes constant indices here, or a constant `x` and axis=0."
+            )
+        shape = (*indices.shape, *table.shape[1:])
+        return host(f, lambda at: table[at.astype(np.int64)], [indices], shape)
     number = one_axis(axis, len(x.shape))
     places = _constant_places(indices, x.shape[number])
     return host(f, lambda a: a.take(places, number), [x], replaced(x.shape, number, *places.shape))

@@ -83,14 +83,15 @@ OF_SIZES: dict[str, Callable[..., Any]] = {
     "Stack": lambda x, axis=0: [*x],
     "Subtract": _each(operator.sub),
     "TrueDivide": _each(operator.truediv),
+    "Unstack": lambda x, num=None, axis=0: [*x],
 }
 
 
 def computed_sizes(class_name: str, args: Any, words: dict[str, Any]) -> Any:
-    """What an operation of OF_SIZES makes of sizes. Raises TypeError for what are none."""
+    """What an operation of OF_SIZES makes of sizes, a list of each for Unstack. Raises TypeError for what are none."""
     made = OF_SIZES[class_name](*args, **words)
     if isinstance(made, (list, tuple)):
         if len(made) > _MOST_SIZES:
             raise TypeError(must("sizes", f"be up to {_MOST_SIZES} numbers", made))
-        return tuple(map(_checked, made))
+        return (list if class_name == "Unstack" else tuple)(map(_checked, made))
     return _checked(made)

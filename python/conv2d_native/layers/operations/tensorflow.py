@@ -26,7 +26,8 @@ _CLASSES = {
     "abs": "Absolute", "exp": "Exp", "log": "Log", "log1p": "Log1p", "expm1": "Expm1", "sqrt": "Sqrt", "rsqrt": "Rsqrt",
     "square": "Square", "reciprocal": "Reciprocal", "negative": "Negative", "neg": "Negative", "sign": "Sign",
     "floor": "Floor", "ceil": "Ceil", "round": "Round", "erf": "Erf", "erfc": "Erfc", "sin": "Sin", "cos": "Cos",
-    "tan": "Tan", "asin": "Arcsin", "acos": "Arccos", "atan": "Arctan", "sinh": "Sinh", "cosh": "Cosh",
+    "tan": "Tan", "asin": "Arcsin", "acos": "Arccos", "atan": "Arctan", "atan2": "Arctan2",
+    "sinh": "Sinh", "cosh": "Cosh", "asinh": "Arcsinh", "acosh": "Arccosh", "atanh": "Arctanh", "rint": "Round",
     "is_nan": "Isnan", "is_inf": "Isinf", "is_finite": "Isfinite", "clip_by_value": "Clip", "cast": "Cast",
     "identity": "Copy", "stop_gradient": "StopGradient", "zeros_like": "ZerosLike", "ones_like": "OnesLike",
     "sigmoid": "Sigmoid", "log_sigmoid": "LogSigmoid", "tanh": "Tanh", "relu": "Relu", "relu6": "Relu6", "elu": "Elu",
@@ -35,10 +36,10 @@ _CLASSES = {
     "reduce_mean": "Mean", "reduce_max": "Max", "reduce_min": "Min", "reduce_sum": "Sum", "reduce_prod": "Prod",
     "reduce_std": "Std", "reduce_variance": "Var", "reduce_logsumexp": "Logsumexp", "reduce_any": "Any",
     "reduce_all": "All", "norm": "Norm", "moments": "Moments", "l2_normalize": "Normalize", "cumsum": "Cumsum",
-    "argmax": "Argmax", "argmin": "Argmin", "top_k": "TopK", "batch_normalization": "BatchNorm",
+    "cumprod": "Cumprod", "argmax": "Argmax", "argmin": "Argmin", "top_k": "TopK", "batch_normalization": "BatchNorm",
     "matmul": "Matmul", "tensordot": "Tensordot", "reshape": "Reshape", "transpose": "Transpose", "squeeze": "Squeeze",
     "expand_dims": "ExpandDims", "concat": "Concatenate", "stack": "Stack", "unstack": "Unstack", "split": "Split",
-    "pad": "Pad", "tile": "Tile", "repeat": "Repeat", "reverse": "Flip", "roll": "Roll", "gather": "Take",
+    "pad": "Pad", "tile": "Tile", "repeat": "Repeat", "reverse": "Flip", "roll": "Roll",
     "broadcast_to": "BroadcastTo", "getitem": "GetItem", "image.resize": "Resize",
     "image.rgb_to_grayscale": "RGBToGrayscale", "image.rgb_to_hsv": "RGBToHSV", "image.hsv_to_rgb": "HSVToRGB",
     "depth_to_space": "DepthToSpace", "space_to_depth": "SpaceToDepth", "max_pool2d": "MaxPool", "max_pool": "MaxPool",
@@ -52,6 +53,7 @@ _TWO_OPERANDS = {"x": "x1", "y": "x2", "a": "x1", "b": "x2"}
 _POOLED = {"input": "inputs", "value": "inputs", "ksize": "pool_size"}
 _WORDS = {  # by Keras's class name
     "Add": {"value": "x1", "bias": "x2"},
+    "Arctan2": {"y": "x1", "x": "x2"},
     "Argmax": {"dimension": "axis"},
     "Argmin": {"dimension": "axis"},
     "AveragePool": _POOLED,
@@ -65,14 +67,13 @@ _WORDS = {  # by Keras's class name
     "Resize": {"method": "interpolation"},
     "Split": {"num_or_size_splits": "indices_or_sections"},
     "Stack": {"values": "x"},
-    "Take": {"params": "x"},
     "Tile": {"multiples": "repeats"},
     "Transpose": {"perm": "axes"},
 }
 _LEFT_OUT = {  # TensorFlow's words that change nothing with these values
     "conjugate": (False,), "transpose_a": (False,), "transpose_b": (False,), "adjoint_a": (False,),
     "adjoint_b": (False,), "a_is_sparse": (False,), "b_is_sparse": (False,),
-    "preserve_aspect_ratio": (False,), "validate_indices": (None, True), "batch_dims": (0,), "dim": (None,),
+    "preserve_aspect_ratio": (False,), "validate_indices": (None, True), "dim": (None,),
     "exclusive": (False,), "reverse": (False,), "index_type": ("int32",),
 }  # fmt: skip
 _DATA_FORMATS = {"NHWC": "channels_last", "NCHW": "channels_first"}
