@@ -17,6 +17,7 @@ from . import (
     products,
     reductions,
     selections,
+    transforms,
     windows,
 )
 
@@ -127,10 +128,16 @@ _IMAGE: dict[str, Lower] = {
     "HSVToRGB": images.hsv_to_rgb,
     **_rows("GaussianBlur ExtractPatches", windows),
 }
+_FOURIER: dict[str, Lower] = {
+    "FFT": transforms.fourier(np.fft.fft, 1),
+    "FFT2": transforms.fourier(np.fft.fft2, 2),
+    "IFFT2": transforms.fourier(np.fft.ifft2, 2),
+}
 _MATH: dict[str, Lower] = {
     **_rows("Logsumexp", reductions, reductions.reduction),
     **_rows("Erf Erfc Rsqrt", elementwise, elementwise.unary),
     "TopK": orderings.top_k,
+    **_FOURIER,
 }
 _CORE: dict[str, Lower] = {
     **_rows("Cast SaturateCast", elementwise),
@@ -157,6 +164,7 @@ OPERATIONS: dict[str, Row] = {
 _FUNCTION_NAMES = {
     "BatchNorm": "batch_normalization", "LayerNorm": "layer_normalization", "RMSNorm": "rms_normalization",
     "RGBToGrayscale": "rgb_to_grayscale", "RGBToHSV": "rgb_to_hsv", "HSVToRGB": "hsv_to_rgb", "IsIn": "isin",
+    **{name: name.lower() for name in _FOURIER},
 }  # fmt: skip
 CLASS_NAMES = {
     _FUNCTION_NAMES.get(name) or to_snake_case(name): name for name in OPERATIONS
@@ -181,4 +189,4 @@ def is_operand(class_name: str, word: str) -> bool:
 def takes_list(class_name: str, word: str) -> bool:
     """Whether `word` may be a list or tuple with tensors in it, or says itself why not."""
     listed = word in ("xs", "key", "condlist", "choicelist") or not is_operand(class_name, word)
-    return listed or class_name == "Stack" or class_name in _REDUCTIONS
+    return listed or class_name == "Stack" or class_name in _REDUCTIONS or class_name in _FOURIER

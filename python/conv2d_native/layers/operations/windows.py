@@ -15,6 +15,12 @@ from ..registry import layer_class
 from .images import channels_last, image_axes
 from .operands import constant, host, is_tensor
 
+_OF_A_ROW = {
+    "pool_size": 1,
+    "strides": 1,
+    "dilation_rate": 1,
+    "output_padding": 0,
+}  # the size along the other axis
 _LARGEST_BLUR = 255  # cells of a kernel's side
 
 
@@ -29,9 +35,30 @@ def pool(name: str) -> Callable[..., Any]:
         padding: str = "valid",
         data_format: Any = None,
     ) -> Any:
-        return getattr(f, name)(inputs, pool_size, strides, padding, arguments.data_format(data_format))
+        words = {"pool_size": pool_size, "strides": strides}
+
+        def of_images(x: Any, words: Any, data_format: Any) -> Any:
+            return getattr(f, name)(x, **words, padding=padding, data_format=data_format)
+
+        return _also_of_lines(f, inputs, words, arguments.data_format(data_format), of_images)
 
     return lower
+
+
+def _also_of_lines(f: Any, inputs: Any, words: dict[str, Any], data_format: Any, of_images: Any) -> Any:
+    """of_images(inputs, words, data_format); lines, of three axes, as images of one row, in which words have a size."""
+    if len(inputs.shape) != 3:
+        return of_images(inputs, words, data_format)
+    sizes = {
+        word: value if value is None else (_OF_A_ROW[word], *arguments.integers(word, value, 1, 0))
+        for word, value in words.items()
+        if word in _OF_A_ROW
+    }
+    turned = data_format == "channels_first"
+    x = f.transpose(inputs, (0, 2, 1)) if turned else inputs
+    made = of_images(f.reshape(x, (-1, 1, *x.shape[1:])), {**words, **sizes}, "channels_last")
+    made = f.reshape(made, (-1, *made.shape[2:]))
+    return f.transpose(made, (0, 2, 1)) if turned else made
 
 
 def adaptive_pool(kind: str) -> Callable[..., Any]:
@@ -54,11 +81,21 @@ def convolution(name: str) -> Callable[..., Any]:
         given = words.bind(*args, **settings).arguments
         f, inputs = given.pop("f"), given.pop("inputs")
         kernels = {word: constant(word, given[word]) for word in given if word.endswith("kernel")}
-        if len(inputs.shape) != 4 or any(map(is_tensor, kernels.values())):
-            raise UnsupportedLayerError(f"Operation '{name}' takes images and constant kernels here.")
-        if name == "conv2d":
-            given["groups"] = _groups(inputs, given.get("data_format"), kernels["kernel"].shape)
-        return getattr(f, name)(inputs, **{**given, **kernels})
+        if len(inputs.shape) not in (3, 4) or any(map(is_tensor, kernels.values())):
+            raise UnsupportedLayerError(
+                f"Operation '{name}' takes lines or images and constant kernels here."
+            )
+
+        def of_images(x: Any, words: Any, data_format: Any) -> Any:
+            made = {
+                word: kernel[None] if len(inputs.shape) == 3 else kernel for word, kernel in kernels.items()
+            }
+            if name == "conv2d":
+                made["groups"] = _groups(x, data_format, made["kernel"].shape)
+            return getattr(f, name)(x, **{**words, **made}, data_format=data_format)
+
+        data_format = arguments.data_format(given.pop("data_format", None))
+        return _also_of_lines(f, inputs, given, data_format, of_images)
 
     lower.__signature__ = words  # type: ignore[attr-defined]
     return lower
