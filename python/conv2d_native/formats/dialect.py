@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import ModelFormatError, UnsafeModelError
 from ..named_objects import to_snake_case
 from .layer_paths import NAMED_HERE, WRAPPED, layer_name, lists_layers
+from .losses import without_losses
 
 MAX_NESTING = 64
 MAX_LAYERS = 6_000
@@ -25,6 +26,7 @@ _CODE_LAYERS = {"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
 _KERAS_1 = {"border_mode", "dim_ordering", "nb_filter", "nb_row", "output_dim", "subsample"}
 _POLICIES = ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy")
 _ACTIVATIONS = ("activation", "recurrent_activation")
+_OF_ATTENTION = ("query_shape", "key_shape", "value_shape", "softmax_robust_masking")  # Keras 2's words alone
 _KERNEL_WORDS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 _UNGROUPED = {
     *("DepthwiseConv1D", "DepthwiseConv2D", "Conv1DTranspose", "Conv2DTranspose"),
@@ -124,7 +126,8 @@ class _Normaliser:
 
     def functional(self, config: Tree, depth: int) -> Tree:
         made = _settings(config, "layers")
-        made["layers"] = [self.entry(raw, depth + 1) for raw in config["layers"]]
+        layers = without_losses(config["layers"], config.get("output_layers"))
+        made["layers"] = [self.entry(raw, depth + 1) for raw in layers]
         seen = self.distinct(made["layers"], named=True)
         for key in ("input_layers", "output_layers"):
             made[key] = self.ends(made.get(key), seen, key)
@@ -217,6 +220,9 @@ class _Normaliser:
             made.pop("rng_type", None)  # which random generator training draws from
         if class_name.startswith("Separable"):
             for key in _KERNEL_WORDS:
+                made.pop(key, None)
+        if class_name == "MultiHeadAttention":
+            for key in _OF_ATTENTION:
                 made.pop(key, None)
         if class_name == "LeakyReLU" and "alpha" in made:
             made.setdefault("negative_slope", made.pop("alpha"))

@@ -129,7 +129,9 @@ class GroupFinder:
                 self._places[above] = self._group_names(above, entry)
             place = self._places.get(above, {}).get(path[-1], tuple(path[-1].split("/")))
             child = None if entry is None else self._layers.children(entry).get(path[-1])
-            self._found[path] = (*above, *place), child
+            private = (*above, *place[:-1], f"_{place[-1]}")  # of MultiHeadAttention in Keras 2: _query_dense
+            is_private = not self._file.exists((*above, *place)) and self._file.exists(private)
+            self._found[path] = private if is_private else (*above, *place), child
         return self._found[path]
 
     def _group_names(self, above: Path, entry: Tree) -> dict[str, Path]:
