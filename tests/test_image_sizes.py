@@ -40,3 +40,28 @@ def test_a_model_of_inputs_and_outputs_takes_the_sizes_of_its_inputs():
     model = cn.Model(x, L.Conv2D(4, 3)(x))
     with pytest.raises(ValueError, match=r"\(None, 8, 8, 3\)"):
         model.predict(images(1, 9, 9, 3))
+
+
+def joined():
+    """An image beside its half at twice the size: odd sizes do not fit."""
+    x = cn.Input((None, None, 3), name="image")
+    y = L.UpSampling2D(2, name="up")(L.MaxPooling2D(2, name="half")(x))
+    return cn.Model(x, L.Concatenate(name="skip")([x, y]), name="joined")
+
+
+def test_where_images_do_not_fit_the_layer_is_named():
+    """Of a model, of one inside another, and of a stack, as it is built and later; what the layer says follows."""
+    model, size = joined(), images(1, 9, 9, 3)
+    words = r"Layer 'skip' \(Concatenate\): .* shapes \[\(None, 9, 9, 3\), \(None, 8, 8, 3\)\]"
+    stack = cn.Sequential([cn.Input((None, None, 3)), model])
+    for call, place in ((model, ""), (model.predict, ""), (stack, r"Layer 'joined' \(Functional\): ")):
+        with pytest.raises(ValueError, match=f"^{place}{words}"):
+            call(size)
+    assert model(images(1, 8, 8, 3)).shape == stack(images(1, 8, 8, 3)).shape == (1, 8, 8, 6)
+    layers = [L.MaxPooling2D(4, name="pool"), L.Conv2D(2, 3, name="conv")]
+    with pytest.raises(ValueError, match=r"^Layer 'conv' \(Conv2D\): Computed output size would be zero"):
+        cn.Sequential([cn.Input((8, 8, 3)), *layers])
+    with pytest.raises(
+        ValueError, match=r"^Layer 'pool' \(MaxPooling2D\): Computed output size would be zero"
+    ):
+        cn.Sequential(layers)(images(1, 3, 3, 3))

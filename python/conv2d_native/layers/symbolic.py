@@ -7,7 +7,8 @@ with None for what is known later: the batch, and height and width of fully conv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..graph import GraphBuilder, Tensor
 from ..structure import copied, flatten, map_structure
 from .assigned_in_call import call_in_progress
 from .input_spec import check_specs
+from .registry import class_name_of
 
 Shape = tuple[int | None, ...]
 
@@ -233,7 +235,8 @@ def inbound_nodes(layer: Any) -> list[Node]:
 def compute_node(f: Any, node: Node, values: dict[int, Any]) -> Any:
     """Compute a recorded call with the operations of `f`. `values`, by id of the symbolic tensor, gets the results."""
     args, kwargs = with_values((node.args, node.kwargs), values)
-    made = call_layer(node.layer, f, *args, **kwargs)
+    with named_in_errors(node.layer):
+        made = call_layer(node.layer, f, *args, **kwargs)
     values.update(zip(map(id, node.outputs), flatten(made), strict=True))
     return made
 
@@ -264,6 +267,18 @@ def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
             f"Received: {shown(made)}."
         )
     return made
+
+
+@contextmanager
+def named_in_errors(layer: Any) -> Iterator[None]:
+    """Within it, the text of a ValueError names `layer`, one of a model: shapes that do not fit tell of none."""
+    try:
+        yield
+    except ValueError as error:
+        name = layer.name[:100]
+        if len(error.args) == 1 and f"'{name}'" not in str(error) and f'"{name}"' not in str(error):
+            error.args = (f"Layer '{name}' ({class_name_of(layer)[:100]}): {error}",)
+        raise
 
 
 def label_steps(f: Any, made: Any, name: str) -> None:

@@ -13,7 +13,7 @@ from ..layers.configuration import checked_config, constructed, is_users, path_o
 from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
 from ..layers.registry import register_layer, serialize
-from ..layers.symbolic import KerasTensor, call_layer, inbound_nodes, is_shape, label_steps
+from ..layers.symbolic import KerasTensor, call_layer, inbound_nodes, is_shape, label_steps, named_in_errors
 from ..layers.weights import with_inner_layers
 from .network import Model
 from .storage import takes_stack
@@ -137,7 +137,8 @@ class Sequential(Model):
             )
         x = inputs = self._stack[0].output
         for layer in self._stack[1:]:
-            x = layer(x)
+            with named_in_errors(layer):
+                x = layer(x)
         self._connect(inputs, x)
         if not waits:  # Keras connects a model that stands alone when it is called
             unique_name("functional")
@@ -160,7 +161,8 @@ class Sequential(Model):
     def call(self, f: Any, inputs: Any) -> Any:
         """Compute with the operations of `f`, layer by layer."""
         for layer in self.layers:
-            inputs = call_layer(layer, f, inputs)
+            with named_in_errors(layer):
+                inputs = call_layer(layer, f, inputs)
             label_steps(f, inputs, layer.name)
         return inputs
 
