@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import conv2d_native as cn
+from conv2d_native import _core
 from conv2d_native import layers as L
 
 RNG = np.random.default_rng(41)
@@ -187,3 +188,27 @@ def test_weights_of_layers_that_are_called_from_outside_may_change():
             np.testing.assert_array_equal(model.predict(v), outside(v))
         other(v)
         assert other._programs is kept
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("function", [lambda x: x - OPS.mean(x, axis=0), lambda x: x - np.mean(x, axis=0)])
+def test_images_are_mixed_with_all_of_a_batch_that_takes_long(function, several):
+    """A function that treats images one by one lets the same network run the batch in parts."""
+    sizes = {}
+
+    def counted(kind, x):
+        sizes.setdefault(kind, set()).add(len(x) if isinstance(x, np.ndarray) else 0)
+        made = function(x) if kind == "mixing" else np.clip(x, 0.0, 1.0)
+        return (made, made) if several else made
+
+    source = cn.Input((96, 96, 32))
+    y = L.GlobalAveragePooling2D()(L.Conv2D(96, 3)(source))
+    x = RNG.random((48, 96, 96, 32), np.float32)
+    _core.set_num_threads(1)
+    for kind in ("mixing", "apart"):
+        model = cn.Model(source, [y, L.Lambda(lambda x, kind=kind: counted(kind, x))(y)])
+        means, made = model(x)
+        expected = function(means) if kind == "mixing" else means.clip(0, 1)
+        for array in made if several else [made]:
+            np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
+    assert 48 in sizes["mixing"] and 48 not in sizes["apart"]

@@ -31,9 +31,9 @@ class FunctionLayer(Layer):
     """Computes `function(x)` on float32 arrays with the batch first; `function` may return a list or dict of arrays.
 
     Of several inputs, a function with an argument for each gets them one by one, `function(a, b)`; any other gets the
-    list, as in Keras. It must treat images one by one: its result for a batch is the stack of its results for the
-    images. The shape is found by running it on images of zeros. Where it takes symbolic tensors too, what operators and
-    conv2d_native.ops make of them is computed instead, and it runs no more.
+    list, as in Keras. The shape is found by running it on images of zeros. Where it takes symbolic tensors too, what
+    operators and conv2d_native.ops make of them is computed instead, and it runs no more. Else it gets large batches in
+    parts, but whole ones where it was seen to mix images, on two images of random numbers.
     """
 
     _takes_structures = True
@@ -76,9 +76,11 @@ class FunctionLayer(Layer):
         def results(*arrays: np.ndarray) -> list[np.ndarray]:
             return flatten(self._results(pack(x, arrays)))
 
+        xs = flatten(x)
+        apply = functools.partial(f.apply, whole_batch=_mixes_images(results, [x.shape[1:] for x in xs]))
         if len(shapes) == 1:
-            return pack(trial, [f.apply(lambda *arrays: results(*arrays)[0], flatten(x), (None, *shapes[0]))])
-        return pack(trial, _computed_together(f, results, flatten(x), shapes))
+            return pack(trial, [apply(lambda *arrays: results(*arrays)[0], xs, (None, *shapes[0]))])
+        return pack(trial, _computed_together(f, apply, results, xs, shapes))
 
     def _results(self, x: Any) -> Any:
         """What the function makes of arrays, in its own structure."""
@@ -120,8 +122,27 @@ def _zeros(sizes: Sequence[int]) -> np.ndarray:
     return np.zeros((2, *sizes), np.float32)
 
 
+def _mixes_images(results: Callable[..., list[np.ndarray]], shapes: Sequence[Any]) -> bool:
+    """Whether `results` makes something else of two images of random numbers than of each alone.
+
+    Where it refuses such numbers it says so itself once it meets them, and is taken as one that does not.
+    """
+    rng = np.random.default_rng(0)
+    pairs = [rng.random((2, *sizes), np.float32) for sizes in shapes]
+    try:
+        together, *alone = (results(*(a[part] for a in pairs)) for part in (slice(2), slice(1), slice(1, 2)))
+        apart = [np.concatenate(parts) for parts in zip(*alone, strict=True)]
+        return not all(np.allclose(*both, equal_nan=True) for both in zip(together, apart, strict=True))
+    except Exception:
+        return False
+
+
 def _computed_together(
-    f: Any, results: Callable[..., list[np.ndarray]], xs: Sequence[Any], shapes: Sequence[Any]
+    f: Any,
+    apply: Callable[..., Any],
+    results: Callable[..., list[np.ndarray]],
+    xs: Sequence[Any],
+    shapes: Sequence[Any],
 ) -> list[Any]:
     """Tensors of several `shapes`, the arrays that `results` makes of those of `xs` in one host step."""
 
@@ -129,7 +150,7 @@ def _computed_together(
         return np.concatenate([made.reshape(len(made), -1) for made in results(*arrays)], axis=-1)
 
     ends = [0, *itertools.accumulate(map(math.prod, shapes))]
-    y = f.apply(rows, xs, (None, ends[-1]))
+    y = apply(rows, xs, (None, ends[-1]))
     parts = (f.crop(y, [(0, 0), (start, ends[-1] - end)]) for start, end in itertools.pairwise(ends))
     return [f.reshape(part, (-1, *shape)) for part, shape in zip(parts, shapes, strict=True)]
 
@@ -163,10 +184,10 @@ def _takes_word(function: Callable[..., Any], name: Any) -> bool:
 class Lambda(FunctionLayer):
     """Computes `function(x, **arguments)` by NumPy or conv2d_native.ops, on float32 arrays with the batch first.
 
-    Of several inputs, `function` gets the list, or each as an argument of its own where it needs as many. It must treat
-    images one by one. output_shape, mask: Keras's words, of no effect; the shape is found by trial.
-    Models with it can be pickled where the function can, and cannot be saved to files. Raises TypeError where
-    `function` is none.
+    Of several inputs, `function` gets the list, or each as an argument of its own where it needs as many. One that
+    mixes images gets whole batches, in `predict` of `batch_size`; any other gets large ones in parts. Trials find that,
+    and the shape. output_shape, mask: Keras's words, of no effect. Models with it can be pickled where the function
+    can, and cannot be saved to files. Raises TypeError where `function` is none.
 
         >>> Lambda(lambda x: x / 4)(np.ones((1, 2))).tolist()
         [[0.25, 0.25]]
