@@ -89,7 +89,7 @@ def main() -> None:
     machine = _core.machine()
     peak, bandwidth = machine["fma_gflops"][min(threads, 2) - 1], machine["memory_gbs"]
     print(
-        f"{_core.active_isa()}, {threads} threads: FMA peak {peak:.0f} GFLOP/s, memory {bandwidth:.0f} GB/s"
+        f"{_core.active_isa()}, threads: {threads}, FMA peak {peak:.0f} GFLOP/s, memory {bandwidth:.0f} GB/s"
     )
     results, losses = {}, []
     for name, text in LAYERS.items():
@@ -111,10 +111,11 @@ def main() -> None:
             flush=True,
         )
         results[name] = {"problem": text, "chosen": chosen, "seconds": seconds, "flops": problem.flops}
-    if losses:
-        right = sum(loss < 1.03 for loss in losses)
-        print(f"the planner chose the fastest candidate (within 3 %) {right} times of {len(losses)};")
-        print(f"mean loss {np.exp(np.mean(np.log(losses))):.3f}, worst {max(losses):.2f}")
+    if not losses:
+        sys.exit(f"no layer's name or problem holds {a.only!r}")
+    right = sum(loss < 1.03 for loss in losses)
+    print(f"the planner chose the fastest candidate (within 3 %) {right} times of {len(losses)};")
+    print(f"mean loss {np.exp(np.mean(np.log(losses))):.3f}, worst {max(losses):.2f}")
     if a.json:
         Path(a.json).write_text(json.dumps({"machine": machine, "layers": results}, indent=1))
 

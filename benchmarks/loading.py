@@ -68,10 +68,12 @@ def main() -> None:
         print(json.dumps(measure(a.model)))
         return
     found = []
-    for _ in range(a.runs):
+    for _ in range(max(a.runs, 1)):
         if a.cold:
             drop_from_cache(a.model)
-        made = subprocess.run([sys.executable, __file__, a.model, "--here"], capture_output=True, check=True)
+        made = subprocess.run([sys.executable, __file__, a.model, "--here"], stdout=subprocess.PIPE)
+        if made.returncode:  # it has said why
+            sys.exit(made.returncode)
         found.append(json.loads(made.stdout))
     for name in found[0]:
         values = sorted(run[name] for run in found)

@@ -1,6 +1,6 @@
 """Draw measured ratios as an SVG: one bar for each layer or network, best other engine's time over this package's.
 
-    python benchmarks/picture.py docs/performance.svg "one layer=layers.json" "whole networks=models.json"
+    python benchmarks/picture.py docs/performance.svg "one layer=layer_times.json" "networks=network_times.json"
 
 Each JSON is a RESULT of table.py: it maps a name to {engine: seconds}.
 """
@@ -8,19 +8,18 @@ Each JSON is a RESULT of table.py: it maps a name to {engine: seconds}.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from html import escape
 from pathlib import Path
 
-from table import best_other, geometric_mean
+from table import best_other, geometric_mean, read_times
 
 LEFT, WIDTH, ROW, TOP, LIMIT = 250, 420, 17, 44, 8.0
 
 
 def ratios(path: str) -> list[tuple[str, float, str]]:
     """(name, best other engine's seconds / native's, that engine) for each entry."""
-    return [(name, *best_other(times)) for name, times in json.loads(Path(path).read_text()).items()]
+    return [(name, *best_other(times)) for name, times in read_times(path).items()]
 
 
 def position(ratio: float) -> float:
@@ -63,6 +62,8 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("sections", nargs="+", metavar="TITLE=FILE")
     arguments = parser.parse_args()
+    if not all("=" in text for text in arguments.sections):
+        parser.error(f"a section is TITLE=FILE. Received: {', '.join(arguments.sections)}")
     sections = [(text.partition("=")[0], ratios(text.partition("=")[2])) for text in arguments.sections]
     arguments.picture.write_text(draw(sections))
 

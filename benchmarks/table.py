@@ -10,10 +10,10 @@ and output over the bandwidth, both measured now. Winograd can be faster than th
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import statistics
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,8 +53,20 @@ def limit(
     return max((arithmetic, "arithmetic"), (traffic, "bytes"))
 
 
+def read_times(path: str) -> dict[str, dict[str, float]]:
+    """{layer or network: {engine: seconds}} of a file. Ends the program where it holds anything else."""
+    result = json.loads(Path(path).read_text())
+    if not all(isinstance(times, dict) and "native" in times for times in result.values()):
+        raise SystemExit(f'{path} must map names to {{engine: seconds}}, "native" among the engines.')
+    return result
+
+
 def main() -> None:
-    result = json.loads(Path(sys.argv[1]).read_text())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("result", metavar="RESULT.json")
+    result = read_times(parser.parse_args().result)
     machine = _core.machine()
     engines = [e for e in ENGINES if any(e in times for times in result.values())]
     layers = all(name in LAYERS for name in result)
