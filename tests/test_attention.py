@@ -205,8 +205,8 @@ def test_embedding():
     for one in (model, cn.load_model(kept)):
         np.testing.assert_array_equal(one.predict(places, batch_size=4), layer.embeddings.value[places])
     np.testing.assert_array_equal(layer(np.array([2.9])), layer.embeddings.value[[2]])
-    for wrong in (10, -1, np.nan):
-        with pytest.raises(ValueError, match="numbers from 0 to 9"):
+    for wrong, range_given in ((10, "0 to 10"), (-1, "-1 to 1"), (np.nan, "nan to nan")):
+        with pytest.raises(ValueError, match=rf"numbers from 0 to 9\. Received: {range_given}\."):
             model(np.array([[0, 1, wrong]]))
     table = RNG.random((3, 2), np.float32)
     np.testing.assert_array_equal(L.Embedding(3, 2, weights=[table])(np.array([[1]])), table[[[1]]])

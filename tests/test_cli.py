@@ -88,6 +88,10 @@ def test_predict_arrays(classifier, tmp_path, capsys):
     rows = list(csv.reader((tmp_path / "y.csv").open()))
     assert rows[0] == ["input", "class_1", "score_1", "class_2", "score_2"] and len(rows) == 8
     assert rows[1][1] == f"class {model(x)[0].argmax()}"
+    np.save(tmp_path / "none.npy", x[:0])
+    assert main(["predict", path, str(tmp_path / "none.npy"), "-o", target, "--top", "99"]) == 0
+    (heads,) = csv.reader((tmp_path / "y.csv").open())
+    assert heads[:3] == ["input", "class_1", "score_1"] and heads[-1] == "score_6"
     capsys.readouterr()
     assert main(["predict", path, str(tmp_path / "x.npy")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 7

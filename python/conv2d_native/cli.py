@@ -104,7 +104,9 @@ def _predict(arguments: argparse.Namespace) -> None:
     if output.suffix == ".npz":
         np.savez(output, **outputs)
     elif output.suffix == ".csv":
-        _write_rows(output, list(_rows(next(iter(outputs.values())), names, labels, arguments.top)))
+        scores = next(iter(outputs.values()))
+        width = min(arguments.top, scores.shape[1])
+        _write_rows(output, width, _rows(scores, names, labels, arguments.top))
     else:
         np.save(output, next(iter(outputs.values())))
     written = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
@@ -226,8 +228,8 @@ def _print_rows(rows: Iterable[Any], output: str) -> None:
         print(f"{'  ' if output else ''}{name}: {scores}")
 
 
-def _write_rows(path: Path, rows: Sequence[Any]) -> None:
-    width = max((len(classes) for _, classes in rows), default=0)
+def _write_rows(path: Path, width: int, rows: Iterable[Any]) -> None:
+    """A line per image, of `width` classes each, below a line of heads."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["input", *(f"{word}_{i + 1}" for i in range(width) for word in ("class", "score"))])

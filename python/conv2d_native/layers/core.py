@@ -131,7 +131,7 @@ class Embedding(Weighted):
             if not ((places >= 0) & (places < len(table))).all():
                 raise ValueError(
                     f"Layer '{self.name}' takes numbers from 0 to {len(table) - 1}. "
-                    f"Received: {arguments.shown(a.min())} to {arguments.shown(a.max())}."
+                    f"Received: {a.min():g} to {a.max():g}."
                 )
             return table[places.astype(np.int64)]
 
