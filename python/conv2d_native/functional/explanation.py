@@ -43,8 +43,9 @@ def explain(target: Any) -> Explanation:
     """Say how `target` is computed. `print` it for a table, iterate over it for dicts.
 
     target: a convolution in words such as "n1h56w56c64_k3x3s1d1p1_oc64g1_relu" (every algorithm with its cost in
-    cycles or the reason why it refuses; one is chosen), a layer or a model that was called or built (every node
-    with its algorithm and what was fused into it). Raises ValueError for text that is no problem, TypeError else.
+    cycles or the reason why it refuses; one is chosen), a layer that was called, or a model that was called or is built
+    for images of one size (every node with its algorithm and what was fused into it). Raises ValueError for text that
+    is no problem and where the size of the images is not known yet, TypeError else.
 
         >>> any(row["chosen"] for row in explain("n1h8w8c16_k3x3s1d1p1_oc16g1_linear"))
         True

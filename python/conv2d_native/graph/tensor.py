@@ -17,8 +17,8 @@ is_exact = _EXACT.get
 def exact(enabled: bool = True) -> Iterator[None]:
     """Within `with exact():` convolutions only use algorithms that add up products directly: Winograd is off.
 
-    Winograd's error can be about ten times that of a direct sum. The setting belongs to the thread or task that
-    enters it.
+    Winograd's error can be ten to thirty times that of a direct sum: docs/accuracy.md has it by kernel. The setting
+    belongs to the thread or task that enters it.
 
         >>> x, kernel = np.ones((1, 8, 8, 16)), np.ones((3, 3, 16, 16))
         >>> with exact():

@@ -85,7 +85,7 @@ class Layer(WeightOwner):
 
     input_rank: int | None = None  # number of axes of the input, where it is fixed
     built: bool = False
-    supports_masking: bool = False  # Keras's word; there are no masks here
+    supports_masking: bool = False  # Keras's word, of no effect: masks are arguments of calls here
     input_shape_argument: tuple[int | None, ...] | None
     activity_regularizer: Any
     _in_build = False

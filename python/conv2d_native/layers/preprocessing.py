@@ -191,7 +191,7 @@ class ToSize(SpatialLayer):
 
 @register_layer
 class Resizing(ToSize):
-    """Resize images (batch, h, w, channels), or one without a batch, to (batch, height, width, channels).
+    """Resize images (batch, h, w, channels) to (batch, height, width, channels), or one (h, w, channels) alone.
 
     interpolation: "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area". crop_to_aspect_ratio: cut the
     largest centred window of the wanted proportions first. pad_to_aspect_ratio: add cells of `fill_value` first.

@@ -76,8 +76,8 @@ class Conv2DTranspose(BaseConvTranspose):
     """Transposed convolution: every input pixel adds its kernel, scaled, to the output at stride * its position.
 
     Input (batch, height, width, channels); output (batch, rows, columns, filters) with size * stride rows for
-    padding="same" and (size - 1) * stride + kernel for "valid". output_padding: None or cells more at the end,
-    below the stride. Other arguments and errors as in Conv2D.
+    padding="same" and (size - 1) * stride + max(kernel, stride) for "valid". output_padding: None or cells more at the
+    end, below the stride. Other arguments and errors as in Conv2D.
     Weights: kernel (rows, columns, filters, channels), bias (filters,).
 
         >>> Conv2DTranspose(4, 3, strides=2, padding="same")(np.zeros((1, 8, 8, 6))).shape

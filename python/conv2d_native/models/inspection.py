@@ -132,7 +132,7 @@ class Inspection(Layer):
             shapes = next(reversed(self._programs))
         if shapes is None:
             raise ValueError(
-                f"Model '{self.name}' takes images of any size: give `x`, or call predict first."
+                f"Model '{self.name}' takes images of any size: call its explain(x), or predict first."
             )
         return shapes
 
