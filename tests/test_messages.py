@@ -256,6 +256,17 @@ def test_methods_that_are_not_there_say_what_to_do(model, name, instead):
             getattr(one, name)(X)
 
 
+@pytest.mark.parametrize("name", ["optimizer", "loss", "metrics", "metrics_names", "history", "stop_training"])
+def test_what_training_leaves_in_a_model_says_what_to_do(model, name):
+    """A class of the user's may have an attribute of that name."""
+    with pytest.raises(AttributeError, match=f"^Model 'net' has no {name}: .* Train with Keras"):
+        getattr(model, name)
+    assert not hasattr(model, name)
+    own = type("Own", (cn.Model,), {"call": lambda self, x: x})()
+    setattr(own, name, 3)
+    assert getattr(own, name) == 3
+
+
 @pytest.mark.parametrize("symbolic", [False, True])
 def test_layers_of_one_tensor_refuse_lists_and_dicts(symbolic):
     x = np.ones((2, 6, 7, 4), np.float32)

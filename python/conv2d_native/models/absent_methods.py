@@ -1,4 +1,4 @@
-"""Methods of Keras's models that there are not here, each with what to do instead."""
+"""Methods and attributes of Keras's models that there are not here, each with what to do instead."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ ABSENT_METHODS = {
     "to_yaml": "take to_json() and model_from_json: Keras gave YAML up, as it can run code",
     "quantize": "it computes in float32 alone",
 }
+
+# What compile() and fit() leave in Keras's models.
+ABSENT_ATTRIBUTES = dict.fromkeys(
+    ("optimizer", "loss", "metrics", "metrics_names", "history", "stop_training"), _TRAINING
+)

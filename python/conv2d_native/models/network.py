@@ -29,7 +29,7 @@ from ..layers.variable import computed_with, held_together, other_reads, weights
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import copied, flatten, pack
-from .absent_methods import ABSENT_METHODS
+from .absent_methods import ABSENT_ATTRIBUTES, ABSENT_METHODS
 from .batches import (
     Progress,
     arrange,
@@ -285,6 +285,8 @@ class Model(Inspection, Storage, OwnCalls):
     def __getattr__(self, name: str) -> Any:
         if name in ABSENT_METHODS:
             raise AttributeError(f"Model '{self.name}' has no {name}(): {ABSENT_METHODS[name]}.")
+        if name in ABSENT_ATTRIBUTES:
+            raise AttributeError(f"Model '{self.name}' has no {name}: {ABSENT_ATTRIBUTES[name]}.")
         return super().__getattr__(name)
 
     def _predict_batches(self, x: Iterable[Any], verbose: Any, steps: int | None) -> Any:
