@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,3 +210,21 @@ def test_few_outputs_are_the_same_from_a_slice(size, channels, outputs):
     x = np.random.default_rng(0).standard_normal((2, 11, 12, 8)).astype(np.float32)
     with cn.exact():
         np.testing.assert_array_equal(cn.Model(source, few)(x), cn.Model(source, [few, beside])(x)[0])
+
+
+def test_every_algorithm_stands_in_the_table_of_measured_errors():
+    page = (Path(__file__).resolve().parent.parent / "docs" / "accuracy.md").read_text()
+    for row in _core.explain(_core.ConvProblem.parse(same(1, 8, 8, 8, 8, 3, 3))):
+        assert f"| {row['name']} | `n1h" in page, row["name"]
+
+
+@pytest.mark.parametrize("groups", [1, 8])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_groups_of_few_channels_are_not_transformed(channels, groups, isa):
+    """There Winograd's error, in units of the terms that an output sums, may pass its gate (docs/accuracy.md)."""
+    sizes = [(14, 16, 3, 1), (112, 16, 3, 1), (56, 32, 5, 1), (28, 32, 7, 1), (56, 32, 3, 2), (56, 64, 5, 2)]
+    for size, filters, kernel, stride in sizes:
+        counts = (channels * groups, filters * groups)
+        text = same(1, size, size, *counts, kernel, kernel, stride=stride, groups=groups)
+        (chosen,) = (row["name"] for row in _core.explain(_core.ConvProblem.parse(text)) if row["chosen"])
+        assert not chosen.startswith(TRANSFORMED), text

@@ -256,7 +256,9 @@ def test_methods_that_are_not_there_say_what_to_do(model, name, instead):
             getattr(one, name)(X)
 
 
-@pytest.mark.parametrize("name", ["optimizer", "loss", "metrics", "metrics_names", "history", "stop_training"])
+@pytest.mark.parametrize(
+    "name", ["optimizer", "loss", "metrics", "metrics_names", "history", "stop_training"]
+)
 def test_what_training_leaves_in_a_model_says_what_to_do(model, name):
     """A class of the user's may have an attribute of that name."""
     with pytest.raises(AttributeError, match=f"^Model 'net' has no {name}: .* Train with Keras"):
