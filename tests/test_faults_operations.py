@@ -274,6 +274,25 @@ def test_images_are_not_mixed(call):
     refused(call, "mixes the images", error=cn.UnsupportedLayerError)
 
 
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: ops.mean(S), "Mean"),
+        (lambda: ops.unstack(S), "Unstack"),
+        (lambda: ops.append(S, S), "Append"),
+        (lambda: ops.append(S, S, axis=0), "Append"),
+    ],
+)
+def test_what_is_refused_along_the_batch_is_named(call, name):
+    refused(call, f"Operation '{name}'", "over the batch axis", error=cn.UnsupportedLayerError)
+
+
+def test_sizes_that_stand_for_others_are_explained_where_they_are_told():
+    with pytest.raises(cn.UnsupportedLayerError) as error:
+        ops.dot(ops.transpose(S), S)
+    assert "2520" not in str(error.value)
+
+
 def test_ranks_and_sizes_are_bounded():
     refused(lambda: cn.Input((1,) * 64), "at most 64 axes", "Received: ")
     refused(lambda: layers.Reshape((1,) * 64)(cn.Input((1,))), "at most 64 axes", "reshape")

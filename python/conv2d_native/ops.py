@@ -330,7 +330,8 @@ def __getattr__(name: str) -> Any:
         return _FUNCTIONS[name]
     found = (_FILLED.get(name) or getattr(np, name, None)) if name in _OF_NUMPY else None
     if found is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = "" if name.startswith("_") else ": docs/models.md says which operations there are"
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if is_symbolic(*args, **kwargs):

@@ -153,7 +153,9 @@ class Operation(NodeLayer):
         try:
             return self._spec(args, kwargs, along_batch=True)
         except (ValueError, IndexError):
-            raise refused from None
+            pass
+        named = f"'{self.class_name}'" in str(refused) or f"'{self.name}'" in str(refused)
+        raise refused if named else BatchAxisError(f"Operation '{self.class_name}': {refused}") from None
 
     def _spec(self, args: tuple[Any, ...], kwargs: dict[str, Any], along_batch: bool) -> Any:
         shapes_given = [tensor.shape[not along_batch :] for tensor in symbolic_leaves((args, kwargs))]
@@ -167,7 +169,8 @@ class Operation(NodeLayer):
         except (ValueError, IndexError) as error:
             if not along_batch:
                 raise
-            raise type(error)(f"{error} There, {size} stands for sizes that are not known.") from None
+            text = f"{error} There, {size} stands for sizes that are not known."
+            raise (type(error)(text) if str(size) in str(error) else error) from None
         settings = (
             flatten((args, {**self.config, **kwargs})) if along_batch else []
         )  # None is the batch there
