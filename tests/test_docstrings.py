@@ -22,6 +22,16 @@ ASSUMED = "\n".join(
 )
 
 
+@pytest.fixture(autouse=True)
+def registered_restored():
+    """What examples register is not there for the tests of other files."""
+    objects = cn.saving.get_custom_objects()
+    before = dict(objects)
+    yield
+    objects.clear()
+    objects.update(before)
+
+
 def run_examples(found):
     runner, said = doctest.DocTestRunner(optionflags=FLAGS), []
     for test in found:

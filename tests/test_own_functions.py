@@ -212,3 +212,20 @@ def test_images_are_mixed_with_all_of_a_batch_that_takes_long(function, several)
         for array in made if several else [made]:
             np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
     assert 48 in sizes["mixing"] and 48 not in sizes["apart"]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(L.UnitNormalization(axis) for axis in (0, -2, [0, 1])),
+        L.Activation(lambda x: x - np.mean(x, axis=0)),
+        L.Dense(96, kernel_initializer="identity", activation=lambda x: x / OPS.max(x, axis=0)),
+    ],
+)
+def test_layers_that_run_along_the_batch_get_all_of_it(layer):
+    """The same network runs this batch in parts with other layers, as the test before shows."""
+    source = cn.Input((96, 96, 32))
+    y = L.GlobalAveragePooling2D()(L.Conv2D(96, 3)(source))
+    _core.set_num_threads(1)
+    means, made = cn.Model(source, [y, layer(y)])(RNG.random((48, 96, 96, 32), np.float32))
+    np.testing.assert_allclose(made, layer(means), rtol=1e-5, atol=1e-6)

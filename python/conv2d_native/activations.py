@@ -286,10 +286,10 @@ def lower(graph: Any, x: int, activation: Activation) -> int:
                     f"`axis` of glu must be one of even size. Received: an axis of size {shape[axis]}."
                 )
             shape = tuple(size // 2 if i == axis else size for i, size in enumerate(shape))
-    return graph.host([x], functools.partial(_by_numpy, activation), shape)
+    return graph.host([x], functools.partial(computed_by_numpy, activation), shape)
 
 
-def _by_numpy(activation: Activation, array: np.ndarray) -> np.ndarray:
+def computed_by_numpy(activation: Activation, array: np.ndarray) -> np.ndarray:
     """What an activation that the core does not have makes of an array."""
     step = functools.partial(_own_step, activation) if activation.function else TABLE[activation.name].numpy
     with np.errstate(all="ignore"):
@@ -327,7 +327,7 @@ def run(activation: Activation, x: Any, out: Any = None) -> Any:
     given = arguments.array("x", x)
     if activation.function is not None and given.size:
         target = np.empty(given.shape, np.float32) if out is None else arguments.out_array(out, given.shape)
-        target[...] = _by_numpy(activation, given.copy())
+        target[...] = computed_by_numpy(activation, given.copy())
         return target
     sample = given.reshape(1, -1)
     if "axis" in activation.values:

@@ -20,7 +20,7 @@ from ..graph import GraphBuilder
 from ..structure import flatten, map_structure, pack
 from .base import Layer
 from .configuration import unique_name
-from .recorded_call import record_function
+from .recorded_call import mixes_images, record_function
 from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes, symbolic_leaves
 
 TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
@@ -77,7 +77,7 @@ class FunctionLayer(Layer):
             return flatten(self._results(pack(x, arrays)))
 
         xs = flatten(x)
-        apply = functools.partial(f.apply, whole_batch=_mixes_images(results, [x.shape[1:] for x in xs]))
+        apply = functools.partial(f.apply, whole_batch=mixes_images(results, [x.shape[1:] for x in xs]))
         if len(shapes) == 1:
             return pack(trial, [apply(lambda *arrays: results(*arrays)[0], xs, (None, *shapes[0]))])
         return pack(trial, _computed_together(f, apply, results, xs, shapes))
@@ -120,21 +120,6 @@ class FunctionLayer(Layer):
 def _zeros(sizes: Sequence[int]) -> np.ndarray:
     """Two images."""
     return np.zeros((2, *sizes), np.float32)
-
-
-def _mixes_images(results: Callable[..., list[np.ndarray]], shapes: Sequence[Any]) -> bool:
-    """Whether `results` makes something else of two images of random numbers than of each alone.
-
-    Where it refuses such numbers it says so itself once it meets them, and is taken as one that does not.
-    """
-    rng = np.random.default_rng(0)
-    pairs = [rng.random((2, *sizes), np.float32) for sizes in shapes]
-    try:
-        together, *alone = (results(*(a[part] for a in pairs)) for part in (slice(2), slice(1), slice(1, 2)))
-        apart = [np.concatenate(parts) for parts in zip(*alone, strict=True)]
-        return not all(np.allclose(*both, equal_nan=True) for both in zip(together, apart, strict=True))
-    except Exception:
-        return False
 
 
 def _computed_together(

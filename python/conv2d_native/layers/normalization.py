@@ -236,7 +236,7 @@ class GroupNormalization(GainAndOffset):
 
 @register_layer
 class UnitNormalization(Layer):
-    """x / its Euclidean length along `axis` (-1; an int or several).
+    """x / its Euclidean length along `axis` (-1; an int or several), that of the batch too.
 
     >>> UnitNormalization()(np.array([[3.0, 4.0]])).tolist()
     [[0.6000000238418579, 0.800000011920929]]
@@ -264,7 +264,8 @@ class UnitNormalization(Layer):
             squares = np.square(a).sum(axis=axes, keepdims=True)
             return a / np.sqrt(np.maximum(squares, np.float32(1e-12)))
 
-        return f.apply(scale, [x], x.shape, "UnitNormalization")
+        along_batch = not {0, -len(x.shape)}.isdisjoint(axes)
+        return f.apply(scale, [x], x.shape, "UnitNormalization", whole_batch=along_batch)
 
 
 @register_layer

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ..graph import Tensor
 from ..named_objects import numbered, to_snake_case
@@ -157,6 +159,21 @@ def record_function(function: Callable[[Any], Any], given: Any) -> Recorded | No
         return None if any(tensor.along_batch for tensor in leaves) else recorded
     except Exception:  # whatever is wrong with it, the function says so itself when it is run on arrays
         return None
+
+
+def mixes_images(results: Callable[..., list[np.ndarray]], shapes: Sequence[Any]) -> bool:
+    """Whether `results` makes something else of two images of random numbers than of each alone.
+
+    Where it refuses such numbers it says so itself once it meets them, and is taken as one that does not.
+    """
+    rng = np.random.default_rng(0)
+    pairs = [rng.random((2, *sizes), np.float32) for sizes in shapes]
+    try:
+        together, *alone = (results(*(a[part] for a in pairs)) for part in (slice(2), slice(1), slice(1, 2)))
+        apart = [np.concatenate(parts) for parts in zip(*alone, strict=True)]
+        return not all(np.allclose(*both, equal_nan=True) for both in zip(together, apart, strict=True))
+    except Exception:
+        return False
 
 
 def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Recorded:
