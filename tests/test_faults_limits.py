@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import conv2d_native as cn
+from conv2d_native.errors import UnsafeModelError
+from conv2d_native.formats.extent import Budget
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, _attribute, _message, _Writer, write_hdf5
-from hostile_files import CONFIG, KERNEL, SOUND_WEIGHTS, Member, parts, zip_bytes
+from hostile_files import CONFIG, KERNEL, SOUND_WEIGHTS, Member, load, parts, zip_bytes
 from test_faults_files import in_a_process
 from written import bytes_of
 
@@ -339,3 +341,35 @@ def test_f14_models_that_double_are_counted(inside):
     assert text[0].count("(ReLU)") == 1 and text[0].count("(Functional)") == 5
     with pytest.raises(cn.ModelFormatError, match=r"at most 50,000 calls of layers.* Received: 65,536 calls"):
         cn.model_from_json(json.dumps(nested(16, inside)))
+
+
+@pytest.mark.parametrize("stored", [0, 1, 1 << 20])
+def test_what_a_file_may_cost_follows_its_size(stored):
+    """C7, C11, C33, F14: the figures of docs/formats.md and of Budget, each to the byte; of small files a MiB more."""
+    most = 2 << 30
+    limits = {
+        "structure": 3 * stored + (1 << 20),
+        "stored": 4 * stored + (1 << 20),
+        "expanded": 100 * stored + (64 << 20),
+        "weights": most,
+    }
+    for kind, limit in limits.items():
+        budget = Budget(stored)
+        budget.spend(kind, limit - 5, "m.keras")
+        budget.spend(kind, 5, "m.keras")
+        with pytest.raises(cn.ModelFormatError, match=r"^m\.keras: "):
+            budget.spend(kind, 1, "m.keras")
+    with pytest.raises(cn.ModelFormatError, match="max_bytes"):
+        Budget(stored, max_bytes=7).spend("weights", 8, "m.keras")
+    Budget(1 << 30, max_bytes=1 << 20).spend("expanded", 8 << 20, "m.keras")
+    with pytest.raises(cn.ModelFormatError, match="expands"):
+        Budget(1 << 30, max_bytes=1 << 20).spend("expanded", (8 << 20) + 1, "m.keras")
+
+
+def test_a_member_that_its_own_header_moves_into_the_next_is_refused():
+    """C6: the directory tells of places that do not overlap; the first member's own header has a longer extra field."""
+    made = bytearray(zip_bytes(parts()))
+    load(bytes(made))
+    struct.pack_into("<H", made, 28, 40)
+    with pytest.raises(UnsafeModelError, match="overlaps the member after it"):
+        load(bytes(made))
