@@ -58,6 +58,26 @@ with meanwhile(3, work):
     )
 
 
+def test_e2_fork_amid_short_calls():
+    """No child is born while another thread holds the core's mutex, which every call takes for a moment."""
+    run_case(
+        """
+import signal
+g = _core.Graph()
+e, x = g.compile([g.activation(g.input((4,)), "relu")], 1), np.ones(4, np.float32)
+with meanwhile(3, lambda: e.run([x])):
+    for i in range(400):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            e.run([x])
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0, i
+""",
+        seconds=100,
+    )
+
+
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_e3_multiprocessing(method, tmp_path):
     program = tmp_path / "pools.py"
