@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
@@ -16,6 +16,7 @@ from .. import activations, arguments, constraints, initializers, regularizers
 from ..locks import fork_safe_lock
 from ..named_objects import Configurable, StoredObject, numbered, plain, to_snake_case
 from ..newest import once_for_each
+from ..scopes import set_within
 from .registry import is_layer, serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -41,14 +42,9 @@ def operation_name(prefix: str) -> str:
     return unique_name(prefix) if apart is None else numbered(apart, prefix)
 
 
-@contextmanager
-def operations_counted_apart() -> Iterator[None]:
+def operations_counted_apart() -> AbstractContextManager[Any]:
     """Within it operations are counted anew, and layers outside are named as if there were none."""
-    token = _counted_apart.set({})
-    try:
-        yield
-    finally:
-        _counted_apart.reset(token)
+    return set_within(_counted_apart, {})
 
 
 def settled_path(layer: Any) -> str:
@@ -63,21 +59,12 @@ def path_in(name: str) -> str:
     return joined_path(_path_around.get(), name)
 
 
-def path_of(layer: Any) -> AbstractContextManager[None]:
+def path_of(layer: Any) -> AbstractContextManager[str]:
     """Within it, `layer` is the one in which others are built or called."""
-    return _path_begins(settled_path(layer))
+    return set_within(_path_around, settled_path(layer))
 
 
-@contextmanager
-def _path_begins(path: str) -> Iterator[None]:
-    token = _path_around.set(path)
-    try:
-        yield
-    finally:
-        _path_around.reset(token)
-
-
-def name_scope(name: str) -> AbstractContextManager[None]:
+def name_scope(name: str) -> AbstractContextManager[str]:
     """Within it, paths of variables and layers that are made have `name` before theirs. It may hold no "/".
 
     >>> with name_scope("block"):
@@ -86,7 +73,7 @@ def name_scope(name: str) -> AbstractContextManager[None]:
     """
     if not isinstance(name, str) or "/" in name:
         raise ValueError(arguments.must("name", "be a string without '/'", name))
-    return _path_begins(path_in(name))
+    return set_within(_path_around, path_in(name))
 
 
 def joined_path(around: str | None, name: str) -> str:
@@ -262,14 +249,9 @@ def as_json(value: Any) -> Any:
     raise TypeError
 
 
-@contextmanager
-def in_outline() -> Iterator[None]:
+def in_outline() -> AbstractContextManager[bool]:
     """Within it configurations are for the names of layers alone: arguments that no file holds are None."""
-    token = _outlined.set(True)
-    try:
-        yield
-    finally:
-        _outlined.reset(token)
+    return set_within(_outlined, True)
 
 
 def arguments_as_json(layer: Any, known: Sequence[str]) -> dict[str, Any]:

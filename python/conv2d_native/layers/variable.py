@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ import numpy as np
 from .. import arguments, initializers
 from ..errors import UnsupportedLayerError
 from ..locks import fork_safe_lock
+from ..scopes import set_within
 from .any_batch import call_given, is_recording
 from .assigned_in_call import assigned_in_call, call_in_progress
 from .configuration import path_in, unique_name
@@ -261,22 +262,13 @@ def held_together(variables: Sequence[Variable]) -> Iterator[tuple[int, list[np.
     with _LOCK:
         deque(map(setattr, variables, repeat("_was_read"), repeat(True)), maxlen=0)
         epoch, values = _epoch, [v._value for v in variables if v._value is not None]
-    token = _HELD.set({**_HELD.get(_NONE), **dict(zip(variables, values, strict=True))})
-    try:
+    with set_within(_HELD, {**_HELD.get(_NONE), **dict(zip(variables, values, strict=True))}):
         yield epoch, values
-    finally:
-        _HELD.reset(token)
 
 
-@contextmanager
-def other_reads() -> Iterator[list[Variable]]:
-    """Within it, the weights that this thread reads are listed, but for those that are held together."""
-    found: list[Variable] = []
-    token = _OTHERS.set(found)
-    try:
-        yield found
-    finally:
-        _OTHERS.reset(token)
+def other_reads() -> AbstractContextManager[Any]:
+    """Within it, the weights that this thread reads are in the list that it gives, but for those held together."""
+    return set_within(_OTHERS, [])
 
 
 def computed_with(variables: Sequence[Variable], make: Callable[[], _Made]) -> _Made:
