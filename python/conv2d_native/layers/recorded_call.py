@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph import Tensor
-from ..named_objects import numbered, to_snake_case
 from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
 from .assigned_in_call import recorded_assignments
 from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
 from .configuration import operations_counted_apart, path_of
-from .registry import class_name_of
 from .symbolic import (
     PROBES,
     KerasTensor,
@@ -38,7 +36,7 @@ from .symbolic import (
     with_values,
 )
 from .variable import held_together
-from .weights import WeightOwner, group_order
+from .weights import WeightOwner, attribute_layers
 
 
 def adapt_call(cls: Any) -> None:
@@ -264,33 +262,3 @@ def _taken_off(made: Any, places: Any) -> list[Node]:
     for node in nodes:
         inbound_nodes(node.layer).remove(node)
     return nodes
-
-
-def attribute_layers(layer: Any) -> list[tuple[str, Any]]:
-    """The layers in attributes, in the order of these. One in several has the name that Keras's files take."""
-    held = {name: held_layers(name, value) for name, value in list(vars(layer).items())}
-    names: dict[int, str] = {}
-    for attribute in sorted(held, key=group_order):
-        for name, inner in held[attribute]:
-            names.setdefault(id(inner), name)
-    found = {id(inner): inner for pairs in held.values() for _, inner in pairs}
-    return [(names[key], inner) for key, inner in found.items()]
-
-
-def held_layers(place: str, value: Any, around: tuple[int, ...] = ()) -> list[tuple[str, Any]]:
-    """The layers in `value`, a layer or nested lists, tuples and dicts, after their groups in Keras 3's files."""
-    if isinstance(value, WeightOwner):
-        return [(place, value)]
-    if not isinstance(value, (list, tuple, dict)) or id(value) in around:
-        return []
-    found: list[tuple[str, Any]] = []
-    counts: dict[str, int] = {}
-    for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, WeightOwner):
-            word = to_snake_case(class_name_of(item))
-        elif isinstance(item, (list, tuple, dict)):
-            word = "container"
-        else:
-            continue
-        found += held_layers(f"{place}/{numbered(counts, word)}", item, (*around, id(value)))
-    return found

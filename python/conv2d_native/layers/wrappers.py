@@ -12,10 +12,10 @@ from .base import Layer
 from .configuration import checked_config, is_users, serialized
 from .deserialization import deserialize
 from .preprocessing import is_array_of
-from .recorded_call import held_layers
 from .registry import is_layer, register_layer
 from .symbolic import call_layer
 from .variable import Variable
+from .weights import held_layers
 
 
 def _made(layer: Any) -> Any:

@@ -14,7 +14,6 @@ from ..graph import Traced, TracedBatches, is_exact, traced_by_image
 from ..layers.base import Layer
 from ..layers.call_arguments import filled, shape_of, taken_apart
 from ..layers.configuration import unique_name
-from ..layers.recorded_call import attribute_layers
 from ..layers.registry import register_layer
 from ..layers.symbolic import (
     KerasTensor,
@@ -26,6 +25,7 @@ from ..layers.symbolic import (
     with_values,
 )
 from ..layers.variable import computed_with, held_together, other_reads, weights_epoch
+from ..layers.weights import attribute_layers
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack

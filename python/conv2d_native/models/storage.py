@@ -26,10 +26,9 @@ from ..layers.configuration import (
 )
 from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.function_layer import FunctionLayer
-from ..layers.recorded_call import attribute_layers, held_layers
 from ..layers.registry import layer_class, serialize
 from ..layers.variable import held_together
-from ..layers.weights import group_order, sorted_groups
+from ..layers.weights import attribute_layers, group_order, held_layers, sorted_groups
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
 

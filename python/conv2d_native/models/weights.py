@@ -81,9 +81,9 @@ def _legacy_places(model: Any, source: NamedWeights, other_names: bool) -> dict[
     return {(layer.name,): (layer.name, layer) for layer in layers}
 
 
-def layers_with_weights(model: Any, groups: bool = True) -> Iterator[tuple[Path, Any]]:
-    """(names from the model down, layer) for every layer that has weights of its own: see _all_layers."""
-    return ((path, layer) for path, layer in _all_layers(model, groups) if layer._variables)
+def layers_with_weights(model: Any) -> Iterator[tuple[Path, Any]]:
+    """(names from the model down, layer) for every layer that has weights of its own, as Keras 3's files name them."""
+    return ((path, layer) for path, layer in _all_layers(model, groups=True) if layer._variables)
 
 
 def _all_layers(model: Any, groups: bool) -> Iterator[tuple[Path, Any]]:
