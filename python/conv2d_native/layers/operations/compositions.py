@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -58,16 +58,6 @@ def _resize_images(
         rise = step("Subtract", step("Take", images, np.minimum(low + 1, n - 1), axis=axis), before)
         images = step("Add", before, step("Multiply", rise, share))
     return images
-
-
-def _resize_bilinear(step: Step, images: Any, size: Any, align_corners: bool = False,
-                     half_pixel_centers: bool = False) -> Any:  # fmt: skip
-    return _resize_images(step, images, size, "bilinear", align_corners, False, half_pixel_centers)
-
-
-def _resize_nearest(step: Step, images: Any, size: Any, align_corners: bool = False,
-                    half_pixel_centers: bool = False) -> Any:  # fmt: skip
-    return _resize_images(step, images, size, "nearest", align_corners, False, half_pixel_centers)
 
 
 def _standardized(step: Step, image: Any) -> Any:
@@ -149,9 +139,8 @@ def _convolved(class_name: str) -> Callable[..., Any]:
 
 
 def _patches(step: Step, images: Any, sizes: Any, strides: Any, rates: Any, padding: str) -> Any:
-    (size, stride, rate) = (
-        _window(w, g, None) for w, g in (("sizes", sizes), ("strides", strides), ("rates", rates))
-    )
+    size, stride = _window("sizes", sizes, None), _window("strides", strides, None)
+    rate = _window("rates", rates, None)
     settings = {"size": size, "strides": stride, "dilation_rate": rate[0], "padding": padding.lower()}
     if rate[0] != rate[1] or (rate[0] > 1 and stride != (1, 1)):
         raise UnsupportedLayerError(f"Patches are not computed with rates={rates}, strides={strides} here.")
@@ -176,8 +165,8 @@ def _signs_apart(step: Step, features: Any, axis: int = -1) -> Any:
 
 COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "compat.v1.image.resize_images": _resize_images,
-    "compat.v1.image.resize_bilinear": _resize_bilinear,
-    "compat.v1.image.resize_nearest_neighbor": _resize_nearest,
+    "compat.v1.image.resize_bilinear": partial(_resize_images, method="bilinear"),
+    "compat.v1.image.resize_nearest_neighbor": partial(_resize_images, method="nearest"),
     "compat.v1.nn.conv2d": _convolved("Conv"),
     "compat.v1.nn.convolution": _convolved("Conv"),
     "compat.v1.nn.crelu": _signs_apart,
