@@ -146,9 +146,8 @@ def _walk(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tupl
             if node is None:
                 raise ValueError(f"{tensor!r} comes from no layer and is no input of the model.")
             if done:
-                if id(node) not in finished:
-                    finished.add(id(node))
-                    nodes.append(node)
+                finished.add(id(node))
+                nodes.append(node)
                 continue
             if id(node) in finished:
                 continue
