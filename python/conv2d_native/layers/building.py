@@ -112,6 +112,15 @@ def check_input(name: str, shape: Any, fixed_rank: int | None, channels: Mapping
         )
 
 
+def takes_shape(layer: Any, shape: Any) -> bool:
+    """Whether `layer` has an output shape for inputs of `shape`."""
+    try:
+        layer.compute_output_shape(shape)
+    except ValueError:
+        return False
+    return True
+
+
 def check_one_tensor(name: str, shape: Any) -> None:
     """Raise ValueError where `shape` is that of a list or dict of tensors: layer `name` takes a tensor."""
     if not is_shape(shape):

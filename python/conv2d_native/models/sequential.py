@@ -8,7 +8,7 @@ from typing import Any
 from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.base import Layer
-from ..layers.building import undone_where_it_fails
+from ..layers.building import takes_shape, undone_where_it_fails
 from ..layers.configuration import checked_config, constructed, is_users, path_of, settled_path, unique_name
 from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
@@ -221,11 +221,7 @@ class Sequential(Model):
 
     def _takes(self, shape: Any) -> bool:
         """As in Keras, a stack computes images of all sizes that its layers take."""
-        try:
-            self.compute_output_shape((None, *shape[1:]))
-        except ValueError:
-            return False
-        return True
+        return takes_shape(self, (None, *shape[1:]))
 
     def _arrays(self, x: Any, *others: Any) -> Any:
         if not self.built:
