@@ -113,13 +113,15 @@ class Traced:
             with _LOCK:  # else each of them would pack the weights
                 made = self.executables.get((n, exact))
                 if made is None:
-                    try:
-                        made = self.builder.compile(self.outputs, n, exact, choices=self.choices)
-                    except MemoryError as error:
-                        shapes = ", ".join(str((n, *y.shape[1:])) for y in self.outputs[:3])
-                        raise MemoryError(f"{error}, for results of shape {shapes}") from None
-                    self.executables[n, exact] = made
+                    made = self.executables[n, exact] = self._compiled(n, exact)
         return made
+
+    def _compiled(self, n: int, exact: bool) -> Any:
+        try:
+            return self.builder.compile(self.outputs, n, exact, choices=self.choices)
+        except MemoryError as error:
+            shapes = ", ".join(str((n, *y.shape[1:])) for y in self.outputs[:3])
+            raise MemoryError(f"{error}, for results of shape {shapes}") from None
 
     @property
     def arena_bytes(self) -> int:
