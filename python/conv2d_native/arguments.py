@@ -284,7 +284,7 @@ def axis(name: str, value: Any, rank: int) -> int:
     """An axis of an array of `rank` axes as a number from 0."""
     made = integer(name, value, low=None)
     if not -rank <= made < rank:
-        raise ValueError(f"`{name}` must be from {-rank} to {rank - 1}. Received: {name}={made}.")
+        raise ValueError(must(name, f"be from {-rank} to {rank - 1}", made))
     return made % rank
 
 

@@ -57,7 +57,7 @@ class ElementOperations:
         keepdims = arguments.flag("keepdims", keepdims)
         numbers = sorted({arguments.axis("axes", axis, x.rank) for axis in axes})
         if not numbers or 0 in numbers:
-            raise ValueError(f"`axes` must name axes, not the batch. Received: axes={tuple(axes)}.")
+            raise ValueError(arguments.must("axes", "name axes, not the batch", tuple(axes)))
         if numbers == list(range(numbers[0], numbers[-1] + 1)):
             return Tensor(self, self.core.reduce(x.id, kind, tuple(numbers), keepdims))
         order, _ = shapes.to_the_end(numbers, x.rank)
@@ -98,7 +98,7 @@ class ElementOperations:
         given = [arguments.axis("axis", n, x.rank) for n in arguments.integer_list("axis", axis)]
         axes = sorted(set(given))
         if 0 in axes:
-            raise ValueError(f"`axis` must not hold the batch. Received: axis={axis}.")
+            raise ValueError(arguments.must("axis", "not hold the batch", axis))
         if axes == [x.rank - 1]:
             c = x.shape[-1]
             vectors = [self._vector("gamma", gamma, c), self._vector("beta", beta, c)]
@@ -179,9 +179,7 @@ class ElementOperations:
         """Add (before, after) cells of `value` per axis, batch included as (0, 0); negative numbers crop."""
         made = tuple((int(before), int(after)) for before, after in widths)
         if len(made) != x.rank or made[0] != (0, 0):
-            raise ValueError(
-                f"`widths` must be {x.rank} pairs, (0, 0) for the batch. Received: widths={made}."
-            )
+            raise ValueError(arguments.must("widths", f"be {x.rank} pairs, (0, 0) for the batch", made))
         sizes = [size + sum(pair) for size, pair in zip(x.shape[1:], made[1:], strict=True)]
         if min(sizes, default=1) < 1 or max(sizes, default=1) > arguments.LARGEST_SIZE:
             raise ValueError(
@@ -210,9 +208,8 @@ class ElementOperations:
     def transpose(self, x: Any, axes: Sequence[int]) -> Any:
         order = tuple(arguments.axis("axes", axis, x.rank) for axis in axes)
         if sorted(order) != list(range(x.rank)) or order[0] != 0:
-            raise ValueError(
-                f"`axes` must be a permutation of the {x.rank} axes that starts with 0. Received: axes={order}."
-            )
+            words = f"be a permutation of the {x.rank} axes that starts with 0"
+            raise ValueError(arguments.must("axes", words, order))
         if order == tuple(range(x.rank)):
             return x
         if x.source is not None and tuple(x.source[1][i] for i in order) == tuple(range(x.rank)):

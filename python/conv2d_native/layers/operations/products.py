@@ -88,7 +88,7 @@ def _summed_axes(axes: Any, rank: int, other: int) -> list[list[int]]:
     if not arguments.is_listed(axes):
         n = arguments.integer("axes", axes, 0)
         if n > min(rank, other):
-            raise ValueError(f"`axes` must be at most {min(rank, other)}. Received: axes={n}.")
+            raise ValueError(must("axes", f"be at most {min(rank, other)}", n))
         return [list(range(rank - n, rank)), list(range(n))]
     if len(axes) == 2:
         given = zip((rank, other), axes, strict=True)
