@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import arguments
-from .layers.configuration import restart_names
 from .layers.dtype_policy import dtype_policy, set_dtype_policy
+from .layers.names import restart_names
 from .layers.symbolic import KerasTensor
 from .models.batches import is_interactive, set_interactive
 

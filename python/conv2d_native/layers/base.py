@@ -41,14 +41,13 @@ from .configuration import (
     constructor_words,
     input_shape,
     is_users,
-    joined_path,
-    layer_name,
     missing_attribute,
     serialized,
     unexpected_argument,
 )
 from .dtype_policy import dtype_name
 from .input_spec import check_specs, checked_specs
+from .names import joined_path, layer_name
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
 from .variable import computed_with, count_change, is_reading_held, weights_epoch

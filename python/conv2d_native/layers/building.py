@@ -12,7 +12,8 @@ from .. import shapes
 from ..arguments import must, shown
 from ..locks import fork_safe_lock
 from .any_batch import call_given
-from .configuration import checked_shape, is_users, path_of
+from .configuration import checked_shape, is_users
+from .names import path_of
 from .symbolic import is_shape
 
 _REQUIRED = inspect.Parameter.empty

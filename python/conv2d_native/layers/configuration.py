@@ -1,8 +1,7 @@
-"""A layer's arguments and configuration as data: names, dtypes, input shapes, and Keras's serialized forms."""
+"""A layer's arguments and configuration as data: input shapes, constructors, and Keras's serialized forms."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,88 +12,16 @@ from typing import Any
 import numpy as np
 
 from .. import activations, arguments, constraints, initializers, regularizers
-from ..locks import fork_safe_lock
-from ..named_objects import Configurable, StoredObject, numbered, plain, to_snake_case
+from ..named_objects import Configurable, StoredObject, plain
 from ..newest import once_for_each
 from ..scopes import set_within
+from .names import layer_name
 from .registry import is_layer, serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
-_LOCK = fork_safe_lock()
-_prefix_of_class = functools.lru_cache(512)(to_snake_case)
-_counters: dict[str, int] = {}
-_counted_apart: ContextVar[dict[str, int] | None] = ContextVar("counted_apart", default=None)
-_path_around: ContextVar[str] = ContextVar("path_around", default="")
 _outlined: ContextVar[bool] = ContextVar("outlined", default=False)
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
-
-
-def unique_name(prefix: str) -> str:
-    """Keras's automatic names: conv2d, conv2d_1, conv2d_2, ..."""
-    with _LOCK:
-        return numbered(_counters, prefix)
-
-
-def operation_name(prefix: str) -> str:
-    """The automatic name of an operation: counted with those of layers, or apart in a call that is recorded."""
-    apart = _counted_apart.get()
-    return unique_name(prefix) if apart is None else numbered(apart, prefix)
-
-
-def operations_counted_apart() -> AbstractContextManager[Any]:
-    """Within it operations are counted anew, and layers outside are named as if there were none."""
-    return set_within(_counted_apart, {})
-
-
-def settled_path(layer: Any) -> str:
-    """Keras's path of a layer: its name after the path of the one in which it is built or called first."""
-    if layer._path_around is None:
-        layer._path_around = _path_around.get()
-    return joined_path(layer._path_around, layer.name)
-
-
-def path_in(name: str) -> str:
-    """Keras's path of a weight called `name` that is made now."""
-    return joined_path(_path_around.get(), name)
-
-
-def path_of(layer: Any) -> AbstractContextManager[str]:
-    """Within it, `layer` is the one in which others are built or called."""
-    return set_within(_path_around, settled_path(layer))
-
-
-def name_scope(name: str) -> AbstractContextManager[str]:
-    """Within it, paths of variables and layers that are made have `name` before theirs. It may hold no "/".
-
-    >>> with name_scope("block"):
-    ...     cn.Variable(1.0, name="gain").path
-    'block/gain'
-    """
-    if not isinstance(name, str) or "/" in name:
-        raise ValueError(arguments.must("name", "be a string without '/'", name))
-    return set_within(_path_around, path_in(name))
-
-
-def joined_path(around: str | None, name: str) -> str:
-    """`name` after the path around it, if there is one."""
-    return f"{around}/{name}" if around else name
-
-
-def restart_names() -> None:
-    """Let automatic names begin anew."""
-    with _LOCK:
-        _counters.clear()
-
-
-def layer_name(name: Any, class_name: str) -> str:
-    if name is None:
-        return unique_name(_prefix_of_class(class_name))
-    if not isinstance(name, str):
-        raise TypeError(arguments.must("name", "be a string", name))
-    if not name or len(name) > 1000 or not name.isprintable():
-        raise ValueError(arguments.must("name", "be 1 to 1000 printable characters", name))
-    return name
 
 
 def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:

@@ -19,7 +19,7 @@ from ..errors import UnsupportedLayerError
 from ..graph import GraphBuilder
 from ..structure import flatten, map_structure, pack
 from .base import Layer
-from .configuration import unique_name
+from .names import unique_name
 from .recorded_call import record_function
 from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes, symbolic_leaves
 

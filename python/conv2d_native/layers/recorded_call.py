@@ -19,7 +19,7 @@ from .any_batch import call_given, for_every_image
 from .assigned_in_call import recorded_assignments
 from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
-from .configuration import operations_counted_apart, path_of
+from .names import operations_counted_apart, path_of
 from .symbolic import (
     PROBES,
     KerasTensor,

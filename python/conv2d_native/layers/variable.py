@@ -23,7 +23,7 @@ from ..locks import fork_safe_lock
 from ..scopes import set_within
 from .any_batch import call_given, is_recording
 from .assigned_in_call import assigned_in_call, call_in_progress
-from .configuration import path_in, unique_name
+from .names import path_in, unique_name
 from .symbolic import KerasTensor
 
 _LOCK = fork_safe_lock()  # no other lock is taken, and no code of the user's is run, while it is held

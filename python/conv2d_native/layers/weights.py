@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
 from ..named_objects import numbered, to_snake_case
-from .configuration import path_of
 from .dtype_policy import DTypePolicy, dtype_name
+from .names import path_of
 from .registry import class_name_of
 from .variable import Variable, assign_all, held_together
 

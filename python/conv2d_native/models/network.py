@@ -13,7 +13,7 @@ from .. import arguments
 from ..graph import Traced, TracedBatches, is_exact, traced_by_image
 from ..layers.base import Layer
 from ..layers.call_arguments import filled, shape_of, taken_apart
-from ..layers.configuration import unique_name
+from ..layers.names import unique_name
 from ..layers.registry import register_layer
 from ..layers.symbolic import (
     KerasTensor,

@@ -9,9 +9,10 @@ from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.base import Layer
 from ..layers.building import takes_shape, undone_where_it_fails
-from ..layers.configuration import checked_config, constructed, is_users, path_of, settled_path, unique_name
+from ..layers.configuration import checked_config, constructed, is_users
 from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
+from ..layers.names import path_of, settled_path, unique_name
 from ..layers.registry import register_layer, serialize
 from ..layers.symbolic import KerasTensor, call_layer, inbound_nodes, is_shape, label_steps
 from ..layers.weights import with_inner_layers

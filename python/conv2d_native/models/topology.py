@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ..layers.configuration import unique_name
 from ..layers.input_layer import Input, InputLayer
+from ..layers.names import unique_name
 from ..layers.symbolic import (
     KerasTensor,
     Node,

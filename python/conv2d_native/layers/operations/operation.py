@@ -18,7 +18,7 @@ from ...graph import GraphBuilder
 from ...named_objects import OPERATION_MODULES, numbered, to_snake_case
 from ...structure import flatten, map_structure, pack
 from ..any_batch import is_recording
-from ..configuration import operation_name
+from ..names import operation_name
 from ..symbolic import (
     PROBES,
     KerasTensor,
