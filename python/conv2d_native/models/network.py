@@ -31,7 +31,6 @@ from ..newest import Newest
 from ..structure import flatten, pack
 from .absent_methods import ABSENT_METHODS
 from .batches import (
-    Progress,
     arrange,
     as_array,
     batch_count,
@@ -46,6 +45,7 @@ from .batches import (
 )
 from .inspection import Inspection
 from .own_calls import OwnCalls
+from .progress import Progress
 from .storage import Storage
 from .topology import alone, checked_count, infer_shapes, map_graph, shapes_of, with_own_inputs
 
