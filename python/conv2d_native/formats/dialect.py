@@ -13,12 +13,11 @@ from typing import Any
 
 from ..errors import ModelFormatError, UnsafeModelError
 from ..named_objects import to_snake_case
-from .layer_paths import NAMED_HERE, WRAPPED, layer_name, lists_layers
+from .layer_paths import NAMED_HERE, WRAPPED, Tree, layer_name, lists_layers
 
 MAX_NESTING = 64
 MAX_LAYERS = 6_000
 CODE = "<code>"  # in place of a Lambda's function that was stored as code
-Tree = dict[str, Any]
 
 _TRAINING = ("compile_config", "training_config", "optimizer_config")
 _CODE_LAYERS = {"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}

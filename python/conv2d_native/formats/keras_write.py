@@ -20,10 +20,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .hdf5_write import ATTRIBUTES, write_hdf5
-from .layer_paths import Path, children, group_names, is_model, tells_all
+from .layer_paths import Path, Tree, children, group_names, is_model, tells_all
 
 KERAS_VERSION = "3.0.0"  # the oldest reader of what is written here
-Tree = dict[str, Any]
 
 
 def write_keras(

@@ -17,11 +17,12 @@ import numpy as np
 from ..arguments import must
 from ..errors import UnsupportedLayerError
 from ..graph import GraphBuilder
+from ..shapes import PROBES, follows_probes, probed_sizes
 from ..structure import flatten, map_structure, pack
 from .base import Layer
 from .names import unique_name
 from .recorded_call import record_function
-from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes, symbolic_leaves
+from .symbolic import map_shapes, symbolic_leaves
 
 TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
 FUNCTION_CLASSES = ("Lambda", *TENSORFLOW_CLASSES)  # for which the user may give a function

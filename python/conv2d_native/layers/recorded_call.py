@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph import Tensor
+from ..shapes import PROBES, follows_probes, probed_sizes
 from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
 from .assigned_in_call import recorded_assignments
@@ -21,17 +22,14 @@ from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
 from .names import operations_counted_apart, path_of
 from .symbolic import (
-    PROBES,
     KerasTensor,
     Node,
     NodeLayer,
     compute_node,
-    follows_probes,
     inbound_nodes,
     is_symbolic,
     label_steps,
     map_shapes,
-    probed_sizes,
     symbolic_leaves,
     with_values,
 )

@@ -15,11 +15,10 @@ import numpy as np
 from ..activations import Activation
 from ..arguments import result_shape, shown
 from ..graph import GraphBuilder, Tensor
+from ..shapes import Shape
 from ..structure import flatten, map_structure
 from .assigned_in_call import call_in_progress
 from .input_spec import check_specs
-
-Shape = tuple[int | None, ...]
 
 
 def _operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:
@@ -282,22 +281,6 @@ def symbolic_leaves(structure: Any) -> list[KerasTensor]:
 def is_symbolic(*args: Any, **kwargs: Any) -> bool:
     """Whether any argument is or holds a symbolic tensor."""
     return any(isinstance(leaf, KerasTensor) for leaf in flatten((args, kwargs)))
-
-
-PROBES = ((96, 80), (160, 144))  # sizes that are tried for those not known: of axes with even and odd numbers
-
-
-def probed_sizes(shape: Any, probe: tuple[int, int]) -> list[int]:
-    """The sizes of `shape` without the batch, those of `probe` where one is not known."""
-    return [probe[axis % 2] if n is None else n for axis, n in enumerate(shape) if axis]
-
-
-def follows_probes(shapes: list[Any], others: list[Any]) -> list[Shape]:
-    """Shapes of results for the first and the second of PROBES as one: sizes that differ are not known."""
-    return [
-        tuple(n if n == m else None for n, m in zip(shape, other, strict=True))
-        for shape, other in zip(shapes, others, strict=True)
-    ]
 
 
 def is_shape(value: Any) -> bool:

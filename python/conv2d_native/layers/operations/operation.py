@@ -16,20 +16,17 @@ from ...arguments import must
 from ...errors import BatchAxisError, UnsupportedLayerError
 from ...graph import GraphBuilder
 from ...named_objects import OPERATION_MODULES, numbered, to_snake_case
+from ...shapes import PROBES, Shape, follows_probes, probed_sizes
 from ...structure import flatten, map_structure, pack
 from ..any_batch import is_recording
 from ..names import operation_name
 from ..symbolic import (
-    PROBES,
     KerasTensor,
     Node,
     NodeLayer,
-    Shape,
     UncomputedTensor,
-    follows_probes,
     inbound_nodes,
     is_symbolic,
-    probed_sizes,
     symbolic_leaves,
 )
 from ..variable import Variable
