@@ -133,9 +133,9 @@ def constructor_arguments(
         kind = words.parameters[word].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             made |= {key: _recorded(item) for key, item in value.items()}
-        elif kind is inspect.Parameter.VAR_POSITIONAL and len(value) <= len(package_words(cls)):
+        elif kind is inspect.Parameter.VAR_POSITIONAL and len(value) <= len(_package_words(cls)):
             # Handed on: the layer has them.
-            made |= zip(package_words(cls), map(Unrecorded, value), strict=False)
+            made |= zip(_package_words(cls), map(Unrecorded, value), strict=False)
         elif kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
             made[word] = Unrecorded(value, named=False)
         else:
@@ -149,7 +149,7 @@ def _package_class(cls: Any) -> Any:
 
 
 @once_for_each
-def package_words(cls: Any) -> tuple[str, ...]:
+def _package_words(cls: Any) -> tuple[str, ...]:
     """The arguments by place of the layer that `cls` derives from, to which it hands on its *args; of a model none."""
     base = _package_class(cls)
     words = () if base._names_steps else inspect.signature(base).parameters.values()
@@ -158,21 +158,21 @@ def package_words(cls: Any) -> tuple[str, ...]:
 
 def _recorded(value: Any) -> Any:
     try:
-        return as_json(value)
+        return _as_json(value)
     except (TypeError, RecursionError):
         return Unrecorded(value)
 
 
-def as_json(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """A copy of numbers, text, None, lists, tuples and dicts of them, as a file holds them. TypeError for all else."""
     if isinstance(value, np.generic) and value.dtype.kind in "biuf":
         value = value.item()
     if value is None or (isinstance(value, (str, int, float)) and not isinstance(value, np.generic)):
         return value
     if isinstance(value, (list, tuple)):
-        return [as_json(item) for item in value]
+        return [_as_json(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: as_json(item) for key, item in value.items()}
+        return {key: _as_json(item) for key, item in value.items()}
     raise TypeError
 
 
@@ -188,7 +188,7 @@ def arguments_as_json(layer: Any, known: Sequence[str]) -> dict[str, Any]:
     """
     cls = type(layer)
     adds = is_users(cls.get_config)
-    words, needed = (package_words if adds else constructor_words)(cls), not adds and is_users(cls.__init__)
+    words, needed = (_package_words if adds else constructor_words)(cls), not adds and is_users(cls.__init__)
     given = {} if adds else layer._constructor_arguments or {}
     made = {word: argument_as_json(layer, word, value) for word, value in given.items()}
     for word in words:
@@ -203,13 +203,13 @@ def argument_as_json(layer: Any, word: str, given: Any) -> Any:
     One that is none must be kept by the layer in the attribute of its name. Raises NotImplementedError otherwise.
     """
     if not isinstance(given, Unrecorded):
-        return as_json(given)
+        return _as_json(given)
     held = getattr(layer, word, NotImplemented)
     of_package = word in constructor_words(_package_class(type(layer)))
     if given.named and (of_package or not is_layer(held)):
         try:
-            made = as_json(serialized(held))
-            if of_package or made == as_json(serialized(given.value)):
+            made = _as_json(serialized(held))
+            if of_package or made == _as_json(serialized(given.value)):
                 return made
         except (TypeError, ValueError, RecursionError):
             pass

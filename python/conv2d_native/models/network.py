@@ -49,7 +49,7 @@ from .progress import Progress
 from .storage import Storage
 from .topology import alone, checked_count, infer_shapes, map_graph, shapes_of, with_own_inputs
 
-IMAGE_SHAPES_KEPT = 8
+_IMAGE_SHAPES_KEPT = 8
 _LOCK = fork_safe_lock()
 
 
@@ -106,14 +106,14 @@ class Model(Inspection, Storage, OwnCalls):
             self._answer = alone(outputs)
         self._nodes = self._graph_nodes = nodes
         self.operations = operations
-        self._shapes: Newest[str, Any] = Newest(IMAGE_SHAPES_KEPT)  # of the output, by those of the input
+        self._shapes: Newest[str, Any] = Newest(_IMAGE_SHAPES_KEPT)  # of the output, by those of the input
         self.built = True
 
     def _forget(self) -> None:
         """Drop everything that was compiled."""
         self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
         self._reads_others = False  # programs hold weights of layers that are not the model's
-        self._programs: Newest[Any, Traced | TracedBatches] = Newest(IMAGE_SHAPES_KEPT)
+        self._programs: Newest[Any, Traced | TracedBatches] = Newest(_IMAGE_SHAPES_KEPT)
         super()._forget()
 
     # What it is made of.
@@ -355,7 +355,7 @@ class Model(Inspection, Storage, OwnCalls):
                 if program is None:
                     share = next(reversed(programs.values()), None)
                     program = self._new_program(shapes, self._choices, share)
-                    if len(programs) == IMAGE_SHAPES_KEPT:  # the oldest goes, and the calls that may hold it
+                    if len(programs) == _IMAGE_SHAPES_KEPT:  # the oldest goes, and the calls that may hold it
                         self._calls.clear()
                     programs[shapes] = program
         return program

@@ -24,7 +24,7 @@ from ..layers.symbolic import (
 )
 from ..structure import flatten, map_structure
 
-MOST_CALLS = 50_000
+_MOST_CALLS = 50_000
 Calls = defaultdict[int, list[Node]]  # by the id of the layer
 
 
@@ -115,12 +115,12 @@ def infer_shapes(nodes: Sequence[Node], values: dict[int, KerasTensor]) -> None:
 def checked_count(name: str, nodes: Sequence[Node]) -> int:
     """How many calls of layers model `name` computes, those within the models that it calls included.
 
-    Raises ValueError above MOST_CALLS: a model that calls a model twice that calls a model twice ... never ends.
+    Raises ValueError above _MOST_CALLS: a model that calls a model twice that calls a model twice ... never ends.
     """
     count = sum(_calls_in(node.layer) for node in nodes if node.inputs)
-    if count > MOST_CALLS:
+    if count > _MOST_CALLS:
         raise ValueError(
-            f"Model '{name[:100]}' must compute at most {MOST_CALLS:,} calls of layers, those in the models that it "
+            f"Model '{name[:100]}' must compute at most {_MOST_CALLS:,} calls of layers, those in the models that it "
             f"calls included. Received: {count:,} calls."
         )
     return count
