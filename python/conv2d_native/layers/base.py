@@ -99,6 +99,7 @@ class Layer(WeightOwner):
     _stores_shapes = False  # whether files have its get_build_config
     _names_steps = False  # whether the steps of a graph are called after the layers inside
     _graph_class: str | None = None  # Keras's class of a model that connects layers without a call of its own
+    _along_batch = False  # whether outputs of a model were made along the axis of the batch
     _constructor_arguments: Any = None  # where the constructor is the user's
     _input_spec: Any = None
     _settings: Any = None  # another object whenever a constructor argument, or a layer, is assigned anew

@@ -195,6 +195,7 @@ class NodeLayer:
     _variables: Sequence[Any] = ()
     _own_call: Any = None
     _graph_class: str | None = None
+    _along_batch = False
     _stores_shapes = False
 
 
@@ -217,7 +218,7 @@ class Node:
 
 def mark_along_batch(layer: Any, inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> None:
     """Say so of what `layer` makes of `inputs` where it, or what made them, computes along the axis of the batch."""
-    if getattr(layer, "_along_batch", False) or any(tensor.along_batch for tensor in inputs):
+    if layer._along_batch or any(tensor.along_batch for tensor in inputs):
         for tensor in outputs:
             tensor.along_batch = True
 
