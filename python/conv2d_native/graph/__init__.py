@@ -19,13 +19,16 @@ from ..errors import BatchAxisError
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack
+from .elements import over_axes
 from .tensor import Tensor, exact, is_exact
 from .windows import WindowOperations
 
 _EXECUTABLES = 8  # batch sizes that a traced call keeps
 _LOCK = fork_safe_lock()
 
-__all__ = ["GraphBuilder", "Tensor", "Traced", "TracedBatches", "exact", "is_exact", "traced_by_image"]
+__all__ = [
+    "GraphBuilder", "Tensor", "Traced", "TracedBatches", "exact", "is_exact", "over_axes", "traced_by_image",
+]  # fmt: skip
 
 
 class GraphBuilder(WindowOperations):

@@ -35,6 +35,18 @@ def _two(kind: str) -> Callable[[Any, Any, Any], Any]:
     return operation
 
 
+def over_axes(f: Any, x: Any, axes: Sequence[int], operation: Callable[[Any], Any]) -> Any:
+    """What `operation` along the last axis makes of `x` with `axes`, which do not hold the batch, as that one axis.
+
+    f: the builder, or the eager module.
+    """
+    order, back = shapes.to_the_end(axes, len(x.shape))
+    sizes = [x.shape[i] for i in order]
+    kept = len(order) - len(axes)
+    y = operation(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:]))))
+    return f.transpose(f.reshape(y, (-1, *sizes[1:])), back)
+
+
 class ElementOperations:
     """The half of GraphBuilder that does not know images."""
 
@@ -103,7 +115,7 @@ class ElementOperations:
             c = x.shape[-1]
             vectors = [self._vector("gamma", gamma, c), self._vector("beta", beta, c)]
             return Tensor(self, self.core.normalize(x.id, epsilon, *vectors))
-        y = self._normalized(x, axes, epsilon)
+        y = over_axes(self, x, axes, lambda y: Tensor(self, self.core.normalize(y.id, epsilon, None, None)))
         shape = tuple(x.shape[i] if i in axes else 1 for i in range(x.rank))
         ordered = tuple(x.shape[i] for i in axes)
 
@@ -250,15 +262,6 @@ class ElementOperations:
         if made.shape != (size,):
             raise ValueError(f"`{name}` must have shape ({size},). Received: {name} of shape {made.shape}.")
         return made
-
-    def _normalized(self, x: Any, axes: Sequence[int], epsilon: float) -> Any:
-        """(x - mean) / sqrt(variance + epsilon) with moments over all `axes`, which the core has as one last axis."""
-        order, back = shapes.to_the_end(axes, x.rank)
-        sizes = [x.shape[i] for i in order]
-        kept = len(order) - len(axes)
-        y = self.reshape(self.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:])))
-        y = self.reshape(Tensor(self, self.core.normalize(y.id, epsilon, None, None)), (-1, *sizes[1:]))
-        return self.transpose(y, back)
 
     def _along(self, x: Any, axis: int, scale: Any, shift: Any) -> Any:
         """x * scale + shift with vectors along `axis`."""
