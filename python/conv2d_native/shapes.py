@@ -13,6 +13,7 @@ from typing import Any
 Size = int | None
 Shape = tuple[Size, ...]
 Padding = str | tuple[tuple[int, int], ...]  # "valid", "same", "causal" or (before, after) per axis
+TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # orders of axes that bring the channels of images there
 PROBES = ((96, 80), (160, 144))  # sizes that are tried for those not known: of axes with even and odd numbers
 
 
