@@ -25,13 +25,13 @@ from .symbolic import (
     KerasTensor,
     Node,
     NodeLayer,
+    Values,
     compute_node,
     inbound_nodes,
     is_symbolic,
     label_steps,
     map_shapes,
     symbolic_leaves,
-    with_values,
 )
 from .variable import held_together
 from .weights import WeightOwner, attribute_layers
@@ -121,12 +121,12 @@ class Recorded:
     def computed(self, f: Any, given: Any, labelled: bool = False) -> Any:
         """The same made of `given` with the operations of `f`; `labelled`: steps have the names of their layers."""
         known = zip(flatten(self.places), flatten(given), strict=True)
-        values = {id(place): value for place, value in known if isinstance(place, KerasTensor)}
+        values = Values((place, value) for place, value in known if isinstance(place, KerasTensor))
         for node in self.nodes:
             made = compute_node(f, node, values)
             if labelled:
                 label_steps(f, made, node.layer.name)
-        return with_values(self.made, values)
+        return values.in_place(self.made)
 
 
 @contextmanager

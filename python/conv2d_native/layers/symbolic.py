@@ -7,7 +7,7 @@ with None for what is known later: the batch, and height and width of fully conv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -229,22 +229,38 @@ def inbound_nodes(layer: Any) -> list[Node]:
     return nodes
 
 
-def compute_node(f: Any, node: Node, values: dict[int, Any]) -> Any:
-    """Compute a recorded call with the operations of `f`. `values`, by id of the symbolic tensor, gets the results."""
-    args, kwargs = with_values((node.args, node.kwargs), values)
+class Values(dict[int, Any]):
+    """What stands for symbolic tensors, by their ids: arrays, tensors of a graph, other symbolic tensors."""
+
+    def __init__(self, pairs: Iterable[tuple[KerasTensor, Any]]) -> None:
+        super().__init__()
+        self.enter(pairs)
+
+    def enter(self, pairs: Iterable[tuple[KerasTensor, Any]]) -> None:
+        """Let the first of each of `pairs` have the second as its value."""
+        self.update((id(tensor), value) for tensor, value in pairs)
+
+    def has(self, node: Node) -> bool:
+        """Whether it is known what a recorded call makes."""
+        return all(id(tensor) in self for tensor in node.outputs)
+
+    def in_place(self, structure: Any) -> Any:
+        """`structure` with their values in place of its symbolic tensors."""
+        return map_structure(
+            lambda leaf: self[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, structure
+        )
+
+    def arguments(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """(args, kwargs) of a recorded call for these values."""
+        return self.in_place(node.args), self.in_place(node.kwargs)
+
+
+def compute_node(f: Any, node: Node, values: Values) -> Any:
+    """Compute a recorded call with the operations of `f`. `values` gets the results."""
+    args, kwargs = values.arguments(node)
     made = call_layer(node.layer, f, *args, **kwargs)
-    values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+    values.enter(zip(node.outputs, flatten(made), strict=True))
     return made
-
-
-def with_values(structure: Any, values: Mapping[int, Any]) -> Any:
-    """`structure` with what `values` has for them, by id, in place of its symbolic tensors."""
-    return map_structure(lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, structure)
-
-
-def has_values(node: Node, values: Mapping[int, Any]) -> bool:
-    """Whether `values` has what a recorded call makes."""
-    return all(id(tensor) in values for tensor in node.outputs)
 
 
 def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:

@@ -17,12 +17,11 @@ from ..layers.names import unique_name
 from ..layers.registry import register_layer
 from ..layers.symbolic import (
     KerasTensor,
+    Values,
     compute_node,
-    has_values,
     is_symbolic,
     label_steps,
     map_shapes,
-    with_values,
 )
 from ..layers.variable import computed_with, held_together, other_reads, weights_epoch
 from ..layers.weights import attribute_layers
@@ -181,11 +180,11 @@ class Model(Inspection, Storage, OwnCalls):
 
     def call(self, f: Any, inputs: Any) -> Any:
         """Compute with the operations of `f`, layer by layer."""
-        values = dict(zip(map(id, self.inputs), flatten(inputs), strict=True))
+        values = Values(zip(self.inputs, flatten(inputs), strict=True))
         for node in self._graph_nodes:
-            if not has_values(node, values):
+            if not values.has(node):
                 label_steps(f, compute_node(f, node, values), node.layer.name)
-        return with_values(self._output_structure, values)
+        return values.in_place(self._output_structure)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights of a class with its own `call`. A model made of symbolic tensors is built already."""
@@ -208,14 +207,14 @@ class Model(Inspection, Storage, OwnCalls):
         if len(given) != len(self.inputs):
             words = f"be the shapes of {len(self.inputs)} inputs" if len(self.inputs) > 1 else "be one shape"
             raise ValueError(arguments.must("input_shape", words, input_shape))
-        values = dict(zip(map(id, self.inputs), given, strict=True))
-        if all(values[id(t)].shape == t.shape for t in self.inputs):
+        shapes = [tensor.shape for tensor in given]
+        if shapes == [tensor.shape for tensor in self.inputs]:
             return shape_of(self._output_structure)
-        key = repr([values[id(t)].shape for t in self.inputs])
-        made = self._shapes.get(key)
+        made = self._shapes.get(repr(shapes))
         if made is None:
+            values = Values(zip(self.inputs, given, strict=True))
             infer_shapes(self._graph_nodes, values)
-            made = self._shapes[key] = shape_of(with_values(self._output_structure, values))
+            made = self._shapes[repr(shapes)] = shape_of(values.in_place(self._output_structure))
         return made
 
     # Computing.

@@ -16,11 +16,10 @@ from ..layers.names import unique_name
 from ..layers.symbolic import (
     KerasTensor,
     Node,
-    has_values,
+    Values,
     inbound_nodes,
     mark_along_batch,
     symbolic_leaves,
-    with_values,
 )
 from ..structure import flatten, map_structure
 
@@ -66,16 +65,16 @@ def with_own_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     if all(tensor.node is None or isinstance(tensor.node.layer, InputLayer) for tensor in given):
         return inputs, outputs
     nodes, _ = map_graph(given, flatten(outputs))
-    values = {id(tensor): _own_input(tensor) for tensor in given}
+    values = Values((tensor, _own_input(tensor)) for tensor in given)
     for node in nodes:
-        if not has_values(node, values) and all(id(tensor) in values for tensor in node.inputs):
-            args, kwargs = with_values((node.args, node.kwargs), values)
-            made = Node(node.layer, args, kwargs, map_structure(_copied, node.output_structure))
-            values = {**dict(zip(map(id, node.outputs), made.outputs, strict=True)), **values}
+        if not values.has(node) and all(id(tensor) in values for tensor in node.inputs):
+            made = Node(node.layer, *values.arguments(node), map_structure(_copied, node.output_structure))
+            further = zip(node.outputs, made.outputs, strict=True)
+            values.enter((tensor, value) for tensor, value in further if id(tensor) not in values)
     for tensor in flatten(outputs):
         if id(tensor) not in values:
             raise ValueError(f"The model's inputs are not all that its output {tensor!r} needs.")
-    return with_values(inputs, values), with_values(outputs, values)
+    return values.in_place(inputs), values.in_place(outputs)
 
 
 def _own_input(tensor: KerasTensor) -> KerasTensor:
@@ -102,14 +101,14 @@ def calls_by_layer(nodes: Sequence[Node]) -> Calls:
     return calls
 
 
-def infer_shapes(nodes: Sequence[Node], values: dict[int, KerasTensor]) -> None:
-    """Add to `values`, tensors by id, what `nodes` make of them; nothing is recorded."""
+def infer_shapes(nodes: Sequence[Node], values: Values) -> None:
+    """Add to `values`, symbolic tensors, what `nodes` make of them; nothing is recorded."""
     for node in nodes:
-        if node.inputs and not has_values(node, values):
-            args, kwargs = with_values((node.args, node.kwargs), values)
+        if node.inputs and not values.has(node):
+            args, kwargs = values.arguments(node)
             made = node.layer.compute_output_spec(*args, **kwargs)
             mark_along_batch(node.layer, symbolic_leaves((args, kwargs)), flatten(made))
-            values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+            values.enter(zip(node.outputs, flatten(made), strict=True))
 
 
 def checked_count(name: str, nodes: Sequence[Node]) -> int:
