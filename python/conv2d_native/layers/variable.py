@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
@@ -238,15 +238,19 @@ def assign_all(variables: Sequence[Variable], arrays: Sequence[Any], copy: bool 
         count_change()  # layers that the call computes on arrays meanwhile look at their weights
 
 
+def _set_each(variables: Sequence[Variable], word: str, values: Iterable[Any]) -> None:
+    """Set an attribute of each, in one call without Python code in it: no signal is handled between two of them."""
+    deque(map(setattr, variables, repeat(word), values), maxlen=0)
+
+
 def _replace_all(variables: Sequence[Variable], kept: Sequence[np.ndarray]) -> None:
     global _epoch
     with _LOCK:
         read = True
         try:
-            # One call without Python code in it: no signal is handled between two of the variables.
-            deque(map(setattr, variables, repeat("_value"), kept), maxlen=0)
+            _set_each(variables, "_value", kept)
             read = any([v._was_read for v in variables])
-            deque(map(setattr, variables, repeat("_was_read"), repeat(False)), maxlen=0)
+            _set_each(variables, "_was_read", repeat(False))
         finally:
             _epoch += read
 
@@ -260,7 +264,7 @@ def held_together(variables: Sequence[Variable]) -> Iterator[tuple[int, list[np.
     for v in variables:
         v.value  # noqa: B018 - initializers run before the lock is taken
     with _LOCK:
-        deque(map(setattr, variables, repeat("_was_read"), repeat(True)), maxlen=0)
+        _set_each(variables, "_was_read", repeat(True))
         epoch, values = _epoch, [v._value for v in variables if v._value is not None]
     with set_within(_HELD, {**_HELD.get(_NONE), **dict(zip(variables, values, strict=True))}):
         yield epoch, values
@@ -307,4 +311,4 @@ def _replace_where_unchanged(
     with _LOCK:
         kept = [v for v, array in before.items() if v._value is array]
         _epoch += 1  # first: Ctrl-C leaves nothing that is taken for up to date
-        deque(map(setattr, kept, repeat("_value"), [values[v] for v in kept]), maxlen=0)
+        _set_each(kept, "_value", [values[v] for v in kept])
