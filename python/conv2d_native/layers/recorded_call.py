@@ -26,6 +26,7 @@ from .symbolic import (
     Node,
     NodeLayer,
     Values,
+    all_symbolic,
     compute_node,
     inbound_nodes,
     is_symbolic,
@@ -146,11 +147,10 @@ def record_function(function: Callable[[Any], Any], given: Any) -> Recorded | No
     try:
         with _recording(places):
             made = function(places)
-        leaves = flatten(made)
-        if not leaves or not all(isinstance(tensor, KerasTensor) for tensor in leaves):
+        if not all_symbolic(made):
             return None
         recorded = Recorded(places, made, _taken_off(made, places))
-        return None if any(tensor.along_batch for tensor in leaves) else recorded
+        return None if any(tensor.along_batch for tensor in flatten(made)) else recorded
     except Exception:  # whatever is wrong with it, the function says so itself when it is run on arrays
         return None
 
@@ -167,7 +167,7 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
         raise TypeError(
             f"call() of layer '{layer.name}' gets symbolic tensors: compute with conv2d_native.ops. {error}"
         ) from error
-    if not flatten(made) or not all(isinstance(tensor, KerasTensor) for tensor in flatten(made)):
+    if not all_symbolic(made):
         raise TypeError(
             f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`, or "
             f"weights with a batch of 1. It returned {type(made).__name__}."

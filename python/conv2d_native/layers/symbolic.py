@@ -295,6 +295,12 @@ def symbolic_leaves(structure: Any) -> list[KerasTensor]:
     return [leaf for leaf in flatten(structure) if isinstance(leaf, KerasTensor)]
 
 
+def all_symbolic(structure: Any) -> bool:
+    """Whether `structure` holds symbolic tensors, one at least, and nothing else."""
+    leaves = flatten(structure)
+    return bool(leaves) and all(isinstance(leaf, KerasTensor) for leaf in leaves)
+
+
 def is_symbolic(*args: Any, **kwargs: Any) -> bool:
     """Whether any argument is or holds a symbolic tensor."""
     return any(isinstance(leaf, KerasTensor) for leaf in flatten((args, kwargs)))

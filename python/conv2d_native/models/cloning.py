@@ -11,7 +11,7 @@ from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.input_layer import Input
 from ..layers.operations import Operation
 from ..layers.registry import serialize
-from ..layers.symbolic import KerasTensor, Values
+from ..layers.symbolic import Values, all_symbolic
 from ..structure import flatten, map_structure
 from .network import Model
 from .sequential import Sequential
@@ -106,7 +106,7 @@ class _Cloning:
         if self.call_function is None:
             return flatten(layer(*args, **kwargs))
         made = flatten(self.call_function(layer, *args, **kwargs))
-        if len(made) != count or not all(isinstance(tensor, KerasTensor) for tensor in made):
+        if len(made) != count or not all_symbolic(made):
             raise TypeError(
                 f"`call_function` must return the {count} symbolic tensors that take the place of what layer "
                 f"'{layer.name}' makes. Received: {shown(made)}."
@@ -121,7 +121,7 @@ def _inputs(model: Any, given: Any) -> Any:
             lambda t: Input(batch_shape=t.shape, dtype=t.dtype, name=t.name), model._structure("input")
         )
     tensors = flatten(given)
-    if not tensors or not all(isinstance(tensor, KerasTensor) for tensor in tensors):
+    if not all_symbolic(tensors):
         raise ValueError(must("input_tensors", "be symbolic tensors", given))
     if len(tensors) != (len(model.inputs) if model.built else 1):
         raise ValueError(

@@ -18,6 +18,7 @@ from ..layers.registry import register_layer
 from ..layers.symbolic import (
     KerasTensor,
     Values,
+    all_symbolic,
     compute_node,
     is_symbolic,
     label_steps,
@@ -89,8 +90,7 @@ class Model(Inspection, Storage, OwnCalls):
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         for word, structure in (("inputs", inputs), ("outputs", outputs)):
-            leaves = flatten(structure)
-            if not leaves or not all(isinstance(leaf, KerasTensor) for leaf in leaves):
+            if not all_symbolic(structure):
                 words = "be symbolic tensors, from Input(...) and calls of layers"
                 raise ValueError(arguments.must(word, words, structure))
         inputs, outputs = with_own_inputs(inputs, outputs)
