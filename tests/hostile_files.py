@@ -127,6 +127,11 @@ def h5(config: Any) -> bytes:
     return made[:40] + struct.pack("<Q", len(made)) + made[48:]
 
 
+def both(fault: str) -> list[bytes]:
+    """The `fault` of tests/hostile as a .keras and as a whole-model .h5."""
+    return [keras(CONFIG, HDF5[f"{fault}.keras3"]), HDF5[f"{fault}.legacy"]]
+
+
 def sequential(*layers: dict) -> dict:
     """config.json's model with `layers` between its input and its Dense layer."""
     first, *rest = CONFIG["config"]["layers"]
@@ -138,6 +143,19 @@ def layer(
 ) -> dict:
     config = {"name": "bad", "trainable": True, "dtype": "float32"} | config
     return {"module": module, "class_name": class_name, "config": config, "registered_name": registered_name}
+
+
+def functional(layers: Iterable[dict], output: Sequence = ("x", 0, 0), **config: Any) -> dict:
+    """A model of these layers, among them its input `x`."""
+    ends = {"input_layers": ["x", 0, 0], "output_layers": list(output)}
+    config = {"name": "m", "layers": list(layers), **ends, **config}
+    return {"module": "keras", "class_name": "Functional", "config": config}
+
+
+def tensor(*place: Any) -> dict:
+    """A tensor among the arguments of a call: (layer, node, index)."""
+    config = {"shape": [None, 4], "dtype": "float32", "keras_history": list(place)}
+    return {"class_name": "__keras_tensor__", "config": config}
 
 
 def read(source: Any, shapes: tuple = ((4, 3), (3,)), **arguments: Any) -> list[np.ndarray]:

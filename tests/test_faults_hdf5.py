@@ -15,16 +15,11 @@ import pytest
 from conv2d_native.errors import ModelFormatError, UnsafeModelError
 from conv2d_native.formats import read_model, read_weights
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, write_hdf5
-from hostile_files import BIAS, CONFIG, HDF5, KERNEL, Watch, h5, keras, load, read, weights_h5
+from hostile_files import BIAS, CONFIG, HDF5, KERNEL, Watch, both, h5, keras, load, read, weights_h5
 from test_faults_files import in_a_process
 from written import bytes_of
 
 FORMATS = Path(__file__).resolve().parent.parent / "python" / "conv2d_native" / "formats"
-
-
-def both(name: str) -> list[bytes]:
-    """The fault `name` of tests/hostile as a .keras and as a whole-model .h5."""
-    return [keras(CONFIG, HDF5[f"{name}.keras3"]), HDF5[f"{name}.legacy"]]
 
 
 @pytest.mark.parametrize("name", ["soft_link", "external_link", "soft_group", "external_group"])

@@ -14,7 +14,7 @@ import conv2d_native as cn
 from conv2d_native.errors import UnsafeModelError
 from conv2d_native.formats.extent import Budget
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, _attribute, _message, _Writer, write_hdf5
-from hostile_files import CONFIG, KERNEL, SOUND_WEIGHTS, Member, load, parts, zip_bytes
+from hostile_files import CONFIG, KERNEL, SOUND_WEIGHTS, Member, functional, load, parts, tensor, zip_bytes
 from test_faults_files import in_a_process
 from written import bytes_of
 
@@ -179,26 +179,16 @@ def test_f14_long_names(tmp_path):
     in_a_process(CODE, packed(config, target), tmp_path)
 
 
-def tensor(*place) -> dict:
-    return {"class_name": "__keras_tensor__", "config": {"keras_history": list(place)}}
-
-
 def relu(name: str, *places: tuple) -> dict:
     nodes = [{"args": [tensor(*place)], "kwargs": {}} for place in places]
     config = {"name": name, "trainable": True, "dtype": "float32"}
     return {"class_name": "ReLU", "name": name, "config": config, "inbound_nodes": nodes}
 
 
-def functional(layers: list[dict], *end, shape=(None, 4)) -> dict:
+def graph(layers: list[dict], *end, shape=(None, 4)) -> dict:
     source = {"name": "x", "batch_shape": shape, "dtype": "float32"}
     first = {"class_name": "InputLayer", "name": "x", "config": source, "inbound_nodes": []}
-    config = {
-        "name": "m",
-        "layers": [first, *layers],
-        "input_layers": ["x", 0, 0],
-        "output_layers": list(end),
-    }
-    return {"module": "keras", "class_name": "Functional", "config": config}
+    return functional([first, *layers], end)
 
 
 def nested(depth: int, inside=(None, 4)) -> dict:
@@ -208,7 +198,7 @@ def nested(depth: int, inside=(None, 4)) -> dict:
         nodes = [{"args": [tensor(*place)], "kwargs": {}} for place in (("x", 0, 0), ("b", 0, 0))]
         inner = inner | {"name": "b", "config": inner["config"] | {"name": "b"}, "inbound_nodes": nodes}
         last = 2 if i else 1  # outputs count the calls of models from 1
-        inner = functional([inner], "b", last, 0, shape=(None, 4) if i == depth - 1 else inside)
+        inner = graph([inner], "b", last, 0, shape=(None, 4) if i == depth - 1 else inside)
     return inner
 
 
@@ -221,15 +211,15 @@ def concatenations(depth: int) -> dict:
         layers.append(
             {"class_name": "Concatenate", "name": f"c{i}", "config": config, "inbound_nodes": [node]}
         )
-    return functional(layers, f"c{depth - 1}", 0, 0)
+    return graph(layers, f"c{depth - 1}", 0, 0)
 
 
 CHAIN = [relu(f"r{i}", (f"r{i - 1}" if i else "x", 0, 0)) for i in range(4000)]
 GRAPHS = {
     "many layers": CONFIG | {"config": CONFIG["config"] | {"layers": [
         CONFIG["config"]["layers"][0], *({"class_name": "ReLU", "config": {"name": f"r{i}"}} for i in range(5900))]}},
-    "one layer called often": functional([relu("r", ("x", 0, 0), *(("r", i, 0) for i in range(6000)))], "r", 6000, 0),
-    "layers in reverse": functional(CHAIN[::-1], "r3999", 0, 0),
+    "one layer called often": graph([relu("r", ("x", 0, 0), *(("r", i, 0) for i in range(6000)))], "r", 6000, 0),
+    "layers in reverse": graph(CHAIN[::-1], "r3999", 0, 0),
     "models that double": nested(60),
     "models that double, below the limit": nested(15),
     "models for any size that double": nested(60, (None, None)),
@@ -251,7 +241,7 @@ def operation(class_name: str, number: int, *places: tuple, shape: list, **confi
          "registered_name": class_name, "inbound_nodes": [{"args": [tensor("x", 0, 0) for _ in places], "kwargs": {}}]}
         for i in range(number)
     ]  # fmt: skip
-    made = functional(layers, "o0", 0, 0)
+    made = graph(layers, "o0", 0, 0)
     made["config"]["layers"][0]["config"]["batch_shape"] = [None, *shape]
     return made
 
@@ -306,7 +296,7 @@ def squares(count: int) -> dict:
          "inbound_nodes": [{"args": args, "kwargs": {}} for args in calls]}
         for name, (cls, config, calls) in settings.items()
     ]  # fmt: skip
-    return functional(layers, "f", count - 1, 0)
+    return graph(layers, "f", count - 1, 0)
 
 
 def ranks(batch_shape: list, *layers: dict) -> dict:

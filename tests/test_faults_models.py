@@ -13,7 +13,20 @@ import numpy as np
 import pytest
 
 from conv2d_native.errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
-from hostile_files import BIAS, CONFIG, KERNEL, Watch, h5, keras, layer, load, read, sequential
+from hostile_files import (
+    BIAS,
+    CONFIG,
+    KERNEL,
+    Watch,
+    functional,
+    h5,
+    keras,
+    layer,
+    load,
+    read,
+    sequential,
+    tensor,
+)
 
 CANARY = Path("/tmp/conv2d_native_canary")
 TOUCH = f"import os; os.system('touch {CANARY}')"
@@ -141,30 +154,17 @@ def test_c25_unknown_arguments(entry):
     refused(sequential(entry), ModelFormatError, match=r"bad")
 
 
-def tensor(*place) -> dict:
-    return {
-        "class_name": "__keras_tensor__",
-        "config": {"shape": [None, 4], "dtype": "float32", "keras_history": place},
-    }
-
-
 def node(*places) -> list[dict]:
     return [
         {"args": [tensor(*place) if isinstance(place, tuple) else place for place in places], "kwargs": {}}
     ]
 
 
-def functional(*layers: dict, output="d") -> dict:
+def graph(*layers: dict, output="d") -> dict:
     first, last = ({**entry, "name": entry["config"]["name"]} for entry in CONFIG["config"]["layers"])
     first["inbound_nodes"] = []
     last.setdefault("inbound_nodes", node(("x", 0, 0)))
-    config = {
-        "name": "m",
-        "layers": [first, last, *layers],
-        "input_layers": ["x", 0, 0],
-        "output_layers": [output, 0, 0],
-    }
-    return {"module": "keras", "class_name": "Functional", "config": config, "registered_name": "Functional"}
+    return functional([first, last, *layers], (output, 0, 0))
 
 
 def relu(name: str, *places) -> dict:
@@ -173,26 +173,26 @@ def relu(name: str, *places) -> dict:
 
 def test_c26_graphs_that_are_sound():
     x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
-    for config in (functional(), functional(relu("r", ("d", 0, 0)))):
+    for config in (graph(), graph(relu("r", ("d", 0, 0)))):
         np.testing.assert_allclose(load(keras(config))(x), x @ KERNEL + BIAS, rtol=1e-6)
-    shared = functional(relu("r", ("d", 0, 0)), output="r")
+    shared = graph(relu("r", ("d", 0, 0)), output="r")
     np.testing.assert_allclose(load(keras(shared))(x), np.maximum(x @ KERNEL + BIAS, 0), rtol=1e-6)
 
 
 WRONG_GRAPHS = {
-    "self": functional(relu("r", ("r", 0, 0)), output="r"),
-    "cycle": functional(relu("a", ("b", 0, 0)), relu("b", ("a", 0, 0)), output="b"),
-    "missing": functional(relu("r", ("nobody", 0, 0)), output="r"),
-    "node": functional(relu("r", ("d", 5, 0)), output="r"),
-    "tensor": functional(relu("r", ("d", 0, 7)), output="r"),
-    "negative": functional(relu("r", ("d", -1, 0)), output="r"),
-    "huge": functional(relu("r", ("d", 2**70, 0)), output="r"),
-    "text": functional(relu("r", ("d", "0", 0)), output="r"),
-    "twice": functional(relu("d", ("x", 0, 0))),
-    "output": functional(output="nobody"),
-    "no input": functional(relu("r"), output="r"),
-    "args": functional(relu("r", "text", ("d", 0, 0)), output="r"),
-    "code": functional(relu("r", {"class_name": "__lambda__", "config": {"code": CODE}}), output="r"),
+    "self": graph(relu("r", ("r", 0, 0)), output="r"),
+    "cycle": graph(relu("a", ("b", 0, 0)), relu("b", ("a", 0, 0)), output="b"),
+    "missing": graph(relu("r", ("nobody", 0, 0)), output="r"),
+    "node": graph(relu("r", ("d", 5, 0)), output="r"),
+    "tensor": graph(relu("r", ("d", 0, 7)), output="r"),
+    "negative": graph(relu("r", ("d", -1, 0)), output="r"),
+    "huge": graph(relu("r", ("d", 2**70, 0)), output="r"),
+    "text": graph(relu("r", ("d", "0", 0)), output="r"),
+    "twice": graph(relu("d", ("x", 0, 0))),
+    "output": graph(output="nobody"),
+    "no input": graph(relu("r"), output="r"),
+    "args": graph(relu("r", "text", ("d", 0, 0)), output="r"),
+    "code": graph(relu("r", {"class_name": "__lambda__", "config": {"code": CODE}}), output="r"),
 }
 
 

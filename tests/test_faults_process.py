@@ -9,6 +9,14 @@ _core.set_num_threads(4, True)
 e, x = compiled(), data()
 want = e.run([x])
 """
+BUSY = (
+    READY
+    + """
+def work():
+    while True: e.run([x])
+for _ in range(4): threading.Thread(target=work, daemon=True).start()
+"""
+)
 
 
 @pytest.mark.parametrize("warm", [True, False], ids=["after a call", "before any"])
@@ -255,12 +263,9 @@ assert len(inside) > spent * 1000 / 20, (len(inside), spent)
 def test_e16_killed_while_computing(sign):
     code = {"SIGTERM": -15, "SIGKILL": -9}[sign]
     run_case(
-        READY
+        BUSY
         + f"""
 import signal
-def work():
-    while True: e.run([x])
-for _ in range(4): threading.Thread(target=work, daemon=True).start()
 time.sleep(0.2)
 os.kill(os.getpid(), signal.{sign})
 time.sleep(2); os._exit(7)
@@ -273,11 +278,8 @@ time.sleep(2); os._exit(7)
 @pytest.mark.parametrize("end", ["sys.exit(0)", "os._exit(0)", "raise SystemExit(0)", "pass"])
 def test_e16_exit_while_a_thread_computes(end):
     run_case(
-        READY
+        BUSY
         + f"""
-def work():
-    while True: e.run([x])
-for _ in range(4): threading.Thread(target=work, daemon=True).start()
 time.sleep(0.1)
 {end}
 """,

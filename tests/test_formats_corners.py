@@ -21,7 +21,7 @@ from conv2d_native.formats.hdf5 import Hdf5, _parse_link
 from conv2d_native.formats.hdf5_data import parse_dataspace
 from conv2d_native.formats.hdf5_write import ATTRIBUTES, _message, _Writer, write_hdf5
 from conv2d_native.formats.json_tree import parse_json
-from hostile_files import BIAS, CONFIG, HDF5, KERNEL, Member, h5, keras, parts, read, zip_bytes
+from hostile_files import BIAS, CONFIG, HDF5, KERNEL, Member, functional, h5, keras, parts, read, zip_bytes
 from test_faults_limits import linking, written
 from written import bytes_of
 
@@ -218,16 +218,6 @@ def sequential(*entries) -> dict:
     return {"class_name": "Sequential", "config": {"name": "m", "layers": list(entries)}}
 
 
-def functional(*entries, ends=("x", 0, 0), **more) -> dict:
-    config = {
-        "name": "m",
-        "layers": list(entries),
-        "input_layers": ["x", 0, 0],
-        "output_layers": list(ends),
-    } | more
-    return {"class_name": "Functional", "config": config}
-
-
 def entry(name="x", nodes=(), **more) -> dict:
     return {
         "class_name": "ReLU",
@@ -242,16 +232,16 @@ def entry(name="x", nodes=(), **more) -> dict:
         (sequential(7), "class_name"),
         (sequential({"class_name": "A", "config": 3}), "'A'.*config object"),
         (sequential(*[entry(str(i)) for i in range(6_000)]), "more than 6000 layers"),
-        (functional({"class_name": "A", "config": {"name": ""}}), "no name"),
-        (functional(entry(), ends=["nobody", 0, 0]), "nobody"),
+        (functional([{"class_name": "A", "config": {"name": ""}}]), "no name"),
+        (functional([entry()], ["nobody", 0, 0]), "nobody"),
         (
-            functional(entry()) | {"config": functional(entry())["config"] | {"output_layers": 7}},
+            functional([entry()], output_layers=7),
             "must list tensors",
         ),
-        (functional(entry(inbound_nodes=7)), "must be a list"),
-        (functional(entry(nodes=[{"args": {}, "kwargs": {}}])), "args must be a list"),
-        (functional(entry(nodes=[7])), "cannot be understood"),
-        (functional(entry(nodes=[["a", -1, 0]])), "cannot be understood"),
+        (functional([entry(inbound_nodes=7)]), "must be a list"),
+        (functional([entry(nodes=[{"args": {}, "kwargs": {}}])]), "args must be a list"),
+        (functional([entry(nodes=[7])]), "cannot be understood"),
+        (functional([entry(nodes=[["a", -1, 0]])]), "cannot be understood"),
     ],
 )
 def test_configurations_in_their_corners(tree, words):
@@ -266,7 +256,7 @@ def test_old_nodes_with_dicts_and_constants():
     )
     constant = [["_CONSTANT_VALUE", -1, 2.5, {}]]
     made = normalise(
-        functional(entry(), entry("r", [*nodes[0], *nodes[1], constant]), dtype="float32"), "2.9.0", "f"
+        functional([entry(), entry("r", [*nodes[0], *nodes[1], constant])], dtype="float32"), "2.9.0", "f"
     )
     x = {"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}}
     first, second, third = made["config"]["layers"][1]["inbound_nodes"]

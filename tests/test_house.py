@@ -20,7 +20,7 @@ PACKAGE = ROOT / "python" / "conv2d_native"
 
 CPP_FLOORS = ["base", "kernels", "runtime", "ops", "graph", "bindings"]
 PYTHON_FLOORS = [
-    {"errors", "_core", "core_loading", "locks"},
+    {"errors", "_core", "core_loading", "locks", "scopes"},
     {"shapes", "structure", "newest"},
     {"arguments", "resampling"},
     {"named_objects"},

@@ -7,7 +7,7 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
-from conv2d_native.layers.operations import Operation
+from conv2d_native.layers.operations import Operation, from_tensorflow
 from oracle import conv2d, conv2d_transpose, depthwise_conv2d
 
 RNG = np.random.default_rng(8)
@@ -190,13 +190,13 @@ def test_the_symbol_for_matrix_products_takes_arrays_first():
 
 
 def test_pooling_of_tensorflow_over_channels_is_refused():
-    pool = Operation.from_tensorflow("nn.max_pool2d", "pool")
+    pool = from_tensorflow("nn.max_pool2d", "pool")
     with pytest.raises(cn.UnsupportedLayerError, match="over the batch or the channels"):
         pool(cn.Input((4, 4, 3)), ksize=[1, 2, 2, 3], strides=1, padding="VALID")
 
 
 def test_a_bias_of_tensorflow_along_another_axis_is_refused():
-    add = Operation.from_tensorflow("nn.bias_add", "bias")
+    add = from_tensorflow("nn.bias_add", "bias")
     with pytest.raises(cn.UnsupportedLayerError, match="data_format='channels_first'"):
         add(cn.Input((2, 4, 4)), bias=[1.0, 2.0], data_format="NCHW")
 
@@ -325,8 +325,8 @@ def test_small_vectors_are_not_made_unit_vectors():
     tiny = np.full((1, 3), 1e-8, np.float32)
     for operation, least in (
         (Operation("Normalize", {"axis": -1})(x), 1e-7),
-        (Operation.from_tensorflow("math.l2_normalize", "unit")(x=x, axis=-1), 1e-6),
-        (Operation.from_tensorflow("math.l2_normalize", "unit")(x=x, axis=-1, epsilon=1e-8), 1e-4),
+        (from_tensorflow("math.l2_normalize", "unit")(x=x, axis=-1), 1e-6),
+        (from_tensorflow("math.l2_normalize", "unit")(x=x, axis=-1, epsilon=1e-8), 1e-4),
     ):
         np.testing.assert_allclose(cn.Model(x, operation)(tiny), tiny / least, rtol=1e-5)
 

@@ -356,16 +356,16 @@ def test_words_of_save(tmp_path):
 
 
 def test_a_progress_bar_where_it_is_wanted(monkeypatch):
-    from conv2d_native.models import batches
+    from conv2d_native.models import progress
 
-    monkeypatch.setattr(batches, "_BAR_AFTER_SECONDS", -1)
-    monkeypatch.setattr(batches.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(progress, "_BAR_AFTER_SECONDS", -1)
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
 
     def shows(verbose):
-        progress = batches.Progress(2, verbose)
-        progress.advance(1)
-        progress.close()
-        return progress._bar is not None
+        shown = progress.Progress(2, verbose)
+        shown.advance(1)
+        shown.close()
+        return shown._bar is not None
 
     assert shows("auto") and shows(1) and not shows(0)
     try:

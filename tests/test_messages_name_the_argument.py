@@ -8,7 +8,7 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import layers as L
 from conv2d_native import random, utils
-from conv2d_native.layers.operations import Operation
+from conv2d_native.layers.operations import from_tensorflow
 
 X = np.ones((1, 4, 4, 3), np.float32)
 DEEP, POINT = np.ones((3, 3, 3, 2)), np.ones((1, 1, 6, 4))
@@ -27,7 +27,7 @@ class Computes(L.Layer):
 
 
 def sliced(begin, size):
-    return Operation.from_tensorflow("slice", "slice")(cn.Input((4, 4, 3)), begin, size)
+    return from_tensorflow("slice", "slice")(cn.Input((4, 4, 3)), begin, size)
 
 
 def over_two_axes(gamma):

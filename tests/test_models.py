@@ -10,7 +10,7 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
-from conv2d_native.models import batches
+from conv2d_native.models import progress
 from threads import in_threads
 
 RNG = np.random.default_rng(3)
@@ -301,7 +301,7 @@ def test_ctrl_c_stops_between_batches(monkeypatch):
         if len(done) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(batches.Progress, "advance", interrupted)
+    monkeypatch.setattr(progress.Progress, "advance", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.predict(x, batch_size=2)
     assert len(done) == 2
@@ -311,7 +311,7 @@ def test_ctrl_c_stops_between_batches(monkeypatch):
 
 def test_progress_is_shown_on_terminals_only(monkeypatch, capsys):
     model, x = small(), images(8)
-    monkeypatch.setattr(batches, "_BAR_AFTER_SECONDS", -1.0)
+    monkeypatch.setattr(progress, "_BAR_AFTER_SECONDS", -1.0)
     model.predict(x, batch_size=2)
     assert capsys.readouterr().err == ""
     terminal = io.StringIO()

@@ -1,11 +1,10 @@
 """tf.shape in Keras 2 files, in the form in which tf_keras 2.21 wrote it: sizes are numbers when a model is opened."""
 
-import json
-
 import numpy as np
 import pytest
 
 import conv2d_native as cn
+from keras_2_functions import model_of_functions
 from written import bytes_of
 
 X = np.random.default_rng(3).random((2, 4, 6, 3), np.float32)
@@ -16,17 +15,7 @@ BATCH = ("batch", "__operators__.getitem", ["s", 0, 0, {"slice_spec": 0}])
 
 
 def opened(*functions, shape=FIXED):
-    """The model of these functions: (name, function, call)."""
-    layers = [
-        {"class_name": "InputLayer", "name": "x", "config": {"batch_input_shape": shape}, "inbound_nodes": []}
-    ]
-    for name, function, call in functions:
-        kind = "SlicingOpLambda" if "getitem" in function else "TFOpLambda"
-        config = {"name": name, "function": function}
-        layers.append({"class_name": kind, "name": name, "config": config, "inbound_nodes": [call]})
-    ends = {"input_layers": [["x", 0, 0]], "output_layers": [[functions[-1][0], 0, 0]]}
-    config = {"name": "m", "layers": layers} | ends
-    return cn.model_from_json(json.dumps({"class_name": "Functional", "config": config}))
+    return model_of_functions(functions, shape)
 
 
 def test_a_reshape_by_numbers_of_a_shape():

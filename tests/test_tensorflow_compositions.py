@@ -1,11 +1,10 @@
 """TensorFlow's functions in Keras 2 files that are several operations: as tf_keras 2.21 wrote and computed them."""
 
-import json
-
 import numpy as np
 import pytest
 
 import conv2d_native as cn
+from keras_2_functions import model_of_functions
 from written import bytes_of
 
 RNG = np.random.default_rng(8)
@@ -15,29 +14,10 @@ KERNEL = RNG.random((3, 2, 4, 2), np.float32)
 
 def opened(function, words, shape=(6, 5, 4), first=("x", 0, 0), others=None, dtype="float32"):
     """The model that calls `function` on the input `x`, and on what `words` say; `others`: shapes of more inputs."""
-    inputs = {"x": shape, **(others or {})}
-    layers = [
-        *(
-            {
-                "class_name": "InputLayer",
-                "name": name,
-                "config": {"batch_input_shape": [None, *of_image], "dtype": dtype},
-                "inbound_nodes": [],
-            }
-            for name, of_image in inputs.items()
-        ),
-        {
-            "class_name": "TFOpLambda",
-            "name": "tf.f",
-            "config": {"name": "tf.f", "function": function},
-            "inbound_nodes": [[*first, {**words, "name": None}]]
-            if isinstance(first[0], str)
-            else [[[*place, words] for place in first]],
-        },
-    ]
-    ends = {"input_layers": [[name, 0, 0] for name in inputs], "output_layers": [["tf.f", 0, 0]]}
-    config = {"name": "m", "layers": layers} | ends
-    return cn.model_from_json(json.dumps({"class_name": "Functional", "config": config}))
+    flat = [*first, {**words, "name": None}]
+    call = flat if isinstance(first[0], str) else [[*place, words] for place in first]
+    more = {name: (None, *of_image) for name, of_image in (others or {}).items()}
+    return model_of_functions([("tf.f", function, call)], (None, *shape), others=more, dtype=dtype)
 
 
 def standardized(x):

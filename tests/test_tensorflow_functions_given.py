@@ -1,34 +1,21 @@
 """TensorFlow's functions in Keras 2 files that the user gives: custom_objects by function and by layer."""
 
 import copy
-import json
 import pickle
 
 import numpy as np
 
 import conv2d_native as cn
+from keras_2_functions import model_of_functions
 
 X = np.random.default_rng(5).random((3, 4, 2), np.float32)
 
 
 def opened(calls, outputs, **given):
     """A Keras 2 model of `x` and of functions (name, TensorFlow's function, first tensor, arguments)."""
-    layers = [
-        {"class_name": "InputLayer", "name": "x", "config": {"name": "x", "batch_input_shape": [None, 4, 2]}}
-    ]
-    layers[0]["inbound_nodes"] = []
-    for name, function, first, words in calls:
-        config = {"name": name, "function": function}
-        node = [[first, 0, 0, words]]
-        layers.append({"class_name": "TFOpLambda", "name": name, "config": config, "inbound_nodes": node})
-    config = {
-        "name": "m",
-        "layers": layers,
-        "input_layers": [["x", 0, 0]],
-        "output_layers": [[o, 0, 0] for o in outputs],
-    }
-    text = json.dumps({"class_name": "Functional", "config": config, "keras_version": "2.15.0"})
-    return cn.model_from_json(text, custom_objects=given.pop("by_name", given))
+    functions = [(name, function, [[first, 0, 0, words]]) for name, function, first, words in calls]
+    objects = given.pop("by_name", given)
+    return model_of_functions(functions, (None, 4, 2), outputs, objects, keras_version="2.15.0")
 
 
 def copies(model):

@@ -32,7 +32,7 @@ _HOMES = {
     "machine": "device get_num_threads set_num_threads show_config version",
     "errors": "ModelFormatError UnsafeModelError UnsupportedLayerError",
     "layers": "Input InputLayer InputSpec Layer",
-    "layers.configuration": "name_scope",
+    "layers.names": "name_scope",
     "layers.dtype_policy": "DTypePolicy FloatDTypePolicy",
     "layers.symbolic": "KerasTensor",
     "layers.variable": "Variable",
@@ -75,7 +75,7 @@ if TYPE_CHECKING:  # `as` the same name: type checkers see them as names of this
     from .graph import exact as exact
     from .layers import Input as Input, InputLayer as InputLayer, InputSpec as InputSpec, Layer as Layer
     from .initializers import Initializer as Initializer
-    from .layers.configuration import name_scope as name_scope
+    from .layers.names import name_scope as name_scope
     from .layers.dtype_policy import DTypePolicy as DTypePolicy, FloatDTypePolicy as FloatDTypePolicy
     from .layers.symbolic import KerasTensor as KerasTensor
     from .layers.variable import Variable as Variable

@@ -336,7 +336,7 @@ def run(activation: Activation, x: Any, out: Any = None) -> Any:
     graph = _core.Graph()
     y = lower(graph, graph.input(sample.shape), activation)
     made = tuple(graph.shape(y))
-    shape = made[1:] if activation.name == "glu" else given.shape
+    shape = made[1:] if "axis" in activation.values else given.shape
     target = np.empty(shape, np.float32) if out is None else arguments.out_array(out, shape)
     if given.size == 0:
         return target

@@ -26,7 +26,7 @@ EPSILON = 1e-7  # Keras's backend.epsilon()
 
 _SHOWN, _LONGEST = 100, 200  # items of a list, and characters of a value, that a message may show
 _HOST_DEVICES = (1, 3, 11)  # DLPack's kDLCPU, kDLCUDAHost, kDLROCMHost
-DATA_FORMATS = ("channels_last", "channels_first")
+_DATA_FORMATS = ("channels_last", "channels_first")
 _ELEMENT_TYPES = ("float16", "float32", "float64", "bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8",
                   "uint16", "uint32", "uint64")  # fmt: skip
 _PYTHON_TYPES = {bool: "bool", int: "int64", float: "float32"}
@@ -217,7 +217,7 @@ def data_format(value: Any) -> str:
     """'channels_last' (also for None) or 'channels_first'."""
     if value is None:
         return "channels_last"
-    return choice("data_format", value, DATA_FORMATS, True)
+    return choice("data_format", value, _DATA_FORMATS, True)
 
 
 def sizes(name: str, value: Any, low: int = 1) -> tuple[int | None, ...]:
@@ -284,7 +284,7 @@ def axis(name: str, value: Any, rank: int) -> int:
     """An axis of an array of `rank` axes as a number from 0."""
     made = integer(name, value, low=None)
     if not -rank <= made < rank:
-        raise ValueError(f"`{name}` must be from {-rank} to {rank - 1}. Received: {name}={made}.")
+        raise ValueError(must(name, f"be from {-rank} to {rank - 1}", made))
     return made % rank
 
 

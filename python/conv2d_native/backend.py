@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import arguments
-from .layers.configuration import restart_names
 from .layers.dtype_policy import dtype_policy, set_dtype_policy
+from .layers.names import restart_names
 from .layers.symbolic import KerasTensor
-from .models.batches import is_interactive, set_interactive
+from .models.progress import is_interactive, set_interactive
 
 __all__ = [
     "backend", "clear_session", "disable_interactive_logging", "disable_traceback_filtering",

@@ -18,7 +18,7 @@ import numpy as np
 from . import arguments
 from .initializers import RandomInitializer, RandomNormal, RandomUniform, TruncatedNormal
 from .layers.any_batch import for_batch, is_batch, is_recording
-from .layers.configuration import unique_name
+from .layers.names import unique_name
 
 __all__ = ["SeedGenerator", "normal", "randint", "truncated_normal", "uniform"]
 

@@ -21,6 +21,7 @@ from .layers.registry import (
     serialize,
 )
 from .models import load_model, save_model
+from .scopes import set_within
 
 __all__ = [
     "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
@@ -51,11 +52,8 @@ def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[No
         True
     """
     known_objects(custom_objects)
-    token = SCOPED_OBJECTS.set({**SCOPED_OBJECTS.get(), **(custom_objects or {})})
-    try:
+    with set_within(SCOPED_OBJECTS, {**SCOPED_OBJECTS.get(), **(custom_objects or {})}):
         yield
-    finally:
-        SCOPED_OBJECTS.reset(token)
 
 
 CustomObjectScope = custom_object_scope

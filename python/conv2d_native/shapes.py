@@ -1,4 +1,4 @@
-"""Shape arithmetic of windows: 'valid', 'same', 'causal' and explicit padding, with checked sizes.
+"""Shape arithmetic: windows with 'valid', 'same', 'causal' and explicit padding, and sizes that are not known.
 
 A size is a positive int, or None where it is not known yet (the batch; height and width of a dynamic model).
 Shapes are tuples with the batch first. Names as in the core: n h w c, kh kw, oh ow.
@@ -13,6 +13,8 @@ from typing import Any
 Size = int | None
 Shape = tuple[Size, ...]
 Padding = str | tuple[tuple[int, int], ...]  # "valid", "same", "causal" or (before, after) per axis
+TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # orders of axes that bring the channels of images there
+PROBES = ((96, 80), (160, 144))  # sizes that are tried for those not known: of axes with even and odd numbers
 
 
 def extent(kernel: int, dilation: int) -> int:
@@ -165,3 +167,16 @@ def broadcast(shapes: Sequence[Sequence[Size]]) -> Shape:
             )
         result.append(known.pop() if known else None if sizes else 1)
     return tuple(result)
+
+
+def probed_sizes(shape: Sequence[Size], probe: tuple[int, int]) -> list[int]:
+    """The sizes of `shape` without the batch, those of `probe` where one is not known."""
+    return [probe[axis % 2] if n is None else n for axis, n in enumerate(shape) if axis]
+
+
+def follows_probes(shapes: Sequence[Shape], others: Sequence[Shape]) -> list[Shape]:
+    """Shapes of results for the first and the second of PROBES as one: sizes that differ are not known."""
+    return [
+        tuple(n if n == m else None for n, m in zip(shape, other, strict=True))
+        for shape, other in zip(shapes, others, strict=True)
+    ]

@@ -13,7 +13,7 @@ def flatten(structure: Any) -> list[Any]:
     return leaves
 
 
-def sorted_keys(structure: Mapping[Any, Any]) -> list[Any]:
+def _sorted_keys(structure: Mapping[Any, Any]) -> list[Any]:
     """The keys of a dict in order. Raises TypeError where they have none, as 1 and "a"."""
     try:
         return sorted(structure)
@@ -28,7 +28,7 @@ def _gather(structure: Any, leaves: list[Any]) -> None:
         for item in structure:
             _gather(item, leaves)
     elif isinstance(structure, Mapping):
-        for key in sorted_keys(structure):
+        for key in _sorted_keys(structure):
             _gather(structure[key], leaves)
     else:
         leaves.append(structure)
@@ -40,7 +40,7 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
         made = [map_structure(function, item) for item in structure]
         return made if isinstance(structure, list) else tuple(made)
     if isinstance(structure, Mapping):
-        mapped = {key: map_structure(function, structure[key]) for key in sorted_keys(structure)}
+        mapped = {key: map_structure(function, structure[key]) for key in _sorted_keys(structure)}
         return {key: mapped[key] for key in structure}
     return function(structure)
 

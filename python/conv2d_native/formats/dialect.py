@@ -13,13 +13,12 @@ from typing import Any
 
 from ..errors import ModelFormatError, UnsafeModelError
 from ..named_objects import to_snake_case
-from .layer_paths import NAMED_HERE, WRAPPED, layer_name, lists_layers
+from .layer_paths import NAMED_HERE, WRAPPED, Tree, layer_name, lists_layers
 from .losses import without_losses
 
-MAX_NESTING = 64
-MAX_LAYERS = 6_000
+_MAX_NESTING = 64
+_MAX_LAYERS = 6_000
 CODE = "<code>"  # in place of a Lambda's function that was stored as code
-Tree = dict[str, Any]
 
 _TRAINING = ("compile_config", "training_config", "optimizer_config")
 _CODE_LAYERS = {"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
@@ -78,10 +77,10 @@ class _Normaliser:
                 f"{self.where}: expected a layer with a class_name, found {str(entry)[:200]}."
             )
         self.layers += 1
-        if self.layers > MAX_LAYERS:
-            raise ModelFormatError(f"{self.where}: more than {MAX_LAYERS} layers.")
-        if depth > MAX_NESTING:
-            raise ModelFormatError(f"{self.where}: models are nested more than {MAX_NESTING} deep.")
+        if self.layers > _MAX_LAYERS:
+            raise ModelFormatError(f"{self.where}: more than {_MAX_LAYERS} layers.")
+        if depth > _MAX_NESTING:
+            raise ModelFormatError(f"{self.where}: models are nested more than {_MAX_NESTING} deep.")
 
     def config_and_name(self, entry: Tree) -> tuple[Tree, str]:
         config = entry.get("config", {})

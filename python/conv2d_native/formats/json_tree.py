@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import ModelFormatError
 
 MAX_BYTES = 16 << 20
-MAX_DEPTH = 400
-MAX_OBJECTS = 300_000
+_MAX_DEPTH = 400
+_MAX_OBJECTS = 300_000
 _SMALL = 1 << 20
 
 
@@ -42,7 +42,7 @@ class _Objects:
     """Makes the objects of one text and counts them."""
 
     def __init__(self) -> None:
-        self._left = MAX_OBJECTS
+        self._left = _MAX_OBJECTS
 
     def unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         self._left -= 1
@@ -54,7 +54,7 @@ class _Objects:
             if key in seen:
                 raise ValueError(f"key {key[:200]!r} is given twice")
             seen.add(key)
-        raise ValueError(f"more than {MAX_OBJECTS} objects")
+        raise ValueError(f"more than {_MAX_OBJECTS} objects")
 
 
 def _integer(text: str) -> int:
@@ -79,7 +79,7 @@ def _constant(text: str) -> float:
 
 def _check_depth(tree: dict[str, Any], where: str) -> None:
     level: list[Any] = [tree]
-    for _ in range(MAX_DEPTH):
+    for _ in range(_MAX_DEPTH):
         level = [
             child
             for parent in level
@@ -88,4 +88,4 @@ def _check_depth(tree: dict[str, Any], where: str) -> None:
         ]
         if not level:
             return
-    raise ModelFormatError(f"{where}: the JSON is nested more than {MAX_DEPTH} deep.")
+    raise ModelFormatError(f"{where}: the JSON is nested more than {_MAX_DEPTH} deep.")

@@ -20,10 +20,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .hdf5_write import ATTRIBUTES, write_hdf5
-from .layer_paths import Path, children, group_names, is_model, tells_all
+from .layer_paths import Path, Tree, children, group_names, is_model, tells_all
 
-KERAS_VERSION = "3.0.0"  # the oldest reader of what is written here
-Tree = dict[str, Any]
+_KERAS_VERSION = "3.0.0"  # the oldest reader of what is written here
 
 
 def write_keras(
@@ -91,7 +90,7 @@ def _write_archive(target: BinaryIO, config: Tree, weights: Mapping[Path, Sequen
     import zipfile  # loads compression modules that only a save needs
 
     groups = _groups(config, weights)
-    metadata = {"keras_version": KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
+    metadata = {"keras_version": _KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
     text = json.dumps(_for_keras(config))
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("metadata.json", json.dumps(metadata))

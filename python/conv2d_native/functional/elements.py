@@ -149,9 +149,8 @@ def crop(x: Any, widths: Sequence[Sequence[int]]) -> np.ndarray:
     """
     x = arguments.array("x", x)
     if any(min(pair) < 0 or sum(pair) > size for size, pair in zip(x.shape, widths, strict=True)):
-        raise ValueError(
-            f"`widths` must be pairs of sizes within {x.shape}. Received: widths={tuple(map(tuple, widths))}."
-        )
+        words = f"be pairs of sizes within {x.shape}"
+        raise ValueError(arguments.must("widths", words, tuple(map(tuple, widths))))
     cut = tuple(slice(before, size - after) for size, (before, after) in zip(x.shape, widths, strict=True))
     return np.ascontiguousarray(x[cut])
 

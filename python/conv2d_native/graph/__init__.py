@@ -19,13 +19,16 @@ from ..errors import BatchAxisError
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import flatten, pack
+from .elements import over_axes
 from .tensor import Tensor, exact, is_exact
 from .windows import WindowOperations
 
 _EXECUTABLES = 8  # batch sizes that a traced call keeps
 _LOCK = fork_safe_lock()
 
-__all__ = ["GraphBuilder", "Tensor", "Traced", "TracedBatches", "exact", "is_exact", "traced_by_image"]
+__all__ = [
+    "GraphBuilder", "Tensor", "Traced", "TracedBatches", "exact", "is_exact", "over_axes", "traced_by_image",
+]  # fmt: skip
 
 
 class GraphBuilder(WindowOperations):
@@ -113,13 +116,15 @@ class Traced:
             with _LOCK:  # else each of them would pack the weights
                 made = self.executables.get((n, exact))
                 if made is None:
-                    try:
-                        made = self.builder.compile(self.outputs, n, exact, choices=self.choices)
-                    except MemoryError as error:
-                        shapes = ", ".join(str((n, *y.shape[1:])) for y in self.outputs[:3])
-                        raise MemoryError(f"{error}, for results of shape {shapes}") from None
-                    self.executables[n, exact] = made
+                    made = self.executables[n, exact] = self._compiled(n, exact)
         return made
+
+    def _compiled(self, n: int, exact: bool) -> Any:
+        try:
+            return self.builder.compile(self.outputs, n, exact, choices=self.choices)
+        except MemoryError as error:
+            shapes = ", ".join(str((n, *y.shape[1:])) for y in self.outputs[:3])
+            raise MemoryError(f"{error}, for results of shape {shapes}") from None
 
     @property
     def arena_bytes(self) -> int:

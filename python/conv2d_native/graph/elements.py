@@ -35,6 +35,18 @@ def _two(kind: str) -> Callable[[Any, Any, Any], Any]:
     return operation
 
 
+def over_axes(f: Any, x: Any, axes: Sequence[int], operation: Callable[[Any], Any]) -> Any:
+    """What `operation` along the last axis makes of `x` with `axes`, which do not hold the batch, as that one axis.
+
+    f: the builder, or the eager module.
+    """
+    order, back = shapes.to_the_end(axes, len(x.shape))
+    sizes = [x.shape[i] for i in order]
+    kept = len(order) - len(axes)
+    y = operation(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:]))))
+    return f.transpose(f.reshape(y, (-1, *sizes[1:])), back)
+
+
 class ElementOperations:
     """The half of GraphBuilder that does not know images."""
 
@@ -57,7 +69,7 @@ class ElementOperations:
         keepdims = arguments.flag("keepdims", keepdims)
         numbers = sorted({arguments.axis("axes", axis, x.rank) for axis in axes})
         if not numbers or 0 in numbers:
-            raise ValueError(f"`axes` must name axes, not the batch. Received: axes={tuple(axes)}.")
+            raise ValueError(arguments.must("axes", "name axes, not the batch", tuple(axes)))
         if numbers == list(range(numbers[0], numbers[-1] + 1)):
             return Tensor(self, self.core.reduce(x.id, kind, tuple(numbers), keepdims))
         order, _ = shapes.to_the_end(numbers, x.rank)
@@ -98,17 +110,12 @@ class ElementOperations:
         given = [arguments.axis("axis", n, x.rank) for n in arguments.integer_list("axis", axis)]
         axes = sorted(set(given))
         if 0 in axes:
-            raise ValueError(f"`axis` must not hold the batch. Received: axis={axis}.")
+            raise ValueError(arguments.must("axis", "not hold the batch", axis))
         if axes == [x.rank - 1]:
             c = x.shape[-1]
             vectors = [self._vector("gamma", gamma, c), self._vector("beta", beta, c)]
             return Tensor(self, self.core.normalize(x.id, epsilon, *vectors))
-        order, back = shapes.to_the_end(axes, x.rank)
-        sizes = [x.shape[i] for i in order]
-        kept = len(order) - len(axes)
-        y = self.reshape(self.transpose(x, order), (-1, *sizes[1:kept], shapes.count(sizes[kept:])))
-        y = self.reshape(Tensor(self, self.core.normalize(y.id, epsilon, None, None)), (-1, *sizes[1:]))
-        y = self.transpose(y, back)
+        y = over_axes(self, x, axes, lambda y: Tensor(self, self.core.normalize(y.id, epsilon, None, None)))
         shape = tuple(x.shape[i] if i in axes else 1 for i in range(x.rank))
         ordered = tuple(x.shape[i] for i in axes)
 
@@ -179,9 +186,7 @@ class ElementOperations:
         """Add (before, after) cells of `value` per axis, batch included as (0, 0); negative numbers crop."""
         made = tuple((int(before), int(after)) for before, after in widths)
         if len(made) != x.rank or made[0] != (0, 0):
-            raise ValueError(
-                f"`widths` must be {x.rank} pairs, (0, 0) for the batch. Received: widths={made}."
-            )
+            raise ValueError(arguments.must("widths", f"be {x.rank} pairs, (0, 0) for the batch", made))
         sizes = [size + sum(pair) for size, pair in zip(x.shape[1:], made[1:], strict=True)]
         if min(sizes, default=1) < 1 or max(sizes, default=1) > arguments.LARGEST_SIZE:
             raise ValueError(
@@ -210,9 +215,8 @@ class ElementOperations:
     def transpose(self, x: Any, axes: Sequence[int]) -> Any:
         order = tuple(arguments.axis("axes", axis, x.rank) for axis in axes)
         if sorted(order) != list(range(x.rank)) or order[0] != 0:
-            raise ValueError(
-                f"`axes` must be a permutation of the {x.rank} axes that starts with 0. Received: axes={order}."
-            )
+            words = f"be a permutation of the {x.rank} axes that starts with 0"
+            raise ValueError(arguments.must("axes", words, order))
         if order == tuple(range(x.rank)):
             return x
         if x.source is not None and tuple(x.source[1][i] for i in order) == tuple(range(x.rank)):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 from ..arguments import flag
+from ..scopes import set_within
 
 _EXACT: ContextVar[bool] = ContextVar("conv2d_native_exact", default=False)
 is_exact = _EXACT.get
 
 
-@contextmanager
-def exact(enabled: bool = True) -> Iterator[None]:
+def exact(enabled: bool = True) -> AbstractContextManager[bool]:
     """Within `with exact():` convolutions only use algorithms that add up products directly: Winograd is off.
 
     Winograd's error can be ten to thirty times that of a direct sum: docs/accuracy.md has it by kernel. The setting
@@ -25,11 +24,7 @@ def exact(enabled: bool = True) -> Iterator[None]:
         ...     conv2d(x, kernel)[0, 0, 0, 0].item()
         144.0
     """
-    token = _EXACT.set(flag("enabled", enabled))
-    try:
-        yield
-    finally:
-        _EXACT.reset(token)
+    return set_within(_EXACT, flag("enabled", enabled))
 
 
 class Tensor:

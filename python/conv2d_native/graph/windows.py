@@ -9,8 +9,6 @@ from .. import arguments, resampling, shapes
 from .elements import ElementOperations
 from .tensor import Tensor
 
-_TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-
 
 class WindowOperations(ElementOperations):
     """The half of GraphBuilder that knows images."""
@@ -195,10 +193,11 @@ class WindowOperations(ElementOperations):
                 f"`x` must have 4 dimensions (batch, {order}), expected ndim=4, found ndim={x.rank}. "
                 f"Received: x of shape {x.shape}."
             )
-        return x if data_format == "channels_last" else self.transpose(x, _TO_LAST)
+        return x if data_format == "channels_last" else self.transpose(x, shapes.TO_LAST)
 
     def _as_given(self, y: Any, data_format: Any) -> Any:
-        return y if arguments.data_format(data_format) == "channels_last" else self.transpose(y, _TO_FIRST)
+        last = arguments.data_format(data_format) == "channels_last"
+        return y if last else self.transpose(y, shapes.TO_FIRST)
 
     def _steps(self, strides: Any, dilation_rate: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         return arguments.steps("strides", strides), arguments.steps("dilation_rate", dilation_rate)

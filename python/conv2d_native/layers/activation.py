@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .. import activations, arguments, shapes
+from .. import activations, arguments
+from ..graph import over_axes
 from .base import Layer
 from .operations.operands import axis_numbers, check_broadcast, constant, host
 from .recorded_activation import layer_activation
@@ -155,15 +155,10 @@ class Softmax(ActivationLayer):
             return self._masked(f, x, constant("mask", mask))
         if isinstance(self.axis, int):
             return f.activate(x, self.activation)
-        rank = len(x.shape)
-        axes = sorted({arguments.axis("axis", axis, rank) for axis in self.axis})
+        axes = sorted({arguments.axis("axis", axis, len(x.shape)) for axis in self.axis})
         if not axes[0]:
             raise ValueError(arguments.must("axis", "not be the batch", self.axis))
-        order, back = shapes.to_the_end(axes, rank)
-        sizes = [x.shape[i] for i in order]
-        kept = rank - len(axes)
-        y = f.softmax(f.reshape(f.transpose(x, order), (-1, *sizes[1:kept], math.prod(sizes[kept:]))))
-        return f.transpose(f.reshape(y, (-1, *sizes[1:])), back)
+        return over_axes(f, x, axes, f.softmax)
 
     def _masked(self, f: Any, x: Any, mask: Any) -> Any:
         check_broadcast(mask, (None, *x.shape[1:]), "Softmax", "`mask`")

@@ -6,27 +6,23 @@ given, and of that nothing but the size of its batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from ..arguments import must
+from ..scopes import set_within
 from .symbolic import Batch, KerasTensor, Node, NodeLayer, symbolic_leaves
 
 _GIVEN: ContextVar[tuple[KerasTensor, ...]] = ContextVar("conv2d_native_given_tensors", default=())
 
 
-@contextmanager
-def call_given(arguments: Any) -> Iterator[None]:
+def call_given(arguments: Any) -> AbstractContextManager[Any]:
     """Within it, a call that was given `arguments` is recorded; one that was given no symbolic tensors is not."""
-    token = _GIVEN.set(tuple(symbolic_leaves(arguments)))
-    try:
-        yield
-    finally:
-        _GIVEN.reset(token)
+    return set_within(_GIVEN, tuple(symbolic_leaves(arguments)))
 
 
 def is_recording() -> bool:

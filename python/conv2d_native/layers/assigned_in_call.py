@@ -8,7 +8,7 @@ kernel.assign(kernel * mask) in front of the convolution. Anything else is an er
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedLayerError
+from ..scopes import set_within
 
 _CALL: ContextVar[AssignedInCall | None] = ContextVar("conv2d_native_assigned_in_call", default=None)
 
@@ -103,20 +104,12 @@ def _same_bits(first: np.ndarray, second: np.ndarray) -> bool:
 call_in_progress = _CALL.get
 
 
-@contextmanager
-def assigned_in_call(values: Mapping[Any, np.ndarray]) -> Iterator[AssignedInCall]:
+def assigned_in_call(values: Mapping[Any, np.ndarray]) -> AbstractContextManager[Any]:
     """Within it, calls that this thread records assign to what it gives, and weights have `values` to begin with."""
-    made = AssignedInCall(values)
-    token = _CALL.set(made)
-    try:
-        yield made
-    finally:
-        _CALL.reset(token)
+    return set_within(_CALL, AssignedInCall(values))
 
 
-@contextmanager
-def recorded_assignments() -> Iterator[None]:
+def recorded_assignments() -> AbstractContextManager[Any]:
     """Within it one call is recorded. Where none is computed around it, nothing is kept of what it assigns."""
     around = _CALL.get()
-    with assigned_in_call({}) if around is None else around.recording():
-        yield
+    return assigned_in_call({}) if around is None else around.recording()

@@ -17,7 +17,7 @@ from ..errors import UnsupportedLayerError
 from ..initializers import Initializer
 from .base import Layer
 from .call_arguments import call_words, shape_of
-from .configuration import unique_name
+from .names import unique_name
 from .operations.layouts import expand_dims
 from .operations.operands import check_broadcast, constant, host, is_tensor
 from .operations.products import attention_logits, attention_weights, weighted_values

@@ -41,14 +41,13 @@ from .configuration import (
     constructor_words,
     input_shape,
     is_users,
-    joined_path,
-    layer_name,
     missing_attribute,
     serialized,
     unexpected_argument,
 )
 from .dtype_policy import dtype_name
 from .input_spec import check_specs, checked_specs
+from .names import joined_path, layer_name
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
 from .variable import computed_with, count_change, is_reading_held, weights_epoch
@@ -100,6 +99,7 @@ class Layer(WeightOwner):
     _stores_shapes = False  # whether files have its get_build_config
     _names_steps = False  # whether the steps of a graph are called after the layers inside
     _graph_class: str | None = None  # Keras's class of a model that connects layers without a call of its own
+    _along_batch = False  # whether outputs of a model were made along the axis of the batch
     _constructor_arguments: Any = None  # where the constructor is the user's
     _input_spec: Any = None
     _settings: Any = None  # another object whenever a constructor argument, or a layer, is assigned anew

@@ -12,7 +12,8 @@ from .. import shapes
 from ..arguments import must, shown
 from ..locks import fork_safe_lock
 from .any_batch import call_given
-from .configuration import checked_shape, is_users, path_of
+from .configuration import checked_shape, is_users
+from .names import path_of
 from .symbolic import is_shape
 
 _REQUIRED = inspect.Parameter.empty
@@ -110,6 +111,15 @@ def check_input(name: str, shape: Any, fixed_rank: int | None, channels: Mapping
             f'Input 0 of layer "{name}" is incompatible with the layer: expected {fault}'
             f"{shapes.advice(shape, expected)}"
         )
+
+
+def takes_shape(layer: Any, shape: Any) -> bool:
+    """Whether `layer` has an output shape for inputs of `shape`."""
+    try:
+        layer.compute_output_shape(shape)
+    except ValueError:
+        return False
+    return True
 
 
 def check_one_tensor(name: str, shape: Any) -> None:

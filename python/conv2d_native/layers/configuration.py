@@ -1,11 +1,10 @@
-"""A layer's arguments and configuration as data: names, dtypes, input shapes, and Keras's serialized forms."""
+"""A layer's arguments and configuration as data: input shapes, constructors, and Keras's serialized forms."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
@@ -13,101 +12,16 @@ from typing import Any
 import numpy as np
 
 from .. import activations, arguments, constraints, initializers, regularizers
-from ..locks import fork_safe_lock
-from ..named_objects import Configurable, StoredObject, numbered, plain, to_snake_case
+from ..named_objects import Configurable, StoredObject, plain
 from ..newest import once_for_each
+from ..scopes import set_within
+from .names import layer_name
 from .registry import is_layer, serialize
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
-_LOCK = fork_safe_lock()
-_prefix_of_class = functools.lru_cache(512)(to_snake_case)
-_counters: dict[str, int] = {}
-_counted_apart: ContextVar[dict[str, int] | None] = ContextVar("counted_apart", default=None)
-_path_around: ContextVar[str] = ContextVar("path_around", default="")
 _outlined: ContextVar[bool] = ContextVar("outlined", default=False)
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
-
-
-def unique_name(prefix: str) -> str:
-    """Keras's automatic names: conv2d, conv2d_1, conv2d_2, ..."""
-    with _LOCK:
-        return numbered(_counters, prefix)
-
-
-def operation_name(prefix: str) -> str:
-    """The automatic name of an operation: counted with those of layers, or apart in a call that is recorded."""
-    apart = _counted_apart.get()
-    return unique_name(prefix) if apart is None else numbered(apart, prefix)
-
-
-@contextmanager
-def operations_counted_apart() -> Iterator[None]:
-    """Within it operations are counted anew, and layers outside are named as if there were none."""
-    token = _counted_apart.set({})
-    try:
-        yield
-    finally:
-        _counted_apart.reset(token)
-
-
-def settled_path(layer: Any) -> str:
-    """Keras's path of a layer: its name after the path of the one in which it is built or called first."""
-    if layer._path_around is None:
-        layer._path_around = _path_around.get()
-    return joined_path(layer._path_around, layer.name)
-
-
-def path_in(name: str) -> str:
-    """Keras's path of a weight called `name` that is made now."""
-    return joined_path(_path_around.get(), name)
-
-
-def path_of(layer: Any) -> AbstractContextManager[None]:
-    """Within it, `layer` is the one in which others are built or called."""
-    return _path_begins(settled_path(layer))
-
-
-@contextmanager
-def _path_begins(path: str) -> Iterator[None]:
-    token = _path_around.set(path)
-    try:
-        yield
-    finally:
-        _path_around.reset(token)
-
-
-def name_scope(name: str) -> AbstractContextManager[None]:
-    """Within it, paths of variables and layers that are made have `name` before theirs. It may hold no "/".
-
-    >>> with name_scope("block"):
-    ...     cn.Variable(1.0, name="gain").path
-    'block/gain'
-    """
-    if not isinstance(name, str) or "/" in name:
-        raise ValueError(arguments.must("name", "be a string without '/'", name))
-    return _path_begins(path_in(name))
-
-
-def joined_path(around: str | None, name: str) -> str:
-    """`name` after the path around it, if there is one."""
-    return f"{around}/{name}" if around else name
-
-
-def restart_names() -> None:
-    """Let automatic names begin anew."""
-    with _LOCK:
-        _counters.clear()
-
-
-def layer_name(name: Any, class_name: str) -> str:
-    if name is None:
-        return unique_name(_prefix_of_class(class_name))
-    if not isinstance(name, str):
-        raise TypeError(arguments.must("name", "be a string", name))
-    if not name or len(name) > 1000 or not name.isprintable():
-        raise ValueError(arguments.must("name", "be 1 to 1000 printable characters", name))
-    return name
 
 
 def input_shape(given: dict[str, Any]) -> tuple[int | None, ...] | None:
@@ -219,9 +133,9 @@ def constructor_arguments(
         kind = words.parameters[word].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             made |= {key: _recorded(item) for key, item in value.items()}
-        elif kind is inspect.Parameter.VAR_POSITIONAL and len(value) <= len(package_words(cls)):
+        elif kind is inspect.Parameter.VAR_POSITIONAL and len(value) <= len(_package_words(cls)):
             # Handed on: the layer has them.
-            made |= zip(package_words(cls), map(Unrecorded, value), strict=False)
+            made |= zip(_package_words(cls), map(Unrecorded, value), strict=False)
         elif kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
             made[word] = Unrecorded(value, named=False)
         else:
@@ -235,7 +149,7 @@ def _package_class(cls: Any) -> Any:
 
 
 @once_for_each
-def package_words(cls: Any) -> tuple[str, ...]:
+def _package_words(cls: Any) -> tuple[str, ...]:
     """The arguments by place of the layer that `cls` derives from, to which it hands on its *args; of a model none."""
     base = _package_class(cls)
     words = () if base._names_steps else inspect.signature(base).parameters.values()
@@ -244,32 +158,27 @@ def package_words(cls: Any) -> tuple[str, ...]:
 
 def _recorded(value: Any) -> Any:
     try:
-        return as_json(value)
+        return _as_json(value)
     except (TypeError, RecursionError):
         return Unrecorded(value)
 
 
-def as_json(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """A copy of numbers, text, None, lists, tuples and dicts of them, as a file holds them. TypeError for all else."""
     if isinstance(value, np.generic) and value.dtype.kind in "biuf":
         value = value.item()
     if value is None or (isinstance(value, (str, int, float)) and not isinstance(value, np.generic)):
         return value
     if isinstance(value, (list, tuple)):
-        return [as_json(item) for item in value]
+        return [_as_json(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: as_json(item) for key, item in value.items()}
+        return {key: _as_json(item) for key, item in value.items()}
     raise TypeError
 
 
-@contextmanager
-def in_outline() -> Iterator[None]:
+def in_outline() -> AbstractContextManager[bool]:
     """Within it configurations are for the names of layers alone: arguments that no file holds are None."""
-    token = _outlined.set(True)
-    try:
-        yield
-    finally:
-        _outlined.reset(token)
+    return set_within(_outlined, True)
 
 
 def arguments_as_json(layer: Any, known: Sequence[str]) -> dict[str, Any]:
@@ -279,7 +188,7 @@ def arguments_as_json(layer: Any, known: Sequence[str]) -> dict[str, Any]:
     """
     cls = type(layer)
     adds = is_users(cls.get_config)
-    words, needed = (package_words if adds else constructor_words)(cls), not adds and is_users(cls.__init__)
+    words, needed = (_package_words if adds else constructor_words)(cls), not adds and is_users(cls.__init__)
     given = {} if adds else layer._constructor_arguments or {}
     made = {word: argument_as_json(layer, word, value) for word, value in given.items()}
     for word in words:
@@ -294,13 +203,13 @@ def argument_as_json(layer: Any, word: str, given: Any) -> Any:
     One that is none must be kept by the layer in the attribute of its name. Raises NotImplementedError otherwise.
     """
     if not isinstance(given, Unrecorded):
-        return as_json(given)
+        return _as_json(given)
     held = getattr(layer, word, NotImplemented)
     of_package = word in constructor_words(_package_class(type(layer)))
     if given.named and (of_package or not is_layer(held)):
         try:
-            made = as_json(serialized(held))
-            if of_package or made == as_json(serialized(given.value)):
+            made = _as_json(serialized(held))
+            if of_package or made == _as_json(serialized(given.value)):
                 return made
         except (TypeError, ValueError, RecursionError):
             pass

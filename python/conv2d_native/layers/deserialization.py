@@ -23,7 +23,7 @@ from ..newest import once_for_each
 from ..structure import flatten
 from .base import Layer
 from .function_layer import FUNCTION_CLASSES, TENSORFLOW_CLASSES, FunctionLayer
-from .operations import OPERATIONS, Operation, is_operation
+from .operations import OPERATIONS, Operation, from_tensorflow, is_operation
 from .registry import class_name_of, known_objects, layer_class
 
 _TABLES = {module.TABLE.singular: module.TABLE for module in (initializers, regularizers, constraints)}
@@ -89,7 +89,7 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
             made.build_from_config(shapes)
         return made
     if class_name in TENSORFLOW_CLASSES:
-        return Operation.from_tensorflow(_tensorflow_name(config), name)
+        return from_tensorflow(_tensorflow_name(config), name)
     if is_operation(entry.get("module"), class_name, config):
         return Operation(class_name, config, name)
     found = layer_class(class_name)

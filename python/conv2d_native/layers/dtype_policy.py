@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..named_objects import Configurable
 
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Policy", "dtype_policy", "global_policy", "set_dtype_policy",
@@ -40,7 +41,7 @@ def dtype_name(dtype: Any) -> str:
     return arguments.choice("dtype", dtype, _DTYPES)
 
 
-class DTypePolicy:
+class DTypePolicy(Configurable):
     """Keras's dtype policy: `name`, default "float32", is a dtype or "mixed_float16" or "mixed_bfloat16".
 
     Layers take it as `dtype=` and keep its name in their configuration; they compute in float32, which `compute_dtype`
@@ -72,15 +73,6 @@ class DTypePolicy:
     def variable_dtype(self) -> str:
         """What Keras would keep weights in."""
         return "float32" if self._name.startswith(_MIXED) else self._name
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the name as Keras's configuration."""
-        return {"name": self._name}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> DTypePolicy:
-        """Make the policy that get_config described."""
-        return cls(**config)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DTypePolicy) and self._name == other._name

@@ -17,11 +17,12 @@ import numpy as np
 from ..arguments import must
 from ..errors import UnsupportedLayerError
 from ..graph import GraphBuilder
+from ..shapes import PROBES, follows_probes, probed_sizes
 from ..structure import flatten, map_structure, pack
 from .base import Layer
-from .configuration import unique_name
+from .names import unique_name
 from .recorded_call import mixes_images, record_function
-from .symbolic import PROBES, follows_probes, map_shapes, probed_sizes, symbolic_leaves
+from .symbolic import map_shapes, symbolic_leaves
 
 TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
 FUNCTION_CLASSES = ("Lambda", *TENSORFLOW_CLASSES)  # for which the user may give a function
@@ -102,15 +103,13 @@ class FunctionLayer(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the result, or the structure of shapes, with None where a size follows an unknown one."""
-        made, other = (
-            self._trial(
-                map_shapes(lambda shape, probe=probe: _zeros(probed_sizes(shape, probe)), input_shape)
-            )
-            for probe in PROBES
-        )
-        return pack(
-            made, follows_probes(*([(None, *a.shape[1:]) for a in flatten(each)] for each in (made, other)))
-        )
+
+        def trial(probe: tuple[int, int]) -> Any:
+            return self._trial(map_shapes(lambda shape: _zeros(probed_sizes(shape, probe)), input_shape))
+
+        made, other = map(trial, PROBES)
+        shapes, others = ([(None, *a.shape[1:]) for a in flatten(each)] for each in (made, other))
+        return pack(made, follows_probes(shapes, others))
 
     def get_config(self) -> dict[str, Any]:
         """Return the name; the function is not part of a configuration."""
@@ -144,10 +143,7 @@ def _takes_apart(function: Callable[..., Any], count: int) -> bool:
     """Whether `function` needs an argument for each of `count` inputs, rather than the list of them."""
     if isinstance(function, np.ufunc):
         return function.nin == count
-    try:
-        words = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # some functions in C have no signature
-        return False
+    words = _words_of(function)
     if any(word.kind is word.VAR_POSITIONAL for word in words):
         return True
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -156,14 +152,19 @@ def _takes_apart(function: Callable[..., Any], count: int) -> bool:
 
 def _takes_word(function: Callable[..., Any], name: Any) -> bool:
     """Whether `function` has an argument of that name beside its first, which is the batch."""
-    try:
-        words = [*inspect.signature(function).parameters.values()]
-    except (TypeError, ValueError):  # some functions in C have no signature
-        return False
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return any(
-        (word.kind in by_name and word.name == name) or word.kind is word.VAR_KEYWORD for word in words[1:]
+        (word.kind in by_name and word.name == name) or word.kind is word.VAR_KEYWORD
+        for word in _words_of(function)[1:]
     )
+
+
+def _words_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The arguments of `function`; none where it does not tell, as some in C."""
+    try:
+        return [*inspect.signature(function).parameters.values()]
+    except (TypeError, ValueError):
+        return []
 
 
 class Lambda(FunctionLayer):

@@ -191,7 +191,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
         """One reduction; with a mask a host step."""
         if mask is None:
             return super().call(f, x)
-        mask, axis = constant("mask", mask), 1 if self.data_format == "channels_last" else 2
+        mask, axis = constant("mask", mask), self.first_axis
         if len(mask.shape) != 2:
             raise ValueError(arguments.must("mask", "be of shape (batch, length)", tuple(mask.shape)))
         check_broadcast(mask, (None, x.shape[axis]), type(self).__name__, "`mask`")
@@ -216,19 +216,17 @@ class BaseAdaptivePooling(SpatialLayer):
 
     def call(self, f: Any, x: Any) -> Any:
         """A host step, one axis after the other."""
-        first = 1 if self.data_format == "channels_last" else 2
-        shape = list(x.shape)
-        shape[first : first + self.spatial] = self.output_size
+        shape = self.compute_output_shape(x.shape)
 
         def pool(array: np.ndarray) -> np.ndarray:
-            for axis, out in enumerate(self.output_size, first):
+            for axis, out in enumerate(self.output_size, self.first_axis):
                 size = array.shape[axis]
                 cells = [range(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
                 parts = [self.reduction(array.take(cell, axis), axis=axis, keepdims=True) for cell in cells]
                 array = np.concatenate(parts, axis)
             return array
 
-        return f.apply(pool, [x], (None, *shape[1:]), type(self).__name__)
+        return f.apply(pool, [x], shape, type(self).__name__)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *output_size, channels)."""

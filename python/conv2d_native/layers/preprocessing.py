@@ -146,9 +146,9 @@ class Normalization(Layer):
         return f.add(f.multiply(x, parts[0]), parts[1])
 
 
-def is_array_of(rank: int, x: Any) -> bool:
-    """Whether `x` is an array, rather than a symbolic tensor or a list, with `rank` axes."""
-    return getattr(x, "ndim", None) == rank and not is_symbolic(x)
+def is_one_image(x: Any) -> bool:
+    """Whether `x` is an array, rather than a symbolic tensor or a list, of an image without a batch."""
+    return getattr(x, "ndim", None) == 3 and not is_symbolic(x)
 
 
 class ToSize(SpatialLayer):
@@ -163,7 +163,7 @@ class ToSize(SpatialLayer):
         self.data_format = arguments.data_format(data_format)
 
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if is_array_of(3, x):
+        if is_one_image(x):
             return self(np.asarray(x)[np.newaxis], *args, **kwargs)[0]
         return super()._first_call(x, args, kwargs)
 

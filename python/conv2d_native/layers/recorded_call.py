@@ -16,31 +16,28 @@ from typing import Any
 import numpy as np
 
 from ..graph import Tensor
-from ..named_objects import numbered, to_snake_case
+from ..shapes import PROBES, follows_probes, probed_sizes
 from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
 from .assigned_in_call import recorded_assignments
 from .building import undone_where_it_fails
 from .call_arguments import NOT_GIVEN, arranged, shape_of
-from .configuration import operations_counted_apart, path_of
-from .registry import class_name_of
+from .names import operations_counted_apart, path_of
 from .symbolic import (
-    PROBES,
     KerasTensor,
     Node,
     NodeLayer,
+    Values,
+    all_symbolic,
     compute_node,
-    follows_probes,
     inbound_nodes,
     is_symbolic,
     label_steps,
     map_shapes,
-    probed_sizes,
     symbolic_leaves,
-    with_values,
 )
 from .variable import held_together
-from .weights import WeightOwner, group_order
+from .weights import WeightOwner, attribute_layers
 
 
 def adapt_call(cls: Any) -> None:
@@ -127,12 +124,12 @@ class Recorded:
     def computed(self, f: Any, given: Any, labelled: bool = False) -> Any:
         """The same made of `given` with the operations of `f`; `labelled`: steps have the names of their layers."""
         known = zip(flatten(self.places), flatten(given), strict=True)
-        values = {id(place): value for place, value in known if isinstance(place, KerasTensor)}
+        values = Values((place, value) for place, value in known if isinstance(place, KerasTensor))
         for node in self.nodes:
             made = compute_node(f, node, values)
             if labelled:
                 label_steps(f, made, node.layer.name)
-        return with_values(self.made, values)
+        return values.in_place(self.made)
 
 
 @contextmanager
@@ -152,11 +149,10 @@ def record_function(function: Callable[[Any], Any], given: Any) -> Recorded | No
     try:
         with _recording(places):
             made = function(places)
-        leaves = flatten(made)
-        if not leaves or not all(isinstance(tensor, KerasTensor) for tensor in leaves):
+        if not all_symbolic(made):
             return None
         recorded = Recorded(places, made, _taken_off(made, places))
-        return None if any(tensor.along_batch for tensor in leaves) else recorded
+        return None if any(tensor.along_batch for tensor in flatten(made)) else recorded
     except Exception:  # whatever is wrong with it, the function says so itself when it is run on arrays
         return None
 
@@ -188,7 +184,7 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
         raise TypeError(
             f"call() of layer '{layer.name}' gets symbolic tensors: compute with conv2d_native.ops. {error}"
         ) from error
-    if not flatten(made) or not all(isinstance(tensor, KerasTensor) for tensor in flatten(made)):
+    if not all_symbolic(made):
         raise TypeError(
             f"call() of layer '{layer.name}' must return what operators, conv2d_native.ops and layers make of `x`, or "
             f"weights with a batch of 1. It returned {type(made).__name__}."
@@ -281,33 +277,3 @@ def _taken_off(made: Any, places: Any) -> list[Node]:
     for node in nodes:
         inbound_nodes(node.layer).remove(node)
     return nodes
-
-
-def attribute_layers(layer: Any) -> list[tuple[str, Any]]:
-    """The layers in attributes, in the order of these. One in several has the name that Keras's files take."""
-    held = {name: held_layers(name, value) for name, value in list(vars(layer).items())}
-    names: dict[int, str] = {}
-    for attribute in sorted(held, key=group_order):
-        for name, inner in held[attribute]:
-            names.setdefault(id(inner), name)
-    found = {id(inner): inner for pairs in held.values() for _, inner in pairs}
-    return [(names[key], inner) for key, inner in found.items()]
-
-
-def held_layers(place: str, value: Any, around: tuple[int, ...] = ()) -> list[tuple[str, Any]]:
-    """The layers in `value`, a layer or nested lists, tuples and dicts, after their groups in Keras 3's files."""
-    if isinstance(value, WeightOwner):
-        return [(place, value)]
-    if not isinstance(value, (list, tuple, dict)) or id(value) in around:
-        return []
-    found: list[tuple[str, Any]] = []
-    counts: dict[str, int] = {}
-    for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, WeightOwner):
-            word = to_snake_case(class_name_of(item))
-        elif isinstance(item, (list, tuple, dict)):
-            word = "container"
-        else:
-            continue
-        found += held_layers(f"{place}/{numbered(counts, word)}", item, (*around, id(value)))
-    return found

@@ -41,8 +41,13 @@ class SpatialLayer(Layer):
 
     def widths(self, amounts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """(before, after) for all axes out of those of the spatial ones."""
-        lead = [(0, 0)] if self.data_format == "channels_last" else [(0, 0), (0, 0)]
-        return [*lead, *amounts, *[(0, 0)] * (2 - len(lead))]
+        first = self.first_axis
+        return [*[(0, 0)] * first, *amounts, *[(0, 0)] * (2 - first)]
+
+    @property
+    def first_axis(self) -> int:
+        """The axis of the height, or of the length: 1 or 2."""
+        return 1 if self.data_format == "channels_last" else 2
 
     @property
     def channel_axis(self) -> int:

@@ -7,7 +7,7 @@ with None for what is known later: the batch, and height and width of fully conv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,11 @@ import numpy as np
 from ..activations import Activation
 from ..arguments import result_shape, shown
 from ..graph import GraphBuilder, Tensor
+from ..shapes import Shape
 from ..structure import copied, flatten, map_structure
 from .assigned_in_call import call_in_progress
 from .input_spec import check_specs
 from .registry import class_name_of
-
-Shape = tuple[int | None, ...]
 
 
 def _operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:
@@ -198,6 +197,7 @@ class NodeLayer:
     _variables: Sequence[Any] = ()
     _own_call: Any = None
     _graph_class: str | None = None
+    _along_batch = False
     _stores_shapes = False
 
 
@@ -221,7 +221,7 @@ class Node:
 
 def mark_along_batch(layer: Any, inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> None:
     """Say so of what `layer` makes of `inputs` where it, or what made them, computes along the axis of the batch."""
-    if getattr(layer, "_along_batch", False) or any(tensor.along_batch for tensor in inputs):
+    if layer._along_batch or any(tensor.along_batch for tensor in inputs):
         for tensor in outputs:
             tensor.along_batch = True
 
@@ -232,23 +232,39 @@ def inbound_nodes(layer: Any) -> list[Node]:
     return nodes
 
 
-def compute_node(f: Any, node: Node, values: dict[int, Any]) -> Any:
-    """Compute a recorded call with the operations of `f`. `values`, by id of the symbolic tensor, gets the results."""
-    args, kwargs = with_values((node.args, node.kwargs), values)
+class Values(dict[int, Any]):
+    """What stands for symbolic tensors, by their ids: arrays, tensors of a graph, other symbolic tensors."""
+
+    def __init__(self, pairs: Iterable[tuple[KerasTensor, Any]]) -> None:
+        super().__init__()
+        self.enter(pairs)
+
+    def enter(self, pairs: Iterable[tuple[KerasTensor, Any]]) -> None:
+        """Let the first of each of `pairs` have the second as its value."""
+        self.update((id(tensor), value) for tensor, value in pairs)
+
+    def has(self, node: Node) -> bool:
+        """Whether it is known what a recorded call makes."""
+        return all(id(tensor) in self for tensor in node.outputs)
+
+    def in_place(self, structure: Any) -> Any:
+        """`structure` with their values in place of its symbolic tensors."""
+        return map_structure(
+            lambda leaf: self[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, structure
+        )
+
+    def arguments(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """(args, kwargs) of a recorded call for these values."""
+        return self.in_place(node.args), self.in_place(node.kwargs)
+
+
+def compute_node(f: Any, node: Node, values: Values) -> Any:
+    """Compute a recorded call with the operations of `f`. `values` gets the results."""
+    args, kwargs = values.arguments(node)
     with named_in_errors(node.layer):
         made = call_layer(node.layer, f, *args, **kwargs)
-    values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+    values.enter(zip(node.outputs, flatten(made), strict=True))
     return made
-
-
-def with_values(structure: Any, values: Mapping[int, Any]) -> Any:
-    """`structure` with what `values` has for them, by id, in place of its symbolic tensors."""
-    return map_structure(lambda leaf: values[id(leaf)] if isinstance(leaf, KerasTensor) else leaf, structure)
-
-
-def has_values(node: Node, values: Mapping[int, Any]) -> bool:
-    """Whether `values` has what a recorded call makes."""
-    return all(id(tensor) in values for tensor in node.outputs)
 
 
 def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
@@ -295,25 +311,15 @@ def symbolic_leaves(structure: Any) -> list[KerasTensor]:
     return [leaf for leaf in flatten(structure) if isinstance(leaf, KerasTensor)]
 
 
+def all_symbolic(structure: Any) -> bool:
+    """Whether `structure` holds symbolic tensors, one at least, and nothing else."""
+    leaves = flatten(structure)
+    return bool(leaves) and all(isinstance(leaf, KerasTensor) for leaf in leaves)
+
+
 def is_symbolic(*args: Any, **kwargs: Any) -> bool:
     """Whether any argument is or holds a symbolic tensor."""
     return any(isinstance(leaf, KerasTensor) for leaf in flatten((args, kwargs)))
-
-
-PROBES = ((96, 80), (160, 144))  # sizes that are tried for those not known: of axes with even and odd numbers
-
-
-def probed_sizes(shape: Any, probe: tuple[int, int]) -> list[int]:
-    """The sizes of `shape` without the batch, those of `probe` where one is not known."""
-    return [probe[axis % 2] if n is None else n for axis, n in enumerate(shape) if axis]
-
-
-def follows_probes(shapes: list[Any], others: list[Any]) -> list[Shape]:
-    """Shapes of results for the first and the second of PROBES as one: sizes that differ are not known."""
-    return [
-        tuple(n if n == m else None for n, m in zip(shape, other, strict=True))
-        for shape, other in zip(shapes, others, strict=True)
-    ]
 
 
 def is_shape(value: Any) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
 from typing import Any, TypeVar
@@ -20,9 +20,10 @@ import numpy as np
 from .. import arguments, initializers
 from ..errors import UnsupportedLayerError
 from ..locks import fork_safe_lock
+from ..scopes import set_within
 from .any_batch import call_given, is_recording
 from .assigned_in_call import assigned_in_call, call_in_progress
-from .configuration import path_in, unique_name
+from .names import path_in, unique_name
 from .symbolic import KerasTensor
 
 _LOCK = fork_safe_lock()  # no other lock is taken, and no code of the user's is run, while it is held
@@ -237,15 +238,19 @@ def assign_all(variables: Sequence[Variable], arrays: Sequence[Any], copy: bool 
         count_change()  # layers that the call computes on arrays meanwhile look at their weights
 
 
+def _set_each(variables: Sequence[Variable], word: str, values: Iterable[Any]) -> None:
+    """Set an attribute of each, in one call without Python code in it: no signal is handled between two of them."""
+    deque(map(setattr, variables, repeat(word), values), maxlen=0)
+
+
 def _replace_all(variables: Sequence[Variable], kept: Sequence[np.ndarray]) -> None:
     global _epoch
     with _LOCK:
         read = True
         try:
-            # One call without Python code in it: no signal is handled between two of the variables.
-            deque(map(setattr, variables, repeat("_value"), kept), maxlen=0)
+            _set_each(variables, "_value", kept)
             read = any([v._was_read for v in variables])
-            deque(map(setattr, variables, repeat("_was_read"), repeat(False)), maxlen=0)
+            _set_each(variables, "_was_read", repeat(False))
         finally:
             _epoch += read
 
@@ -259,24 +264,15 @@ def held_together(variables: Sequence[Variable]) -> Iterator[tuple[int, list[np.
     for v in variables:
         v.value  # noqa: B018 - initializers run before the lock is taken
     with _LOCK:
-        deque(map(setattr, variables, repeat("_was_read"), repeat(True)), maxlen=0)
+        _set_each(variables, "_was_read", repeat(True))
         epoch, values = _epoch, [v._value for v in variables if v._value is not None]
-    token = _HELD.set({**_HELD.get(_NONE), **dict(zip(variables, values, strict=True))})
-    try:
+    with set_within(_HELD, {**_HELD.get(_NONE), **dict(zip(variables, values, strict=True))}):
         yield epoch, values
-    finally:
-        _HELD.reset(token)
 
 
-@contextmanager
-def other_reads() -> Iterator[list[Variable]]:
-    """Within it, the weights that this thread reads are listed, but for those that are held together."""
-    found: list[Variable] = []
-    token = _OTHERS.set(found)
-    try:
-        yield found
-    finally:
-        _OTHERS.reset(token)
+def other_reads() -> AbstractContextManager[Any]:
+    """Within it, the weights that this thread reads are in the list that it gives, but for those held together."""
+    return set_within(_OTHERS, [])
 
 
 def computed_with(variables: Sequence[Variable], make: Callable[[], _Made]) -> _Made:
@@ -315,4 +311,4 @@ def _replace_where_unchanged(
     with _LOCK:
         kept = [v for v, array in before.items() if v._value is array]
         _epoch += 1  # first: Ctrl-C leaves nothing that is taken for up to date
-        deque(map(setattr, kept, repeat("_value"), [values[v] for v in kept]), maxlen=0)
+        _set_each(kept, "_value", [values[v] for v in kept])

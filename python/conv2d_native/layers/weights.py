@@ -1,4 +1,4 @@
-"""WeightOwner: the part of a layer that has variables, its own and those of the layers inside."""
+"""WeightOwner: the part of a layer that has variables, its own and those of the layers inside; where these are held."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from .. import arguments, constraints, initializers, regularizers
-from .configuration import path_of
+from ..named_objects import numbered, to_snake_case
 from .dtype_policy import DTypePolicy, dtype_name
+from .names import path_of
+from .registry import class_name_of
 from .variable import Variable, assign_all, held_together
 
 
@@ -266,3 +268,33 @@ class WeightOwner:
     def losses(self) -> list[np.float32]:
         """The penalties of the regularizers on the trainable weights, in the order of the weights."""
         return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
+
+
+def attribute_layers(layer: Any) -> list[tuple[str, Any]]:
+    """The layers in attributes, in the order of these. One in several has the name that Keras's files take."""
+    held = {name: held_layers(name, value) for name, value in list(vars(layer).items())}
+    names: dict[int, str] = {}
+    for attribute in sorted(held, key=group_order):
+        for name, inner in held[attribute]:
+            names.setdefault(id(inner), name)
+    found = {id(inner): inner for pairs in held.values() for _, inner in pairs}
+    return [(names[key], inner) for key, inner in found.items()]
+
+
+def held_layers(place: str, value: Any, around: tuple[int, ...] = ()) -> list[tuple[str, Any]]:
+    """The layers in `value`, a layer or nested lists, tuples and dicts, after their groups in Keras 3's files."""
+    if isinstance(value, WeightOwner):
+        return [(place, value)]
+    if not isinstance(value, (list, tuple, dict)) or id(value) in around:
+        return []
+    found: list[tuple[str, Any]] = []
+    counts: dict[str, int] = {}
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, WeightOwner):
+            word = to_snake_case(class_name_of(item))
+        elif isinstance(item, (list, tuple, dict)):
+            word = "container"
+        else:
+            continue
+        found += held_layers(f"{place}/{numbered(counts, word)}", item, (*around, id(value)))
+    return found

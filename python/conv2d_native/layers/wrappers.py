@@ -9,13 +9,14 @@ import numpy as np
 
 from .. import arguments, initializers
 from .base import Layer
+from .building import takes_shape
 from .configuration import checked_config, is_users, serialized
 from .deserialization import deserialize
-from .preprocessing import is_array_of
-from .recorded_call import held_layers
+from .preprocessing import is_one_image
 from .registry import is_layer, register_layer
 from .symbolic import call_layer
 from .variable import Variable
+from .weights import held_layers
 
 
 def _made(layer: Any) -> Any:
@@ -116,16 +117,9 @@ class Pipeline(Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if is_array_of(3, x) and not self._takes(tuple(x.shape)):
+        if is_one_image(x) and not takes_shape(self, tuple(x.shape)):
             return self(np.asarray(x)[np.newaxis], *args, **kwargs)[0]
         return super()._first_call(x, args, kwargs)
-
-    def _takes(self, shape: tuple[int, ...]) -> bool:
-        try:
-            self.compute_output_shape(shape)
-        except ValueError:
-            return False
-        return True
 
     def call(self, f: Any, x: Any) -> Any:
         """Call the layers."""

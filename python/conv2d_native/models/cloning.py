@@ -11,7 +11,7 @@ from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.input_layer import Input
 from ..layers.operations import Operation
 from ..layers.registry import serialize
-from ..layers.symbolic import KerasTensor, has_values, with_values
+from ..layers.symbolic import Values, all_symbolic
 from ..structure import flatten, map_structure
 from .network import Model
 from .sequential import Sequential
@@ -76,13 +76,12 @@ class _Cloning:
             begin = flatten(_inputs(model, input_tensors)) if model.built or input_tensors is not None else []
             return Sequential([*begin, *map(self.layer, model.layers)], name=model.name)
         inputs = _inputs(model, input_tensors)
-        values = dict(zip(map(id, model.inputs), flatten(inputs), strict=True))
+        values = Values(zip(model.inputs, flatten(inputs), strict=True))
         for node in model._nodes:
-            if not has_values(node, values):
-                args, kwargs = with_values((node.args, node.kwargs), values)
-                made = self.called(self.layer(node.layer), args, kwargs, len(node.outputs))
-                values.update(zip(map(id, node.outputs), made, strict=True))
-        return Model(inputs, with_values(model.output, values), name=model.name)
+            if not values.has(node):
+                made = self.called(self.layer(node.layer), *values.arguments(node), len(node.outputs))
+                values.enter(zip(node.outputs, made, strict=True))
+        return Model(inputs, values.in_place(model.output), name=model.name)
 
     def layer(self, layer: Any) -> Any:
         """What takes the place of `layer`."""
@@ -107,7 +106,7 @@ class _Cloning:
         if self.call_function is None:
             return flatten(layer(*args, **kwargs))
         made = flatten(self.call_function(layer, *args, **kwargs))
-        if len(made) != count or not all(isinstance(tensor, KerasTensor) for tensor in made):
+        if len(made) != count or not all_symbolic(made):
             raise TypeError(
                 f"`call_function` must return the {count} symbolic tensors that take the place of what layer "
                 f"'{layer.name}' makes. Received: {shown(made)}."
@@ -122,7 +121,7 @@ def _inputs(model: Any, given: Any) -> Any:
             lambda t: Input(batch_shape=t.shape, dtype=t.dtype, name=t.name), model._structure("input")
         )
     tensors = flatten(given)
-    if not tensors or not all(isinstance(tensor, KerasTensor) for tensor in tensors):
+    if not all_symbolic(tensors):
         raise ValueError(must("input_tensors", "be symbolic tensors", given))
     if len(tensors) != (len(model.inputs) if model.built else 1):
         raise ValueError(

@@ -13,25 +13,24 @@ from .. import arguments
 from ..graph import Traced, TracedBatches, is_exact, traced_by_image
 from ..layers.base import Layer
 from ..layers.call_arguments import filled, shape_of, taken_apart
-from ..layers.configuration import unique_name
-from ..layers.recorded_call import attribute_layers
+from ..layers.names import unique_name
 from ..layers.registry import register_layer
 from ..layers.symbolic import (
     KerasTensor,
+    Values,
+    all_symbolic,
     compute_node,
-    has_values,
     is_symbolic,
     label_steps,
     map_shapes,
-    with_values,
 )
 from ..layers.variable import computed_with, held_together, other_reads, weights_epoch
+from ..layers.weights import attribute_layers
 from ..locks import fork_safe_lock
 from ..newest import Newest
 from ..structure import copied, flatten, pack
 from .absent_methods import ABSENT_ATTRIBUTES, ABSENT_METHODS
 from .batches import (
-    Progress,
     arrange,
     as_array,
     batch_count,
@@ -46,10 +45,11 @@ from .batches import (
 )
 from .inspection import Inspection
 from .own_calls import OwnCalls
+from .progress import Progress
 from .storage import Storage
 from .topology import alone, checked_count, infer_shapes, map_graph, shapes_of, with_own_inputs
 
-IMAGE_SHAPES_KEPT = 8
+_IMAGE_SHAPES_KEPT = 8
 _LOCK = fork_safe_lock()
 
 
@@ -90,8 +90,7 @@ class Model(Inspection, Storage, OwnCalls):
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         for word, structure in (("inputs", inputs), ("outputs", outputs)):
-            leaves = flatten(structure)
-            if not leaves or not all(isinstance(leaf, KerasTensor) for leaf in leaves):
+            if not all_symbolic(structure):
                 words = "be symbolic tensors, from Input(...) and calls of layers"
                 raise ValueError(arguments.must(word, words, structure))
         inputs, outputs = copied(with_own_inputs(inputs, outputs))
@@ -106,14 +105,14 @@ class Model(Inspection, Storage, OwnCalls):
             self._answer = alone(outputs)
         self._nodes = self._graph_nodes = nodes
         self.operations = operations
-        self._shapes: Newest[str, Any] = Newest(IMAGE_SHAPES_KEPT)  # of the output, by those of the input
+        self._shapes: Newest[str, Any] = Newest(_IMAGE_SHAPES_KEPT)  # of the output, by those of the input
         self.built = True
 
     def _forget(self) -> None:
         """Drop everything that was compiled."""
         self._compiled_for: list[np.ndarray] | None = None  # the weights that programs hold
         self._reads_others = False  # programs hold weights of layers that are not the model's
-        self._programs: Newest[Any, Traced | TracedBatches] = Newest(IMAGE_SHAPES_KEPT)
+        self._programs: Newest[Any, Traced | TracedBatches] = Newest(_IMAGE_SHAPES_KEPT)
         super()._forget()
 
     # What it is made of.
@@ -181,11 +180,11 @@ class Model(Inspection, Storage, OwnCalls):
 
     def call(self, f: Any, inputs: Any) -> Any:
         """Compute with the operations of `f`, layer by layer."""
-        values = dict(zip(map(id, self.inputs), flatten(inputs), strict=True))
+        values = Values(zip(self.inputs, flatten(inputs), strict=True))
         for node in self._graph_nodes:
-            if not has_values(node, values):
+            if not values.has(node):
                 label_steps(f, compute_node(f, node, values), node.layer.name)
-        return with_values(self._output_structure, values)
+        return values.in_place(self._output_structure)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights of a class with its own `call`. A model made of symbolic tensors is built already."""
@@ -208,14 +207,14 @@ class Model(Inspection, Storage, OwnCalls):
         if len(given) != len(self.inputs):
             words = f"be the shapes of {len(self.inputs)} inputs" if len(self.inputs) > 1 else "be one shape"
             raise ValueError(arguments.must("input_shape", words, input_shape))
-        values = dict(zip(map(id, self.inputs), given, strict=True))
-        if all(values[id(t)].shape == t.shape for t in self.inputs):
+        shapes = [tensor.shape for tensor in given]
+        if shapes == [tensor.shape for tensor in self.inputs]:
             return shape_of(self._output_structure)
-        key = repr([values[id(t)].shape for t in self.inputs])
-        made = self._shapes.get(key)
+        made = self._shapes.get(repr(shapes))
         if made is None:
+            values = Values(zip(self.inputs, given, strict=True))
             infer_shapes(self._graph_nodes, values)
-            made = self._shapes[key] = shape_of(with_values(self._output_structure, values))
+            made = self._shapes[repr(shapes)] = shape_of(values.in_place(self._output_structure))
         return made
 
     # Computing.
@@ -357,7 +356,7 @@ class Model(Inspection, Storage, OwnCalls):
                 if program is None:
                     share = next(reversed(programs.values()), None)
                     program = self._new_program(shapes, self._choices, share)
-                    if len(programs) == IMAGE_SHAPES_KEPT:  # the oldest goes, and the calls that may hold it
+                    if len(programs) == _IMAGE_SHAPES_KEPT:  # the oldest goes, and the calls that may hold it
                         self._calls.clear()
                     programs[shapes] = program
         return program

@@ -19,9 +19,9 @@ from ..layers.call_arguments import NOT_GIVEN, Slot, arranged, call_words, fille
 from ..layers.configuration import is_users
 from ..layers.input_layer import InputLayer
 from ..layers.input_spec import check_specs
-from ..layers.recorded_call import attribute_layers, of_any_batch, record_call
+from ..layers.recorded_call import of_any_batch, record_call
 from ..layers.symbolic import KerasTensor, is_shape, map_shapes
-from ..layers.weights import with_inner_layers
+from ..layers.weights import attribute_layers, with_inner_layers
 from ..structure import flatten, map_structure
 from .batches import as_array, batch_count
 

@@ -8,10 +8,11 @@ from typing import Any
 from .. import arguments
 from ..errors import ModelFormatError
 from ..layers.base import Layer
-from ..layers.building import undone_where_it_fails
-from ..layers.configuration import checked_config, constructed, is_users, path_of, settled_path, unique_name
+from ..layers.building import takes_shape, undone_where_it_fails
+from ..layers.configuration import checked_config, constructed, is_users
 from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
+from ..layers.names import path_of, settled_path, unique_name
 from ..layers.registry import register_layer, serialize
 from ..layers.symbolic import KerasTensor, call_layer, inbound_nodes, is_shape, label_steps, named_in_errors
 from ..layers.weights import with_inner_layers
@@ -223,11 +224,7 @@ class Sequential(Model):
 
     def _takes(self, shape: Any) -> bool:
         """As in Keras, a stack computes images of all sizes that its layers take."""
-        try:
-            self.compute_output_shape((None, *shape[1:]))
-        except ValueError:
-            return False
-        return True
+        return takes_shape(self, (None, *shape[1:]))
 
     def _arrays(self, x: Any, *others: Any) -> Any:
         if not self.built:

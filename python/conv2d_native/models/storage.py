@@ -26,10 +26,9 @@ from ..layers.configuration import (
 )
 from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.function_layer import FunctionLayer
-from ..layers.recorded_call import attribute_layers, held_layers
 from ..layers.registry import layer_class, serialize
 from ..layers.variable import held_together
-from ..layers.weights import group_order, sorted_groups
+from ..layers.weights import attribute_layers, group_order, held_layers, sorted_groups
 from .weights import assign_weights, layers_with_weights
 from .wiring import connect, graph_config
 
@@ -61,7 +60,7 @@ class Storage(Layer):
         """Whether the configuration tells the layers inside: not where a class has a constructor of its own."""
         if self._graph_class is None or is_users(type(self).get_config):
             return False
-        listed = takes_stack(type(self)) if self._graph_class == "Sequential" else takes_graph(type(self))
+        listed = takes_stack(type(self)) if self._graph_class == "Sequential" else _takes_graph(type(self))
         return listed and not self._further_layers()
 
     def get_config(self) -> dict[str, Any]:
@@ -73,7 +72,7 @@ class Storage(Layer):
             >>> [layer["class_name"] for layer in Model(x, Dense(3)(x)).get_config()["layers"]]
             ['InputLayer', 'Dense']
         """
-        if self._graph_class == "Functional" and takes_graph(type(self)):
+        if self._graph_class == "Functional" and _takes_graph(type(self)):
             return graph_config(self) | self._further_arguments()
         made: dict[str, Any] = super().get_config()
         unused = _STRUCTURES if self._graph_class is None else ()
@@ -82,7 +81,7 @@ class Storage(Layer):
     def _further_arguments(self) -> dict[str, Any]:
         """What the constructor of the user's class was given beside layers, or inputs and outputs."""
         own = {} if is_users(type(self).get_config) else self._constructor_arguments or {}
-        handed_on = takes_all(type(self))
+        handed_on = _takes_all(type(self))
         return {
             word: argument_as_json(self, word, value)
             for word, value in own.items()
@@ -201,7 +200,7 @@ class Storage(Layer):
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make a model from what get_config returned, with new weights; nothing of `config` is run."""
         words = {**checked_config(config)}
-        if layer_class(cls.__name__) is cls or (takes_graph(cls) and words.keys() >= _GRAPH_WORDS):
+        if layer_class(cls.__name__) is cls or (_takes_graph(cls) and words.keys() >= _GRAPH_WORDS):
             inputs, outputs = connect(config, custom_objects)
             kept = words.keys() - _GRAPH_WORDS if is_users(cls.__init__) else ("name", "trainable")
             words = {word: words[word] for word in kept if word in words}
@@ -223,17 +222,17 @@ def _names_of_functions(owner: Any) -> list[str]:
     return names
 
 
-def takes_graph(cls: Any) -> bool:
+def _takes_graph(cls: Any) -> bool:
     """Whether the constructor of a model's class takes `inputs` and `outputs` first, as Model's does."""
-    return constructor_words(cls)[:2] == _STRUCTURES or takes_all(cls)
+    return constructor_words(cls)[:2] == _STRUCTURES or _takes_all(cls)
 
 
 def takes_stack(cls: Any) -> bool:
     """Whether the constructor of a model's class takes `layers` first, as Sequential's does."""
-    return constructor_words(cls)[:1] == ("layers",) or takes_all(cls)
+    return constructor_words(cls)[:1] == ("layers",) or _takes_all(cls)
 
 
-def takes_all(cls: Any) -> bool:
+def _takes_all(cls: Any) -> bool:
     """Whether a constructor is (self, *args, **kwargs): it hands its arguments on."""
     kinds = [word.kind for word in inspect.signature(cls.__init__).parameters.values()]
     return kinds[1:] == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]

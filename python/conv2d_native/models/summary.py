@@ -43,7 +43,7 @@ def summarize(
     terminal = max(40, min(120, shutil.get_terminal_size().columns - 1))
     length = terminal if line_length is None else arguments.integer("line_length", line_length, 0)
     if length < 40:
-        raise ValueError(f"`line_length` must be at least 40. Received: line_length={length}.")
+        raise ValueError(arguments.must("line_length", "be at least 40", length))
     layers = model.operations if model._graph_class == "Functional" else model.layers
     entries = _entries(_between(list(layers), layer_range), calls, expand_nested)
     rows = [[cell(entry) for cell in columns.values()] for entry in entries]

@@ -11,20 +11,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ..layers.configuration import unique_name
 from ..layers.input_layer import Input, InputLayer
+from ..layers.names import unique_name
 from ..layers.symbolic import (
     KerasTensor,
     Node,
-    has_values,
+    Values,
     inbound_nodes,
     mark_along_batch,
     symbolic_leaves,
-    with_values,
 )
 from ..structure import flatten, map_structure
 
-MOST_CALLS = 50_000
+_MOST_CALLS = 50_000
 Calls = defaultdict[int, list[Node]]  # by the id of the layer
 
 
@@ -66,16 +65,16 @@ def with_own_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     if all(tensor.node is None or isinstance(tensor.node.layer, InputLayer) for tensor in given):
         return inputs, outputs
     nodes, _ = map_graph(given, flatten(outputs))
-    values = {id(tensor): _own_input(tensor) for tensor in given}
+    values = Values((tensor, _own_input(tensor)) for tensor in given)
     for node in nodes:
-        if not has_values(node, values) and all(id(tensor) in values for tensor in node.inputs):
-            args, kwargs = with_values((node.args, node.kwargs), values)
-            made = Node(node.layer, args, kwargs, map_structure(_copied, node.output_structure))
-            values = {**dict(zip(map(id, node.outputs), made.outputs, strict=True)), **values}
+        if not values.has(node) and all(id(tensor) in values for tensor in node.inputs):
+            made = Node(node.layer, *values.arguments(node), map_structure(_copied, node.output_structure))
+            further = zip(node.outputs, made.outputs, strict=True)
+            values.enter((tensor, value) for tensor, value in further if id(tensor) not in values)
     for tensor in flatten(outputs):
         if id(tensor) not in values:
             raise ValueError(f"The model's inputs are not all that its output {tensor!r} needs.")
-    return with_values(inputs, values), with_values(outputs, values)
+    return values.in_place(inputs), values.in_place(outputs)
 
 
 def _own_input(tensor: KerasTensor) -> KerasTensor:
@@ -102,25 +101,25 @@ def calls_by_layer(nodes: Sequence[Node]) -> Calls:
     return calls
 
 
-def infer_shapes(nodes: Sequence[Node], values: dict[int, KerasTensor]) -> None:
-    """Add to `values`, tensors by id, what `nodes` make of them; nothing is recorded."""
+def infer_shapes(nodes: Sequence[Node], values: Values) -> None:
+    """Add to `values`, symbolic tensors, what `nodes` make of them; nothing is recorded."""
     for node in nodes:
-        if node.inputs and not has_values(node, values):
-            args, kwargs = with_values((node.args, node.kwargs), values)
+        if node.inputs and not values.has(node):
+            args, kwargs = values.arguments(node)
             made = node.layer.compute_output_spec(*args, **kwargs)
             mark_along_batch(node.layer, symbolic_leaves((args, kwargs)), flatten(made))
-            values.update(zip(map(id, node.outputs), flatten(made), strict=True))
+            values.enter(zip(node.outputs, flatten(made), strict=True))
 
 
 def checked_count(name: str, nodes: Sequence[Node]) -> int:
     """How many calls of layers model `name` computes, those within the models that it calls included.
 
-    Raises ValueError above MOST_CALLS: a model that calls a model twice that calls a model twice ... never ends.
+    Raises ValueError above _MOST_CALLS: a model that calls a model twice that calls a model twice ... never ends.
     """
     count = sum(_calls_in(node.layer) for node in nodes if node.inputs)
-    if count > MOST_CALLS:
+    if count > _MOST_CALLS:
         raise ValueError(
-            f"Model '{name[:100]}' must compute at most {MOST_CALLS:,} calls of layers, those in the models that it "
+            f"Model '{name[:100]}' must compute at most {_MOST_CALLS:,} calls of layers, those in the models that it "
             f"calls included. Received: {count:,} calls."
         )
     return count
@@ -146,9 +145,8 @@ def _walk(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tupl
             if node is None:
                 raise ValueError(f"{tensor!r} comes from no layer and is no input of the model.")
             if done:
-                if id(node) not in finished:
-                    finished.add(id(node))
-                    nodes.append(node)
+                finished.add(id(node))
+                nodes.append(node)
                 continue
             if id(node) in finished:
                 continue

@@ -54,19 +54,14 @@ def autotune(model: Any, x: Any, repeats: int = 5) -> Explanation:
     for name in dict.fromkeys(name for names in able.values() for name in names):
         for key, ms in timed({problem: name for problem, names in able.items() if name in names}).items():
             found[key] = min(found.get(key, ms), ms)
-    choices, rows = {}, []
+    rows: list[dict[str, Any]] = []
     for problem, algorithm in planned:
-        ms = found[problem, algorithm]
-        name, least = min(
-            ((other[1], t) for other, t in found.items() if other[0] == problem), key=lambda pair: pair[1]
-        )
-        if least >= _WORTHWHILE * ms:
-            name, least = algorithm, ms
-        else:
-            choices[problem] = name
-        rows.append(
-            {"problem": problem, "planned": algorithm, "planned_ms": ms, "chosen": name, "chosen_ms": least}
-        )
+        times = {name: ms for (other, name), ms in found.items() if other == problem}
+        fastest = min(times, key=times.__getitem__)
+        chosen = fastest if times[fastest] < _WORTHWHILE * times[algorithm] else algorithm
+        row = {"problem": problem, "planned": algorithm, "planned_ms": times[algorithm]}
+        rows.append({**row, "chosen": chosen, "chosen_ms": times[chosen]})
+    choices = {row["problem"]: row["chosen"] for row in rows if row["chosen"] != row["planned"]}
     model._choices = choices
     model._forget()
     return Explanation(f"{model.name}: {len(choices)} of {len(rows)} convolutions changed", rows)

@@ -34,8 +34,7 @@ def assign_weights(model: Any, source: WeightSource, other_names: bool = False) 
         variables += own
         arrays += found
     if isinstance(source, GroupWeights):
-        own_call = model._own_call is not None
-        for path in [()] if own_call else _own_layers(model, ()):
+        for path in [()] if model._own_call is not None else _own_layers(model):
             source.check_all_read(path)
     assign_all(variables, arrays, copy=False)
 
@@ -81,9 +80,9 @@ def _legacy_places(model: Any, source: NamedWeights, other_names: bool) -> dict[
     return {(layer.name,): (layer.name, layer) for layer in layers}
 
 
-def layers_with_weights(model: Any, groups: bool = True) -> Iterator[tuple[Path, Any]]:
-    """(names from the model down, layer) for every layer that has weights of its own: see _all_layers."""
-    return ((path, layer) for path, layer in _all_layers(model, groups) if layer._variables)
+def layers_with_weights(model: Any) -> Iterator[tuple[Path, Any]]:
+    """(names from the model down, layer) for every layer that has weights of its own, as Keras 3's files name them."""
+    return ((path, layer) for path, layer in _all_layers(model, groups=True) if layer._variables)
 
 
 def _all_layers(model: Any, groups: bool) -> Iterator[tuple[Path, Any]]:
@@ -110,7 +109,7 @@ def _walk(owner: Any, path: Path, groups: bool, met: set[int] | None) -> Iterato
         yield from _walk(layer, inside, groups, met)
 
 
-def _own_layers(owner: Any, path: Path) -> Iterator[Path]:
+def _own_layers(owner: Any, path: Path = ()) -> Iterator[Path]:
     """Paths of the layers of the user's, the outermost ones."""
     for name, layer in owner.named_sublayers():
         if layer._sublayers_in_config:

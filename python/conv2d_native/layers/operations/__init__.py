@@ -6,7 +6,7 @@ a BatchAxisError, and computed in graphs of whole batches alone (batch_axis.py).
 What `f` lacks is computed by NumPy as a host step; where a layer computes the same, it is asked.
 """
 
-from .operation import Operation, is_operation
+from .operation import Operation, from_tensorflow, is_operation
 from .table import CLASS_NAMES, OPERATIONS, is_operand
 
-__all__ = ["CLASS_NAMES", "OPERATIONS", "Operation", "is_operand", "is_operation"]
+__all__ = ["CLASS_NAMES", "OPERATIONS", "Operation", "from_tensorflow", "is_operand", "is_operation"]

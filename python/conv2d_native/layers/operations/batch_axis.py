@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,38 +35,15 @@ def of_batch(f: Any, class_name: str, lower: Callable[..., Any], args: Any, sett
     given = {word: value for word, value in words.arguments.items() if word != "f"}
     if class_name == "Reshape":
         return _reshaped(f, **given)
-    joined = {"x1", "x2"} <= given.keys() and class_name not in _OTHER_RULES
-    if joined:
-        given.update((word, constant(word, given[word])) for word in _OPERANDS if word in given)
-    operands = (
-        [given[word] for word in _OPERANDS if word in given]
-        if joined
-        else given.get(_LISTS.get(class_name, ""), [])
-    )
+    operands = _joined_operands(class_name, given)
     if class_name not in _FIRST_SIZE_COUNTS and _share_first_axis(operands):
         try:
             return lower(f, *args, **settings)
         except BatchAxisError:
             if class_name in _OTHER_RULES:
                 raise
-    rank = (
-        len(given["shape"])
-        if class_name == "BroadcastTo"
-        else max((len(x.shape) for x in operands), default=0)
-    )
-
-    def as_image(x: Any) -> Any:
-        if is_tensor(x):
-            return f.reshape(x, (None, *[1] * (rank - x.rank), *x.batch_shape))
-        is_whole = isinstance(x, np.ndarray) and x.ndim == rank and not (class_name == "Matmul" and rank == 2)
-        return x[None] if is_whole else x
-
-    if class_name == "Einsum":
-        given["subscripts"] = _with_new_label(given["subscripts"], given["operands"])
-    for word, value in given.items():
-        change = _CHANGES.get((class_name, word)) or _CHANGES.get(word)
-        made = map_structure(as_image, value) if change is None else change(value, given.get("x"))
-        words.arguments[word] = made
+    rank = len(given["shape"]) if class_name == "BroadcastTo" else _most_axes(operands)
+    words.arguments.update(_of_one_image(f, class_name, given, rank))
 
     def as_batch(y: Any) -> Any:
         if y.rank == 1:
@@ -76,10 +53,40 @@ def of_batch(f: Any, class_name: str, lower: Callable[..., Any], args: Any, sett
     return map_structure(as_batch, lower(*words.args, **words.kwargs))
 
 
+def _joined_operands(class_name: str, given: dict[str, Any]) -> Sequence[Any]:
+    """Those of `given` that are broadcast or listed together; constants that are broadcast become arrays there."""
+    if {"x1", "x2"} <= given.keys() and class_name not in _OTHER_RULES:
+        given.update((word, constant(word, given[word])) for word in _OPERANDS if word in given)
+        return [given[word] for word in _OPERANDS if word in given]
+    return given.get(_LISTS.get(class_name, ""), [])
+
+
+def _of_one_image(f: Any, class_name: str, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
+    """The arguments `given` for a batch as those for one image with an axis more, operands brought to `rank` axes."""
+
+    def as_image(x: Any) -> Any:
+        if is_tensor(x):
+            return f.reshape(x, (None, *[1] * (rank - x.rank), *x.batch_shape))
+        is_whole = isinstance(x, np.ndarray) and x.ndim == rank and not (class_name == "Matmul" and rank == 2)
+        return x[None] if is_whole else x
+
+    made = {}
+    for word, value in given.items():
+        change = _CHANGES.get((class_name, word)) or _CHANGES.get(word)
+        made[word] = map_structure(as_image, value) if change is None else change(value, given.get("x"))
+    if class_name == "Einsum":
+        made["subscripts"] = _with_new_label(given["subscripts"], given["operands"])
+    return made
+
+
+def _most_axes(operands: Sequence[Any]) -> int:
+    return max((len(x.shape) for x in operands), default=0)
+
+
 def _share_first_axis(operands: Sequence[Any]) -> bool:
     """Whether broadcasting leaves the first axis of all tensors where it is, and it is one."""
     tensors = [x for x in operands if is_tensor(x)]
-    rank = max((len(x.shape) for x in operands), default=0)
+    rank = _most_axes(operands)
     constants = [x for x in operands if not is_tensor(x)]
     return (
         len({x.batch_shape[0] for x in tensors}) <= 1
@@ -104,10 +111,8 @@ def _reshaped(f: Any, x: Any, newshape: Any) -> Any:
     if -1 in sizes and known > 0 and entries % known == 0:
         sizes[sizes.index(-1)] = entries // known
     if not sizes or min(sizes) < 1 or math.prod(sizes) != entries:
-        raise ValueError(
-            f"`newshape` must hold the {entries} entries of a tensor of shape {x.batch_shape}, its batch included. "
-            f"Received: newshape={arguments.shown(newshape)}."
-        )
+        words = f"hold the {entries} entries of a tensor of shape {x.batch_shape}, its batch included"
+        raise ValueError(arguments.must("newshape", words, newshape))
     return f.reshape(x, (None, *sizes[1:]))
 
 

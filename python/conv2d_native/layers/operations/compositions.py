@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -59,16 +59,6 @@ def _resize_images(
         rise = step("Subtract", step("Take", images, np.minimum(low + 1, n - 1), axis=axis), before)
         images = step("Add", before, step("Multiply", rise, share))
     return images
-
-
-def _resize_bilinear(step: Step, images: Any, size: Any, align_corners: bool = False,
-                     half_pixel_centers: bool = False) -> Any:  # fmt: skip
-    return _resize_images(step, images, size, "bilinear", align_corners, False, half_pixel_centers)
-
-
-def _resize_nearest(step: Step, images: Any, size: Any, align_corners: bool = False,
-                    half_pixel_centers: bool = False) -> Any:  # fmt: skip
-    return _resize_images(step, images, size, "nearest", align_corners, False, half_pixel_centers)
 
 
 def _sliced(step: Step, input_: Any, begin: Any, size: Any) -> Any:
@@ -135,9 +125,8 @@ def _convolved(class_name: str) -> Callable[..., Any]:
 
 
 def _patches(step: Step, images: Any, sizes: Any, strides: Any, rates: Any, padding: str) -> Any:
-    (size, stride, rate) = (
-        _window(w, g, None) for w, g in (("sizes", sizes), ("strides", strides), ("rates", rates))
-    )
+    size, stride = _window("sizes", sizes, None), _window("strides", strides, None)
+    rate = _window("rates", rates, None)
     settings = {"size": size, "strides": stride, "dilation_rate": rate[0], "padding": padding.lower()}
     if rate[0] != rate[1] or (rate[0] > 1 and stride != (1, 1)):
         raise UnsupportedLayerError(f"Patches are not computed with rates={rates}, strides={strides} here.")
@@ -338,8 +327,8 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "one_hot": _one_hot,
     "sort": _ordered("Sort"),
     "compat.v1.image.resize_images": _resize_images,
-    "compat.v1.image.resize_bilinear": _resize_bilinear,
-    "compat.v1.image.resize_nearest_neighbor": _resize_nearest,
+    "compat.v1.image.resize_bilinear": partial(_resize_images, method="bilinear"),
+    "compat.v1.image.resize_nearest_neighbor": partial(_resize_images, method="nearest"),
     "compat.v1.nn.conv2d": _convolved("Conv"),
     "compat.v1.nn.convolution": _convolved("Conv"),
     "compat.v1.nn.crelu": _signs_apart,

@@ -131,8 +131,7 @@ def gelu(f: Any, x: Any, approximate: Any = True) -> Any:
 def softmax(f: Any, x: Any, axis: Any = -1) -> Any:
     """As the layer Softmax."""
     axes = axis_numbers(axis, len(x.shape))
-    made = layer_class("Softmax")(axes[0] if len(axes) == 1 else axes, name="softmax").call(f, x)
-    return made
+    return layer_class("Softmax")(axes[0] if len(axes) == 1 else axes, name="softmax").call(f, x)
 
 
 def round_to(f: Any, x: Any, decimals: int = 0) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import arguments, resampling
+from ... import arguments, resampling, shapes
 from ...errors import UnsupportedLayerError
 from ..preprocessing import Resizing
 from .operands import host, replaced
@@ -26,7 +26,7 @@ def channels_last(f: Any, name: str, images: Any, data_format: Any, step: Callab
     """`step` of images whose channels come last, and its images with the channels where `data_format` has them."""
     if image_axes(name, images, data_format)[2] == 3:
         return step(images)
-    return f.transpose(step(f.transpose(images, (0, 2, 3, 1))), (0, 3, 1, 2))
+    return f.transpose(step(f.transpose(images, shapes.TO_LAST)), shapes.TO_FIRST)
 
 
 def resize(

@@ -16,20 +16,17 @@ from ...arguments import must
 from ...errors import BatchAxisError, UnsupportedLayerError
 from ...graph import GraphBuilder
 from ...named_objects import OPERATION_MODULES, numbered, to_snake_case
+from ...shapes import PROBES, Shape, follows_probes, probed_sizes
 from ...structure import flatten, map_structure, pack
 from ..any_batch import is_recording
-from ..configuration import operation_name
+from ..names import operation_name
 from ..symbolic import (
-    PROBES,
     KerasTensor,
     Node,
     NodeLayer,
-    Shape,
     UncomputedTensor,
-    follows_probes,
     inbound_nodes,
     is_symbolic,
-    probed_sizes,
     symbolic_leaves,
 )
 from ..variable import Variable
@@ -59,47 +56,21 @@ class Operation(NodeLayer):
         self.class_name = class_name
         self.config = {key: value for key, value in (config or {}).items() if key != "name"}
         self.name = name or operation_name(to_snake_case(class_name))
-        self.words: dict[str, str] = {}  # of a function of TensorFlow: Keras's words by its own
-
-    @classmethod
-    def from_tensorflow(
-        cls, function: str, name: str
-    ) -> Operation | Composition | ShapeFunction | ConstantFunction:
-        """Make the operation that TensorFlow calls `function`, as Keras 2 files name it: "math.multiply"."""
-        if function in SHAPE_FUNCTIONS:
-            return ShapeFunction(name)
-        if function in CONSTANT_FUNCTIONS:
-            return ConstantFunction(name, function)
-        if function in COMPOSITIONS:
-            return Composition(name, COMPOSITIONS[function])
-        found = keras_operation(function)
-        if found is None:
-            raise UnsupportedLayerError(
-                f"TensorFlow's function {function[:100]!r} in layer {name[:100]!r} is not computed here. Give a "
-                f"NumPy function for it: load_model(..., custom_objects={{{function[:100]!r}: function}})."
-            )
-        made = cls(found[0], name=name)
-        made.words = found[1]
-        return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Record this operation on symbolic tensors and return the tensors that it makes.
 
         In a layer's call what is not computed here is an error where it is used: add_loss drops what it is given.
         """
-        kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
+        kwargs = {key: value for key, value in kwargs.items() if key != "name"}
         if not is_symbolic(*args, **kwargs):
-            if self.words and is_of_arrays(self.class_name, (*args, *kwargs.values())):
-                return computed_array(self.class_name, args, kwargs)
-            if not self.words or self.class_name not in OF_SIZES:
-                raise TypeError(
-                    f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
-                )
-            return computed_sizes(self.class_name, args, kwargs)
+            raise TypeError(
+                f"Operation '{self.name}' takes symbolic tensors. Call the model on arrays instead."
+            )
         self._check_operands(args, kwargs)
-        args, kwargs = map_structure(_constant, (args, kwargs))
-        if self.words:
-            kwargs = self._settled(keras_words(self.class_name, args[0] if args else None, kwargs))
+        return self._recorded(*map_structure(_constant, (args, kwargs)))
+
+    def _recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             outputs = self.compute_output_spec(*args, **kwargs)
         except UnsupportedLayerError as error:
@@ -117,18 +88,6 @@ class Operation(NodeLayer):
             takes, listed = takes_list(self.class_name, word), isinstance(value, (list, tuple))
             if (isinstance(value, dict) or (listed and not takes)) and is_symbolic(value):
                 raise TypeError(must(word, "be a list of tensors" if takes else "be one tensor", value))
-
-    def _settled(self, words: dict[str, Any]) -> dict[str, Any]:
-        """TensorFlow's functions get their settings with each call, Keras's operations have those of the first."""
-        settings = {
-            key: value
-            for key, value in words.items()
-            if not is_operand(self.class_name, key) and not is_symbolic(value)
-        }
-        if not inbound_nodes(self):
-            self.config = settings
-        rest = {key: value for key, value in words.items() if key not in settings}
-        return rest if settings == self.config else words
 
     @property
     def module(self) -> str:
@@ -214,6 +173,41 @@ class Operation(NodeLayer):
         return f"<Operation {self.class_name} name={self.name}>"
 
 
+class TensorFlowOperation(Operation):
+    """A function of TensorFlow's that is one of Keras's operations. `words`: Keras's argument words by TensorFlow's."""
+
+    def __init__(self, class_name: str, words: dict[str, str], name: str) -> None:
+        super().__init__(class_name, name=name)
+        self.words = words
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Record the operation on symbolic tensors, or compute what it makes of sizes and constants."""
+        kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
+        if is_symbolic(*args, **kwargs):
+            return super().__call__(*args, **kwargs)
+        if self.words and is_of_arrays(self.class_name, (*args, *kwargs.values())):
+            return computed_array(self.class_name, args, kwargs)
+        if self.class_name in OF_SIZES:
+            return computed_sizes(self.class_name, args, kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def _recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        words = keras_words(self.class_name, args[0] if args else None, kwargs)
+        return super()._recorded(args, self._settled(words))
+
+    def _settled(self, words: dict[str, Any]) -> dict[str, Any]:
+        """TensorFlow's functions get their settings with each call, Keras's operations have those of the first."""
+        settings = {
+            key: value
+            for key, value in words.items()
+            if not is_operand(self.class_name, key) and not is_symbolic(value)
+        }
+        if not inbound_nodes(self):
+            self.config = settings
+        rest = {key: value for key, value in words.items() if key not in settings}
+        return rest if settings == self.config else words
+
+
 class Composition(NodeLayer):
     """A function of TensorFlow, as a layer of a file, in whose place a model has several operations."""
 
@@ -231,6 +225,25 @@ class Composition(NodeLayer):
         if not is_symbolic(*args, **words):
             raise TypeError(f"Layer '{self.name}' takes symbolic tensors.")
         return self.function(step, *args, **words)
+
+
+def from_tensorflow(
+    function: str, name: str
+) -> TensorFlowOperation | Composition | ConstantFunction | ShapeFunction:
+    """What computes TensorFlow's `function`, as Keras 2 files name it ("math.multiply"), in the place of a layer."""
+    if function in SHAPE_FUNCTIONS:
+        return ShapeFunction(name)
+    if function in CONSTANT_FUNCTIONS:
+        return ConstantFunction(name, function)
+    if function in COMPOSITIONS:
+        return Composition(name, COMPOSITIONS[function])
+    found = keras_operation(function)
+    if found is None:
+        raise UnsupportedLayerError(
+            f"TensorFlow's function {function[:100]!r} in layer {name[:100]!r} is not computed here. Give a "
+            f"NumPy function for it: load_model(..., custom_objects={{{function[:100]!r}: function}})."
+        )
+    return TensorFlowOperation(*found, name)
 
 
 def _constant(value: Any) -> Any:

@@ -88,7 +88,7 @@ def _summed_axes(axes: Any, rank: int, other: int) -> list[list[int]]:
     if not arguments.is_listed(axes):
         n = arguments.integer("axes", axes, 0)
         if n > min(rank, other):
-            raise ValueError(f"`axes` must be at most {min(rank, other)}. Received: axes={n}.")
+            raise ValueError(must("axes", f"be at most {min(rank, other)}", n))
         return [list(range(rank - n, rank)), list(range(n))]
     if len(axes) == 2:
         given = zip((rank, other), axes, strict=True)
@@ -197,25 +197,29 @@ def _labelled(xs: Sequence[Any], subscripts: Any) -> tuple[dict[Any, Any], list[
     labelled = [_labels(*pair) for pair in zip(terms, hidden, strict=True)]
     if any(len(labels) != len(x.shape) for x, labels in zip(xs, labelled, strict=True)):
         raise wrong
+    sizes, result = _sizes_by_label(xs, labelled, wrong), _labels(written.group(2), max(hidden))
+    if not set(result) <= set(sizes) or len(set(result)) != len(result):
+        raise wrong
+    batches = {labels[0] for x, labels in zip(xs, labelled, strict=True) if is_tensor(x)}
+    if len(batches) != 1 or sizes[min(batches)] is not None or result[:1] != list(batches):
+        raise mixing("einsum")
+    return sizes, result
+
+
+def _sizes_by_label(xs: Sequence[Any], labelled: Sequence[list[Any]], wrong: Exception) -> dict[Any, Any]:
+    """The size of each label as broadcasting makes it. Raises `wrong` where two do not fit."""
     sizes: dict[Any, Any] = {}
-    batches: set[Any] = set()  # labels of the first axes of tensors
     for x, labels in zip(xs, labelled, strict=True):
         batch = labels[0] if is_tensor(x) else None
         if batch in labels[1:]:
             raise mixing("einsum")
-        batches |= {batch} - {None}
         for label, size in zip(labels, x.shape, strict=True):
             known = sizes.setdefault(label, size)
             if known == 1:
                 sizes[label] = size
             elif size not in (known, 1) and label != batch:
                 raise wrong
-    result = _labels(written.group(2), max(hidden))
-    if not set(result) <= set(sizes) or len(set(result)) != len(result):
-        raise wrong
-    if len(batches) != 1 or sizes[min(batches)] is not None or result[:1] != list(batches):
-        raise mixing("einsum")
-    return sizes, result
+    return sizes
 
 
 def _labels(term: str, hidden: int) -> list[Any]:

@@ -43,8 +43,8 @@ def position(function: Callable[..., Any]) -> Callable[..., Any]:
 def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy's `function(x, axis, keepdims)`."""
     name = function.__name__
-    kind = {"mean": "mean", "max": "max", "amax": "max", "sum": "sum"}.get(name)
-    limit = {"max": "maximum", "min": "minimum"}.get(name)
+    computed = _BY_CORE.get(name) or partial(_by_numpy, function)
+    limit = _JOINS[name] if name in ("max", "min") else ""
 
     def lower(f: Any, x: Any, axis: Any = None, keepdims: bool = False, **unused: Any) -> Any:
         if isinstance(x, (list, tuple)):
@@ -57,18 +57,32 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
             )
         axes = axis_numbers(axis, len(x.shape))
         keep = arguments.flag("keepdims", keepdims)
-        if kind:
-            made = f.reduce(x, kind, axes, keep)
-        elif name in ("min", "amin"):
-            made = negative(f, f.reduce(negative(f, x), "max", axes, keep))
-        elif name == "var":
-            rest = f.subtract(x, f.reduce(x, "mean", axes, True))
-            made = f.reduce(f.multiply(rest, rest), "mean", axes, keep)
-        else:
-            made = _reduce_by(partial(function, axis=axes), f, x, axes, keepdims)
-        return made if edge is None else getattr(f, str(limit))(made, edge)
+        made = computed(f, x, axes, keep)
+        return made if edge is None else getattr(f, limit)(made, edge)
 
     return lower
+
+
+def _by_numpy(function: Callable[..., Any], f: Any, x: Any, axes: Sequence[int], keep: bool) -> Any:
+    return _reduce_by(partial(function, axis=axes), f, x, axes, keep)
+
+
+def _least(f: Any, x: Any, axes: Sequence[int], keep: bool) -> Any:
+    return negative(f, f.reduce(negative(f, x), "max", axes, keep))
+
+
+def _variance(f: Any, x: Any, axes: Sequence[int], keep: bool) -> Any:
+    rest = f.subtract(x, f.reduce(x, "mean", axes, True))
+    return f.reduce(f.multiply(rest, rest), "mean", axes, keep)
+
+
+_BY_CORE: dict[str, Callable[..., Any]] = {  # by the name of NumPy's function
+    "mean": lambda f, x, axes, keep: f.reduce(x, "mean", axes, keep),
+    "sum": lambda f, x, axes, keep: f.reduce(x, "sum", axes, keep),
+    **dict.fromkeys(("max", "amax"), lambda f, x, axes, keep: f.reduce(x, "max", axes, keep)),
+    **dict.fromkeys(("min", "amin"), _least),
+    "var": _variance,
+}
 
 
 def _across(f: Any, name: str, xs: Sequence[Any], axis: Any, unused: dict[str, Any]) -> Any:

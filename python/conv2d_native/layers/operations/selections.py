@@ -151,10 +151,8 @@ def unstack(f: Any, x: Any, num: Any = None, axis: int = 0) -> Any:
 
 def slice_at(f: Any, inputs: Any, start_indices: Any, shape: Any) -> Any:
     """`shape` entries from start_indices on along each axis, -1: all. BatchAxisError where images may be left out."""
-    starts, sizes = (
-        arguments.integer_list("start_indices", start_indices),
-        arguments.integer_list("shape", shape),
-    )
+    starts = arguments.integer_list("start_indices", start_indices)
+    sizes = arguments.integer_list("shape", shape)
     for name, given in (("start_indices", starts), ("shape", sizes)):
         if len(given) != len(inputs.shape):
             raise ValueError(must(name, f"have {len(inputs.shape)} entries", given))

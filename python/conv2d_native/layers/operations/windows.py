@@ -162,7 +162,7 @@ def unfold(f: Any, x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0
     sizes, steps = arguments.integers("kernel_size", kernel_size, 2), arguments.steps("stride", stride)
     between = arguments.steps("dilation", dilation)
     around = tuple((n, n) for n in arguments.integers("padding", padding, 2, 0))
-    made = _windows(f, f.transpose(x, (0, 2, 3, 1)), sizes, steps, between, around)
+    made = _windows(f, f.transpose(x, shapes.TO_LAST), sizes, steps, between, around)
     windows, cells, c = made.shape[1] * made.shape[2], sizes[0] * sizes[1], x.shape[1]
     turned = f.transpose(f.reshape(made, (-1, windows, cells, c)), (0, 3, 2, 1))
     return f.reshape(turned, (-1, c * cells, windows))
