@@ -315,7 +315,7 @@ def state():
 def after_many():  # the least of four times: where freed memory lies changes by chance
     states = []
     for _ in range(4):
-        for i in range(500): made = compiled(seed=i); made.run([x])
+        for i in range(2000): made = compiled(seed=i); made.run([x])
         gc.collect(); states.append(state())
     return min(states)
 after_many(); before = after_many(); after = after_many()
