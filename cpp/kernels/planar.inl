@@ -40,8 +40,7 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
     for (int i = 0; i < kOutputs * kCount; ++i)
       sums[i] = i % kCount < count ? t.residual[(at + i % kCount) * t.residual_stride + i / kCount] : 0.0f;
   }
-  const float* x = t.x + at;
-  const float* w = t.w;
+  const float *x = t.x + at, *w = t.w;
   for (int first = 0; first < kOutputs; first += kAtOnce) {
     float* sum = sums + first * kCount;
     Vec acc[kAtOnce][kVecs];
@@ -66,6 +65,11 @@ CONV2D_INLINE void planar_block(const PlanarTile& t, int64_t at) {
   float* y = t.y + at * t.y_stride;
   if (count == kCount && t.y_stride == kOutputs) return interleave<kOutputs, kCount>(sums, y);
   interleave<kOutputs, kCount>(sums, pixels);
+  if (t.y_stride == kOutputs) {
+    for (int64_t i = 0; i < count * kOutputs; i += kLanes)
+      store_first(y + i, load(pixels + i), lanes_of(count * kOutputs - i, 0));
+    return;
+  }
   for (int64_t i = 0; i < count; ++i)
     __builtin_memcpy(y + i * t.y_stride, pixels + i * kOutputs, sizeof(float) * kOutputs);
 }
