@@ -182,8 +182,8 @@ struct Kernels {
   // it are asked for, ahead_step bytes further every time.
   void (*gemm_few[kMostFewColumns + 1])(const GemmTile& tile, int64_t rows);
 
-  // y[i] = x[i * stride]
-  void (*gather)(const float* x, int64_t stride, int64_t count, float* y);
+  // planes[k * plane + i] = x[i * stride + k], k < parts
+  void (*split)(const float* x, int64_t stride, int64_t count, int64_t parts, float* planes, int64_t plane);
   void (*planar)(const PlanarTile& tile);
 
   int winograd_rows;  // tiles of the largest product

@@ -58,7 +58,7 @@ const Kernels CONV2D_TABLE = {
     {gemm_family<1, kGemmRows>(), gemm_family<kGemmVecs, kGemmRows>(),
      gemm_family<2 * kGemmVecs, kFlatRows>()},
     {nullptr, gemm_few_or_null<1>(), gemm_few_or_null<2>(), gemm_few_or_null<3>(), gemm_few_or_null<4>()},
-    gather,
+    split,
     planar,
     kProductRows,
     filled<0, kWinogradCount - 1>(WinogradTransforms{},

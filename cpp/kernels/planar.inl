@@ -5,19 +5,23 @@
 namespace conv2d {
 namespace {
 
-// Loops over strides that are known are vectors.
-template <int kStride>
-CONV2D_INLINE void copy_every(const float* __restrict x, int64_t stride, int64_t count, float* __restrict y) {
-  for (int64_t i = 0; i < count; ++i) y[i] = x[i * (kStride > 0 ? kStride : stride)];
+template <int kParts>
+CONV2D_INLINE void split_into(const float* __restrict x, int64_t count, float* __restrict planes,
+                              int64_t plane) {
+  for (int64_t i = 0; i < count; ++i) {
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kParts; ++k) planes[k * plane + i] = x[i * kParts + k];
+  }
 }
 
-// y[i] = x[i * stride]
-void gather(const float* x, int64_t stride, int64_t count, float* y) {
-  if (stride == 1) return copy_every<1>(x, stride, count, y);
-  if (stride == 2) return copy_every<2>(x, stride, count, y);
-  if (stride == 3) return copy_every<3>(x, stride, count, y);
-  if (stride == 4) return copy_every<4>(x, stride, count, y);
-  copy_every<0>(x, stride, count, y);
+// planes[k * plane + i] = x[i * stride + k], k < parts
+void split(const float* x, int64_t stride, int64_t count, int64_t parts, float* planes, int64_t plane) {
+  if (stride == 1 && parts == 1) return split_into<1>(x, count, planes, plane);
+  if (stride == 2 && parts == 2) return split_into<2>(x, count, planes, plane);
+  if (stride == 3 && parts == 3) return split_into<3>(x, count, planes, plane);
+  if (stride == 4 && parts == 4) return split_into<4>(x, count, planes, plane);
+  for (int64_t k = 0; k < parts; ++k)
+    for (int64_t i = 0; i < count; ++i) planes[k * plane + i] = x[i * stride + k];
 }
 
 // y[i * kOutputs + o] = sums[o * kCount + i]

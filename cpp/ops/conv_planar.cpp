@@ -49,29 +49,25 @@ class PlanarPlan : public ConvPlan {
   }
 
  private:
-  // The planes of `count` input rows from row y on; strided columns by way of the row before them.
+  // The planes of `count` input rows from row y on: channels, and of each every sw-th column, by way of the
+  // row before them.
   void fill(const ConvIo& io, int64_t n, int64_t y, int64_t count, float* to) const {
     const ConvProblem& p = problem;
-    float* const dense = to - row_;
+    const int64_t length = plane_ * p.sw, seen = length - 4 * kernels_.lanes * p.sw;
+    const int64_t left = std::min(p.pad.left, seen), inside = std::min(p.w, seen - left);
+    const size_t row_bytes = static_cast<size_t>(row_) * sizeof(float);
+    float* const before = to - row_;
+    std::memset(before, 0, row_bytes);
     for (const int64_t end = y + count; y < end; ++y, to += row_) {
-      if (y < 0 || y >= p.h) {
-        std::memset(to, 0, static_cast<size_t>(row_) * sizeof(float));
-        continue;
-      }
-      for (int64_t c = 0; c < p.c; ++c) {
-        const float* x = io.x + (n * p.h + y) * p.w * io.x_stride + c;
-        if (p.sw > 1) kernels_.gather(x, io.x_stride, p.w, dense);
-        for (int64_t phase = 0; phase < p.sw; ++phase) {
-          const int64_t skip = (phase - p.pad.left % p.sw + p.sw) % p.sw;  // the phase's first pixel
-          const int64_t room = plane_ - 4 * kernels_.lanes, at = std::min((skip + p.pad.left) / p.sw, room);
-          const int64_t pixels = std::min(room - at, skip < p.w ? (p.w - 1 - skip) / p.sw + 1 : 0);
-          float* plane = to + (c * p.sw + phase) * plane_;
-          std::fill(plane, plane + at, 0.0f);
-          p.sw > 1 ? kernels_.gather(dense + skip, p.sw, pixels, plane + at)
-                   : kernels_.gather(x, io.x_stride, pixels, plane + at);
-          std::fill(plane + at + pixels, plane + room, 0.0f);
-        }
-      }
+      const bool outside = y < 0 || y >= p.h;
+      if (outside || p.sw == 1) std::memset(to, 0, row_bytes);
+      if (outside) continue;
+      const float* x = io.x + (n * p.h + y) * p.w * io.x_stride;
+      float* const columns = p.sw > 1 ? before : to;
+      kernels_.split(x, io.x_stride, inside, p.c, columns + left, length);
+      if (p.sw == 1) continue;
+      for (int64_t c = 0; c < p.c; ++c)
+        kernels_.split(columns + c * length, p.sw, seen / p.sw, p.sw, to + c * length, plane_);
     }
   }
 
