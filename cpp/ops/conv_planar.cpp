@@ -57,7 +57,7 @@ class PlanarPlan : public ConvPlan {
     const int64_t left = std::min(p.pad.left, seen), inside = std::min(p.w, seen - left);
     const size_t row_bytes = static_cast<size_t>(row_) * sizeof(float);
     float* const before = to - row_;
-    std::memset(before, 0, row_bytes);
+    if (p.sw > 1) std::memset(before, 0, row_bytes);
     for (const int64_t end = y + count; y < end; ++y, to += row_) {
       const bool outside = y < 0 || y >= p.h;
       if (outside || p.sw == 1) std::memset(to, 0, row_bytes);

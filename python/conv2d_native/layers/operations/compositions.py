@@ -14,10 +14,9 @@ import numpy as np
 
 from ... import arguments
 from ...errors import UnsupportedLayerError
-from .image_compositions import IMAGE_COMPOSITIONS
+from .image_compositions import IMAGE_COMPOSITIONS, Step
 from .sizes import known_sizes
 
-Step = Callable[..., Any]
 _METHODS = {0: "bilinear", 1: "nearest", "bilinear": "bilinear", "nearest": "nearest"}
 
 
@@ -270,10 +269,8 @@ def _pooled_by_name(step: Step, input: Any, window_shape: Any, pooling_type: str
         raise UnsupportedLayerError("tf.nn.pool is not computed with dilations here.")
     names = {"MAX": "MaxPool", "AVG": "AveragePool"}
     class_name = names[arguments.choice("pooling_type", pooling_type, tuple(names))]
-    size, stride = (
-        _window("window_shape", window_shape, data_format),
-        _window("strides", strides, data_format),
-    )
+    size = _window("window_shape", window_shape, data_format)
+    stride = _window("strides", strides, data_format)
     return step(class_name, input, pool_size=size, strides=stride, padding=padding.lower())
 
 
@@ -302,47 +299,47 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "clip_by_norm": _clipped_by_norm,
     "compat.v1.boolean_mask": _chosen,
     "compat.v1.gather": _gathered,
+    "compat.v1.image.resize_bilinear": partial(_resize_images, method="bilinear"),
+    "compat.v1.image.resize_images": _resize_images,
+    "compat.v1.image.resize_nearest_neighbor": partial(_resize_images, method="nearest"),
     "compat.v1.math.scalar_mul": lambda step, scalar, x: step("Multiply", x, scalar),
     "compat.v1.nn.conv1d": _of_line(_line_convolved, "stride", "dilations"),
+    "compat.v1.nn.conv2d": _convolved("Conv"),
+    "compat.v1.nn.convolution": _convolved("Conv"),
+    "compat.v1.nn.crelu": _signs_apart,
+    "compat.v1.nn.depthwise_conv2d": _convolved("DepthwiseConv"),
     "compat.v1.nn.embedding_lookup": _looked_up,
     "compat.v1.nn.fused_batch_norm": _normalized_by_constants,
     "compat.v1.nn.pool": _pooled_by_name,
     "compat.v1.nn.separable_conv2d": _convolved_apart,
     "debugging.check_numerics": lambda step, x, message: step("Copy", x),
+    "ensure_shape": lambda step, x, shape: step("Copy", x),
     "gather": _gathered,
+    "image.extract_patches": _patches,
+    "keras.backend.batch_flatten": _flattened,
+    "linalg.matmul": _matmul,
     "linalg.matrix_transpose": lambda step, a, conjugate=False: step("Swapaxes", a, axis1=-1, axis2=-2),
     "linalg.normalize": _normalized,
+    "math.accumulate_n": _sum_of_list,
+    "math.add_n": _sum_of_list,
     "math.count_nonzero": _counted,
     "math.multiply_no_nan": _multiplied,
     "math.real": lambda step, input: step("Copy", input),
     "math.reciprocal_no_nan": lambda step, x: step("DivideNoNan", 1.0, x),
+    "math.reduce_euclidean_norm": _euclidean,
+    "math.squared_difference": lambda step, x, y: step("Square", step("Subtract", x, y)),
     "nn.avg_pool1d": _of_line(_pooled("AveragePool"), "ksize", "strides"),
+    "nn.conv2d": _convolved("Conv"),
     "nn.convolution": _convolved("Conv"),
+    "nn.depthwise_conv2d": _convolved("DepthwiseConv"),
     "nn.embedding_lookup": _looked_up,
+    "nn.local_response_normalization": _response_normalized,
     "nn.max_pool1d": _of_line(_pooled("MaxPool"), "ksize", "strides"),
     "nn.pool": _pooled_by_name,
     "nn.separable_conv2d": _convolved_apart,
     "nn.silu": _gated,
     "nn.swish": _gated,
     "one_hot": _one_hot,
-    "sort": _ordered("Sort"),
-    "compat.v1.image.resize_images": _resize_images,
-    "compat.v1.image.resize_bilinear": partial(_resize_images, method="bilinear"),
-    "compat.v1.image.resize_nearest_neighbor": partial(_resize_images, method="nearest"),
-    "compat.v1.nn.conv2d": _convolved("Conv"),
-    "compat.v1.nn.convolution": _convolved("Conv"),
-    "compat.v1.nn.crelu": _signs_apart,
-    "compat.v1.nn.depthwise_conv2d": _convolved("DepthwiseConv"),
-    "ensure_shape": lambda step, x, shape: step("Copy", x),
-    "image.extract_patches": _patches,
-    "keras.backend.batch_flatten": _flattened,
-    "linalg.matmul": _matmul,
-    "math.accumulate_n": _sum_of_list,
-    "math.add_n": _sum_of_list,
-    "math.reduce_euclidean_norm": _euclidean,
-    "math.squared_difference": lambda step, x, y: step("Square", step("Subtract", x, y)),
-    "nn.conv2d": _convolved("Conv"),
-    "nn.depthwise_conv2d": _convolved("DepthwiseConv"),
-    "nn.local_response_normalization": _response_normalized,
     "slice": _sliced,
+    "sort": _ordered("Sort"),
 }  # fmt: skip

@@ -130,10 +130,9 @@ class Operation(NodeLayer):
                 raise
             text = f"{error} There, {size} stands for sizes that are not known."
             raise (type(error)(text) if str(size) in str(error) else error) from None
-        settings = (
-            flatten((args, {**self.config, **kwargs})) if along_batch else []
-        )  # None is the batch there
-        if any(None in shape for shape in shapes_given) or any(value is None for value in settings):
+        # Along the batch, None among settings is its size.
+        names_batch = along_batch and any(v is None for v in flatten((args, {**self.config, **kwargs})))
+        if names_batch or any(None in shape for shape in shapes_given):
             _, others = self._traced(args, kwargs, probes[1], along_batch)
             if len(others) != len(shapes):
                 raise UnsupportedLayerError(
@@ -185,7 +184,7 @@ class TensorFlowOperation(Operation):
         kwargs = {self.words.get(key, key): value for key, value in kwargs.items() if key != "name"}
         if is_symbolic(*args, **kwargs):
             return super().__call__(*args, **kwargs)
-        if self.words and is_of_arrays(self.class_name, (*args, *kwargs.values())):
+        if is_of_arrays(self.class_name, (*args, *kwargs.values())):
             return computed_array(self.class_name, args, kwargs)
         if self.class_name in OF_SIZES:
             return computed_sizes(self.class_name, args, kwargs)

@@ -15,12 +15,8 @@ from ..registry import layer_class
 from .images import channels_last, image_axes
 from .operands import constant, host, is_tensor
 
-_OF_A_ROW = {
-    "pool_size": 1,
-    "strides": 1,
-    "dilation_rate": 1,
-    "output_padding": 0,
-}  # the size along the other axis
+# The sizes of a line's windows along the one row of its image.
+_OF_A_ROW = {"pool_size": 1, "strides": 1, "dilation_rate": 1, "output_padding": 0}
 _LARGEST_BLUR = 255  # cells of a kernel's side
 
 
@@ -87,9 +83,8 @@ def convolution(name: str) -> Callable[..., Any]:
             )
 
         def of_images(x: Any, words: Any, data_format: Any) -> Any:
-            made = {
-                word: kernel[None] if len(inputs.shape) == 3 else kernel for word, kernel in kernels.items()
-            }
+            of_line = len(inputs.shape) == 3
+            made = {word: kernel[None] if of_line else kernel for word, kernel in kernels.items()}
             if name == "conv2d":
                 made["groups"] = _groups(x, data_format, made["kernel"].shape)
             return getattr(f, name)(x, **{**words, **made}, data_format=data_format)
