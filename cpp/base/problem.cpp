@@ -60,11 +60,6 @@ void check_positive(std::initializer_list<std::pair<const char*, int64_t>> sizes
   for (const auto& [name, size] : sizes) require(size >= 1, name, size, "a positive integer");
 }
 
-void check_padding(const Padding& pad) {
-  const int64_t least = std::min({pad.top, pad.bottom, pad.left, pad.right});
-  require(least >= 0, "padding", least, "zero or more");
-}
-
 // The outputs of one axis. A stride beyond the padded input leaves one output, as a stride of its size does,
 // and such a dilation spreads a single tap: both become that size. kSlack such sizes still add up in 64 bits.
 constexpr int64_t kSlack = 64;
@@ -86,18 +81,29 @@ int64_t settle_axis(int64_t size, int64_t kernel, int64_t* stride, int64_t* dila
   return (padded - extent) / *stride + 1;
 }
 
+void write_window(std::ostringstream& text, const Window& p) {
+  text << 'n' << p.n << 'h' << p.h << 'w' << p.w << 'c' << p.c << "_k" << p.kh << 'x' << p.kw;
+  write_pair(text, "s", p.sh, p.sw);
+}
+
 }  // namespace
 
-void ConvProblem::finish() {
+void Window::finish_window(const char* rows, const char* columns) {
   require(n >= 0, "n", n, "zero or more");
-  check_positive({{"h", h}, {"w", w}, {"c", c}, {"kh", kh}, {"kw", kw}, {"filters", oc}, {"groups", groups}});
+  check_positive({{"h", h}, {"w", w}, {"c", c}, {rows, kh}, {columns, kw}});
   check_positive({{"strides", sh}, {"strides", sw}, {"dilation_rate", dh}, {"dilation_rate", dw}});
-  check_padding(pad);
-  require(c % groups == 0, "groups", groups, "a divisor of the input channels");
-  require(oc % groups == 0, "groups", groups, "a divisor of the filters");
+  const int64_t least = std::min({pad.top, pad.bottom, pad.left, pad.right});
+  require(least >= 0, "padding", least, "zero or more");
   oh = settle_axis(h, kh, &sh, &dh, pad.top, pad.bottom);
   ow = settle_axis(w, kw, &sw, &dw, pad.left, pad.right);
   checked_multiply({4, n, h, w, c}, "x");
+}
+
+void ConvProblem::finish() {
+  check_positive({{"filters", oc}, {"groups", groups}});
+  finish_window("kh", "kw");
+  require(c % groups == 0, "groups", groups, "a divisor of the input channels");
+  require(oc % groups == 0, "groups", groups, "a divisor of the filters");
   checked_multiply(
       {kSlack, std::max<int64_t>(n, 1), h + pad.top + pad.bottom, w + pad.left + pad.right, std::max(c, oc)},
       "the padded input");
@@ -114,8 +120,7 @@ bool ConvProblem::operator==(const ConvProblem& o) const {
 
 std::string to_string(const ConvProblem& p) {
   std::ostringstream text;
-  text << 'n' << p.n << 'h' << p.h << 'w' << p.w << 'c' << p.c << "_k" << p.kh << 'x' << p.kw;
-  write_pair(text, "s", p.sh, p.sw);
+  write_window(text, p);
   write_pair(text, "d", p.dh, p.dw);
   text << 'p' << p.pad.top;
   if (!(p.pad == Padding{p.pad.top, p.pad.top, p.pad.top, p.pad.top}))
@@ -143,22 +148,14 @@ ConvProblem parse_conv_problem(const std::string& text) {
 }
 
 void PoolProblem::finish() {
-  require(n >= 0, "n", n, "zero or more");
-  check_positive({{"h", h}, {"w", w}, {"c", c}, {"pool_size", kh}, {"pool_size", kw}});
-  check_positive({{"strides", sh}, {"strides", sw}});
-  check_padding(pad);
-  int64_t dilation = 1;
-  oh = settle_axis(h, kh, &sh, &dilation, pad.top, pad.bottom);
-  ow = settle_axis(w, kw, &sw, &dilation, pad.left, pad.right);
-  checked_multiply({4, n, h, w, c}, "x");
+  finish_window("pool_size", "pool_size");
   checked_multiply({4, n, oh, ow, c}, "the output");
 }
 
 std::string to_string(const PoolProblem& p) {
   std::ostringstream text;
-  text << (p.kind == PoolKind::kMax ? "max_" : "average_") << 'n' << p.n << 'h' << p.h << 'w' << p.w << 'c'
-       << p.c << "_k" << p.kh << 'x' << p.kw;
-  write_pair(text, "s", p.sh, p.sw);
+  text << (p.kind == PoolKind::kMax ? "max_" : "average_");
+  write_window(text, p);
   text << 'p' << p.pad.top << '.' << p.pad.bottom << '.' << p.pad.left << '.' << p.pad.right;
   return text.str();
 }

@@ -18,30 +18,39 @@ struct Padding {
   }
 };
 
-// y[n,oh,ow,oc] = act(bias[oc] + sum x[n, oh*sh - pt + i*dh, ow*sw - pl + j*dw, c] * kernel[i,j,c,oc]), per
-// group.
-struct ConvProblem {
+// A window that moves over the rows and columns of images: what convolution and pooling share.
+struct Window {
   int64_t n = 1, h = 1, w = 1, c = 1;
   int64_t kh = 1, kw = 1;
   int64_t sh = 1, sw = 1, dh = 1, dw = 1;
   Padding pad = {};
+  int64_t oh = 0, ow = 0;  // set by finish()
+
+  // Of x under so many rows of outputs.
+  int64_t input_rows(int64_t rows) const { return (rows - 1) * sh + (kh - 1) * dh + 1; }
+  double x_bytes() const { return 4.0 * n * h * w * c; }
+
+ protected:
+  // What finish() of both does; `rows` and `columns` are the caller's names of kh and kw.
+  void finish_window(const char* rows, const char* columns);
+};
+
+// y[n,oh,ow,oc] = act(bias[oc] + sum x[n, oh*sh - pt + i*dh, ow*sw - pl + j*dw, c] * kernel[i,j,c,oc]), per
+// group.
+struct ConvProblem : Window {
   int64_t oc = 1, groups = 1;
   Activation activation = {};
-  int64_t oh = 0, ow = 0;  // set by finish()
 
   // Sets oh = (h + top + bottom - ((kh - 1) * dh + 1)) / sh + 1, and ow; strides and dilations beyond the
   // padded input become its size. Throws std::invalid_argument when a size is out of range or a product
   // overflows.
   void finish();
 
-  // Of x under so many rows of outputs.
-  int64_t input_rows(int64_t rows) const { return (rows - 1) * sh + (kh - 1) * dh + 1; }
   int64_t group_c() const { return c / groups; }
   int64_t group_oc() const { return oc / groups; }
   bool is_pointwise() const { return kh == 1 && kw == 1 && sh == 1 && sw == 1 && pad == Padding{}; }
   bool is_depthwise() const { return groups == c && groups > 1; }
   double flops() const { return 2.0 * n * oh * ow * oc * kh * kw * group_c(); }
-  double x_bytes() const { return 4.0 * n * h * w * c; }
   double y_bytes() const { return 4.0 * n * oh * ow * oc; }
   double kernel_bytes() const { return 4.0 * kh * kw * group_c() * oc; }
   double bytes() const { return x_bytes() + y_bytes() + kernel_bytes(); }
@@ -57,12 +66,8 @@ ConvProblem parse_conv_problem(const std::string& text);
 enum class PoolKind : uint8_t { kMax, kAverage };
 
 // Max: y = max over the window's cells inside the image. Average: their mean; padding is not counted.
-struct PoolProblem {
+struct PoolProblem : Window {
   PoolKind kind = PoolKind::kMax;
-  int64_t n = 1, h = 1, w = 1, c = 1;
-  int64_t kh = 1, kw = 1, sh = 1, sw = 1;
-  Padding pad = {};
-  int64_t oh = 0, ow = 0;  // set by finish()
 
   void finish();  // as ConvProblem's
 };
