@@ -168,57 +168,44 @@ CONV2D_INLINE Vec relu(Vec x, const Activation& a) {
   return min(set(a.max_value), select(less(x, threshold), below, x));
 }
 
-CONV2D_INLINE Vec elu(Vec x, Vec below, Vec above) {
+CONV2D_INLINE Vec elu_of(Vec x, float below, float above) {
   const Vec negative = min(zero(), x);
-  return select(less(x, zero()), mul(below, exponential_minus_one(negative)), mul(above, x));
+  return select(less(x, zero()), mul(set(below), exponential_minus_one(negative)), mul(set(above), x));
 }
+CONV2D_INLINE Vec elu(Vec x, const Activation& a) { return elu_of(x, a.alpha, 1.0f); }
+CONV2D_INLINE Vec selu(Vec x) { return elu_of(x, 1.75809934f, 1.05070099f); }
 
 // (x + 3) / 6 in [0, 1]
 CONV2D_INLINE Vec hard_sigmoid(Vec x) {
   return min(set(1.0f), max(zero(), mul(add(x, set(3.0f)), set(1.0f / 6.0f))));
 }
+CONV2D_INLINE Vec hard_silu(Vec x) { return mul(x, hard_sigmoid(x)); }
 
-template <typename Function>
-CONV2D_INLINE void map(const float* x, float* y, int64_t count, Function function) {
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) store(y + i, function(load(x + i)));
-  if (i < count) store_first(y + i, function(load_first(x + i, count - i)), count - i);
+CONV2D_INLINE Vec softsign(Vec x) { return div(x, add(set(1.0f), absolute(x))); }
+
+CONV2D_INLINE Vec linear(Vec x) { return x; }
+
+// Functions with parameters take these from the activation.
+CONV2D_INLINE Vec value_of(Vec (*function)(Vec), Vec x, const Activation&) { return function(x); }
+CONV2D_INLINE Vec value_of(Vec (*function)(Vec, const Activation&), Vec x, const Activation& a) {
+  return function(x, a);
 }
 
+template <auto kFunction>
+void map(const Activation& a, const float* x, float* y, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(y + i, value_of(kFunction, load(x + i), a));
+  if (i < count) store_first(y + i, value_of(kFunction, load_first(x + i, count - i), a), count - i);
+}
+
+// In the order of ActivationKind.
+constexpr void (*kMaps[])(const Activation&, const float*, float*, int64_t) = {
+    map<linear>,       map<relu>,    map<elu>,       map<selu>,     map<sigmoid>,
+    map<hard_sigmoid>, map<tanh_of>, map<softplus>,  map<softsign>, map<silu>,
+    map<hard_silu>,    map<gelu>,    map<gelu_tanh>, map<mish>,     map<exponential>};
+
 void activate(const Activation& a, const float* x, float* y, int64_t count) {
-  switch (a.kind) {
-    case ActivationKind::kLinear:
-      if (x != y) map(x, y, count, [](Vec v) { return v; });
-      return;
-    case ActivationKind::kRelu:
-      return map(x, y, count, [&](Vec v) { return relu(v, a); });
-    case ActivationKind::kElu:
-      return map(x, y, count, [&](Vec v) { return elu(v, set(a.alpha), set(1.0f)); });
-    case ActivationKind::kSelu:
-      return map(x, y, count, [](Vec v) { return elu(v, set(1.75809934f), set(1.05070099f)); });
-    case ActivationKind::kSigmoid:
-      return map(x, y, count, [](Vec v) { return sigmoid(v); });
-    case ActivationKind::kHardSigmoid:
-      return map(x, y, count, [](Vec v) { return hard_sigmoid(v); });
-    case ActivationKind::kTanh:
-      return map(x, y, count, [](Vec v) { return tanh_of(v); });
-    case ActivationKind::kSoftplus:
-      return map(x, y, count, [](Vec v) { return softplus(v); });
-    case ActivationKind::kSoftsign:
-      return map(x, y, count, [](Vec v) { return div(v, add(set(1.0f), absolute(v))); });
-    case ActivationKind::kSilu:
-      return map(x, y, count, [](Vec v) { return silu(v); });
-    case ActivationKind::kHardSilu:
-      return map(x, y, count, [](Vec v) { return mul(v, hard_sigmoid(v)); });
-    case ActivationKind::kGelu:
-      return map(x, y, count, [](Vec v) { return gelu(v); });
-    case ActivationKind::kGeluTanh:
-      return map(x, y, count, [](Vec v) { return gelu_tanh(v); });
-    case ActivationKind::kMish:
-      return map(x, y, count, [](Vec v) { return mish(v); });
-    case ActivationKind::kExponential:
-      return map(x, y, count, [](Vec v) { return exponential(v); });
-  }
+  if (a.kind != ActivationKind::kLinear || x != y) kMaps[static_cast<int>(a.kind)](a, x, y, count);
 }
 
 }  // namespace

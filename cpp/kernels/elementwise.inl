@@ -7,9 +7,11 @@ namespace {
 constexpr int64_t kChain = 64;
 
 CONV2D_INLINE Vec max_or_nan(Vec a, Vec b) { return select(is_nan(a), a, max(a, b)); }
+CONV2D_INLINE Vec min_or_nan(Vec a, Vec b) { return select(is_nan(a), a, min(a, b)); }
+CONV2D_INLINE Vec prelu(Vec a, Vec b) { return select(less(a, zero()), mul(a, b), a); }
 
-template <typename Function>
-CONV2D_INLINE void binary_rows(const BinaryRows& t, Function function) {
+template <Vec (*kFunction)(Vec, Vec)>
+void binary_rows(const BinaryRows& t) {
   const Vec low = set(t.activation->low()), high = set(t.activation->high());
   const bool clamped = t.activation->is_clamp();
   for (int64_t row = 0; row < t.rows; ++row) {
@@ -20,40 +22,28 @@ CONV2D_INLINE void binary_rows(const BinaryRows& t, Function function) {
     auto clamp = [&](Vec v) { return clamped ? min(high, max(low, v)) : v; };
     int64_t i = 0;
     if (t.a_step != 0 && t.b_step != 0) {
-      for (; i + kLanes <= t.count; i += kLanes) store(y + i, clamp(function(load(a + i), load(b + i))));
+      for (; i + kLanes <= t.count; i += kLanes) store(y + i, clamp(kFunction(load(a + i), load(b + i))));
     } else if (t.a_step != 0) {
-      for (; i + kLanes <= t.count; i += kLanes) store(y + i, clamp(function(load(a + i), b0)));
+      for (; i + kLanes <= t.count; i += kLanes) store(y + i, clamp(kFunction(load(a + i), b0)));
     } else {
       for (; i + kLanes <= t.count; i += kLanes)
-        store(y + i, clamp(function(a0, t.b_step != 0 ? load(b + i) : b0)));
+        store(y + i, clamp(kFunction(a0, t.b_step != 0 ? load(b + i) : b0)));
     }
     if (i < t.count) {
       const Vec u = t.a_step != 0 ? load_first(a + i, t.count - i) : a0;
       const Vec v = t.b_step != 0 ? load_first(b + i, t.count - i) : b0;
-      store_first(y + i, clamp(function(u, v)), t.count - i);
+      store_first(y + i, clamp(kFunction(u, v)), t.count - i);
     }
     if (!clamped) activate(*t.activation, y, y, t.count);
   }
 }
 
-void binary(BinaryKind kind, const BinaryRows& t) {
-  switch (kind) {
-    case BinaryKind::kAdd:
-      return binary_rows(t, [](Vec a, Vec b) { return add(a, b); });
-    case BinaryKind::kSubtract:
-      return binary_rows(t, [](Vec a, Vec b) { return sub(a, b); });
-    case BinaryKind::kMultiply:
-      return binary_rows(t, [](Vec a, Vec b) { return mul(a, b); });
-    case BinaryKind::kDivide:
-      return binary_rows(t, [](Vec a, Vec b) { return div(a, b); });
-    case BinaryKind::kMaximum:
-      return binary_rows(t, [](Vec a, Vec b) { return max_or_nan(a, b); });
-    case BinaryKind::kMinimum:
-      return binary_rows(t, [](Vec a, Vec b) { return select(is_nan(a), a, min(a, b)); });
-    case BinaryKind::kPrelu:
-      return binary_rows(t, [](Vec a, Vec b) { return select(less(a, zero()), mul(a, b), a); });
-  }
-}
+// In the order of BinaryKind.
+constexpr void (*kBinaries[])(const BinaryRows&) = {
+    binary_rows<add>,        binary_rows<sub>,        binary_rows<mul>,  binary_rows<div>,
+    binary_rows<max_or_nan>, binary_rows<min_or_nan>, binary_rows<prelu>};
+
+void binary(BinaryKind kind, const BinaryRows& t) { kBinaries[static_cast<int>(kind)](t); }
 
 void scale_shift(const Activation& a, const float* scale, const float* shift, const float* x, float* y,
                  int64_t count) {
