@@ -192,7 +192,8 @@ CONV2D_INLINE Vec value_of(Vec (*function)(Vec, const Activation&), Vec x, const
 }
 
 template <auto kFunction>
-void map(const Activation& a, const float* x, float* y, int64_t count) {
+void map(const Activation& activation, const float* x, float* y, int64_t count) {
+  const Activation a = activation;  // which stores to y cannot change
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) store(y + i, value_of(kFunction, load(x + i), a));
   if (i < count) store_first(y + i, value_of(kFunction, load_first(x + i, count - i), a), count - i);
