@@ -26,8 +26,7 @@ void binary_rows(const BinaryRows& t) {
     } else if (t.a_step != 0) {
       for (; i + kLanes <= t.count; i += kLanes) store(y + i, clamp(kFunction(load(a + i), b0)));
     } else {
-      for (; i + kLanes <= t.count; i += kLanes)
-        store(y + i, clamp(kFunction(a0, t.b_step != 0 ? load(b + i) : b0)));
+      for (; i + kLanes <= t.count; i += kLanes) store(y + i, clamp(kFunction(a0, load(b + i))));
     }
     if (i < t.count) {
       const Vec u = t.a_step != 0 ? load_first(a + i, t.count - i) : a0;

@@ -94,7 +94,8 @@ enum class BinaryKind : uint8_t { kAdd, kSubtract, kMultiply, kDivide, kMaximum,
 enum class ReduceKind : uint8_t { kMean, kMax, kSum };
 
 // y[r,i] = act(f(a[r * a_row + i * a_step], b[r * b_row + i * b_step])), y at r * y_row + i; steps are 0
-// or 1. kPrelu: a >= 0 ? a : a * b. Maximum and minimum give NaN where either is NaN.
+// or 1, not both 0 where count > 1. kPrelu: a >= 0 ? a : a * b. Maximum and minimum give NaN where either is
+// NaN.
 struct BinaryRows {
   const Activation* activation;
   const float* a;
