@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -24,10 +23,12 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-// Calls visit(folder, version) for every place where a group of this process that governs `controller`, or a
-// parent of one, may be mounted. A line is "4:cpu,cpuacct:/path", version 2 is "0::/path".
-void visit_groups(const std::string& controller, const std::string& memberships, const std::string& root,
-                  const std::function<void(const std::string& folder, int version)>& visit) {
+// The least positive limit(folder, version) of every place where a group of this process that governs
+// `controller`, or a parent of one, may be mounted; 0: there is none. A line is "4:cpu,cpuacct:/path",
+// version 2 is "0::/path".
+double least_limit(const std::string& controller, const std::string& memberships, const std::string& root,
+                   double (*limit)(const std::string& folder, int version)) {
+  double least = 0.0;
   std::istringstream lines(memberships);
   for (std::string line; std::getline(lines, line);) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
@@ -38,39 +39,41 @@ void visit_groups(const std::string& controller, const std::string& memberships,
     while (true) {
       for (const std::string& mount :
            {root, root + (names.empty() ? "/unified" : '/' + controller), root + '/' + names}) {
-        visit(mount + path + '/', names.empty() ? 2 : 1);
+        const double value = limit(mount + path + '/', names.empty() ? 2 : 1);
+        if (value > 0.0) least = least == 0.0 ? value : std::min(least, value);
       }
       if (path.empty() || path == "/") break;
       path.resize(std::min(path.find_last_of('/'), path.size()));
       if (path.find('/') == std::string::npos) path.clear();
     }
   }
+  return least;
+}
+
+double cpu_limit(const std::string& folder, int version) {
+  std::istringstream words(version == 2 ? text_of(folder + "cpu.max")  // "max 100000" or "50000 100000"
+                                        : text_of(folder + "cpu.cfs_quota_us") + ' ' +
+                                              text_of(folder + "cpu.cfs_period_us"));
+  double quota = 0.0, period = 0.0;
+  if (!(words >> quota >> period) || quota <= 0.0 || period <= 0.0) return 0.0;
+  return std::min(1e6, std::max(1.0, quota / period));
+}
+
+double memory_limit(const std::string& folder, int version) {
+  std::istringstream words(text_of(folder + (version == 2 ? "memory.max" : "memory.limit_in_bytes")));
+  double bytes = 0.0;
+  words >> bytes;
+  return bytes;
 }
 
 }  // namespace
 
 int quota_cpus(const std::string& memberships, const std::string& root) {
-  double least = 0.0;
-  visit_groups("cpu", memberships, root, [&](const std::string& folder, int version) {
-    std::istringstream words(version == 2 ? text_of(folder + "cpu.max")  // "max 100000" or "50000 100000"
-                                          : text_of(folder + "cpu.cfs_quota_us") + ' ' +
-                                                text_of(folder + "cpu.cfs_period_us"));
-    double quota = 0.0, period = 0.0;
-    if (!(words >> quota >> period) || quota <= 0.0 || period <= 0.0) return;
-    const double cpus = std::min(1e6, std::max(1.0, quota / period));
-    least = least == 0.0 ? cpus : std::min(least, cpus);
-  });
-  return static_cast<int>(least + 0.999);
+  return static_cast<int>(least_limit("cpu", memberships, root, cpu_limit) + 0.999);
 }
 
 double quota_memory(const std::string& memberships, const std::string& root) {
-  double least = 0.0;
-  visit_groups("memory", memberships, root, [&](const std::string& folder, int version) {
-    std::istringstream words(text_of(folder + (version == 2 ? "memory.max" : "memory.limit_in_bytes")));
-    double bytes = 0.0;
-    if (words >> bytes && bytes > 0.0) least = least == 0.0 ? bytes : std::min(least, bytes);
-  });
-  return least;
+  return least_limit("memory", memberships, root, memory_limit);
 }
 
 int available_cpus() {
