@@ -8,10 +8,10 @@
 #include <atomic>
 #include <cstdlib>
 #include <exception>
+#include <future>
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "runtime/quota.h"
@@ -149,22 +149,13 @@ void run_team(int threads, void (*body)(const void*, const Worker&), const void*
 
 // In the child of a fork, where this thread led a region in the parent.
 void run_led_by_fresh_thread(int threads, void (*body)(const void*, const Worker&), const void* context) {
-  std::exception_ptr error;
-  const auto lead = [&] {
-    try {
-      run_team(threads, body, context);
-    } catch (...) {
-      error = std::current_exception();
-    }
-  };
-  std::thread leader;
+  std::future<void> led;
   try {
-    leader = std::thread(lead);
+    led = std::async(std::launch::async, run_team, threads, body, context);
   } catch (const std::system_error&) {
     return body(context, Worker(0, 1));
   }
-  leader.join();
-  if (error) std::rethrow_exception(error);
+  led.get();
 }
 #endif
 
