@@ -174,14 +174,6 @@ void depthwise_tiles(const DepthwiseRows& t) {
       depthwise_tile<kTaps, kStep, kRows, kSought, kSought, false>(t, first, done, t.channels - rest, rest);
     done = first + kDepthwisePixels < t.ow ? first + kDepthwisePixels : t.ow;
   }
-  if (t.activation->is_clamp()) return;
-  const bool dense = t.y_stride == t.channels;
-  for (int r = 0; r < kRows; ++r) {
-    for (int64_t p = 0; p < (dense ? 1 : t.ow); ++p) {
-      float* y = t.y[r] + p * t.y_stride;
-      activate(*t.activation, y, y, dense ? t.ow * t.channels : t.channels);
-    }
-  }
 }
 
 template <int kTaps, int kStep>

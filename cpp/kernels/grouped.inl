@@ -22,15 +22,13 @@ CONV2D_INLINE Vec spread(Vec a, int k) {
 
 template <int kPixels>
 CONV2D_INLINE void grouped_store(const GroupedRow& t, int64_t first, const Vec (&sum)[kPixels]) {
-  const Vec low = set(t.activation->low()), high = set(t.activation->high());
+  const Vec low = set(t.low), high = set(t.high);
 #pragma GCC unroll 16
   for (int p = 0; p < kPixels; ++p) {
     if (first + p >= t.ow) continue;
     Vec v = sum[p];
     if (t.residual != nullptr) v = add(v, load_first(t.residual + (first + p) * t.residual_stride, t.count));
-    float* y = t.y + (first + p) * t.y_stride;
-    store_first(y, min(high, max(low, v)), t.count);
-    if (!t.activation->is_clamp()) activate(*t.activation, y, y, t.count);
+    store_first(t.y + (first + p) * t.y_stride, min(high, max(low, v)), t.count);
   }
 }
 

@@ -117,14 +117,13 @@ struct PoolRow {
   int64_t y_stride, ow, channels;
 };
 
-// y[r][p * y_stride + i] = act(bias[i] + sum over tap rows k < kh and taps j < kw of rows[r * sh + k][(p * sw
-// - pad_left
-// + j * dw) * pixel_stride + i] * weights[(k * kw + j) * tap_stride + i] + residual[r][p * residual_stride +
-// i]), r < out_rows, p < ow, i < channels. A null row and columns outside [0, w) are skipped. weights and
-// bias are readable up to a whole vector of channels. Null residuals are skipped. sh <= kh where out_rows
-// is 2. far: x and y are in memory rather than in a cache.
+// y[r][p * y_stride + i] = clamp(bias[i] + sum over tap rows k < kh and taps j < kw of
+// rows[r * sh + k][(p * sw - pad_left + j * dw) * pixel_stride + i] * weights[(k * kw + j) * tap_stride + i]
+// + residual[r][p * residual_stride + i]), r < out_rows, p < ow, i < channels. A null row and columns outside
+// [0, w) are skipped. weights and bias are readable up to a whole vector of channels. Null residuals are
+// skipped. sh <= kh where out_rows is 2. far: x and y are in memory rather than in a cache.
 struct DepthwiseRows {
-  const Activation* activation;
+  const Activation* activation;  // read where it is needed: bounds at hand would take registers from sums
   const float* const* rows;
   int64_t pixel_stride, w, channels, kh, kw, sh, sw, dw, pad_left;
   bool far;
@@ -152,12 +151,12 @@ constexpr int kBurnChains = 12;
 // The most columns of reduce_rows.
 constexpr int64_t kReduced = 128;
 
-// y[p * y_stride + l] = act(bias[l] + sum over taps (i, j) and k < terms of x[i * row_step + p * pixel_step +
-// j * tap_step + c(l,k)] * weights[((i * kw + j) * terms + k) * lanes + l] + residual[p * residual_stride +
+// y[p * y_stride + l] = clamp(bias[l] + sum over taps (i, j) and k < terms of x[i * row_step + p * pixel_step
+// + j * tap_step + c(l,k)] * weights[((i * kw + j) * terms + k) * lanes + l] + residual[p * residual_stride +
 // l]), p < ow, l < count <= lanes. x is readable up to whole vectors and, along p, to a multiple of 8;
 // weights and bias up to a whole vector.
 struct GroupedRow {
-  const Activation* activation;
+  float low, high;
   const float* x;
   int64_t row_step, pixel_step, tap_step;
   int64_t kh, kw, ow;

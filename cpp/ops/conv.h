@@ -78,6 +78,11 @@ struct PreOp {
   }
 };
 
+// Activations that are no clamp are left out by kernels: here they are applied to finished pixels of y,
+// `stride` floats apart.
+void activate_pixels(const Kernels& kernels, const Activation& activation, float* y, int64_t stride,
+                     int64_t pixels, int64_t channels);
+
 // One call's arrays. Strides are floats between neighbouring pixels: at least c, oc and oc. Rows and images
 // are dense.
 struct ConvIo {

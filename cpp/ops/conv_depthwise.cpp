@@ -136,6 +136,8 @@ class DepthwisePlan : public ConvPlan {
       if (i + 1 < chains_) t.activation = &kNone;
       kernels_.depthwise(t);
     }
+    for (int64_t r = 0; r < all.out_rows; ++r)
+      activate_pixels(kernels_, problem.activation, all.y[r], all.y_stride, all.ow, all.channels);
   }
 
   // slot[pixel][o - c0] = v(x[pixel][o / multiplier]) for the outputs [c0, c0 + channels)

@@ -71,7 +71,7 @@ class GroupedPlan : public ConvPlan {
     const int64_t row_floats = columns_ * channels_, blocks = blocks_ / parts_;
     copy(io, n, rows, parts, copied);
     GroupedRow t{};
-    t.activation = &p.activation;
+    t.low = p.activation.low(), t.high = p.activation.high();
     t.row_step = p.dh * row_floats, t.pixel_step = p.sw * channels_, t.tap_step = p.dw * channels_;
     t.kh = p.kh, t.kw = p.kw, t.ow = p.ow;
     t.index = picked_ ? index_.data() : nullptr, t.terms = p.group_c();
@@ -88,6 +88,7 @@ class GroupedPlan : public ConvPlan {
         t.y = io.y + pixel * io.y_stride + o;
         t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + o : nullptr;
         kernels_.grouped(t);
+        activate_pixels(kernels_, p.activation, t.y, t.y_stride, t.ow, t.count);
       }
     }
   }

@@ -7,7 +7,6 @@
 
 #include "base/checked.h"
 #include "ops/conv_algorithms.h"
-#include "ops/elementwise.h"
 
 namespace conv2d {
 namespace {
@@ -88,9 +87,7 @@ class PlanarPlan : public ConvPlan {
       t.residual = io.residual != nullptr ? io.residual + pixel * io.residual_stride + first : nullptr;
       kernels_.planar(t);
     }
-    const View y{io.y + pixel * io.y_stride, io.y_stride};
-    if (!p.activation.is_clamp())
-      run_activation(kernels_, p.activation, {y.data, y.stride}, y, p.ow, p.oc, Worker(0, 1));
+    activate_pixels(kernels_, p.activation, io.y + pixel * io.y_stride, io.y_stride, p.ow, p.oc);
   }
 
   const Kernels& kernels_;

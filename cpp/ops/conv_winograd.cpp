@@ -253,11 +253,8 @@ class WinogradPlan : public ConvPlan {
     WinogradOutput t = output_of(io, g, panel, tile);
     t.m = m, t.plane = plane_m_;
     transform_.output(t);
-    if (problem.activation.is_clamp()) return;
-    for (int64_t i = 0; i < t.rows * t.columns; ++i) {
-      float* y = t.y + i / t.columns * t.row + i % t.columns * t.column;
-      kernels_.activate(problem.activation, y, y, t.channels);
-    }
+    for (int64_t i = 0; i < t.rows; ++i)
+      activate_pixels(kernels_, problem.activation, t.y + i * t.row, t.column, t.columns, t.channels);
   }
 
   // The tile without a transform: y = sum over taps inside the image.
