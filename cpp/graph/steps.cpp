@@ -144,12 +144,8 @@ class StepMaker {
     const auto p = std::make_shared<AffineParams>(params);
     return by_rows(
         [p](const Kernels& k, ConstView x, View y, int64_t rows, int64_t channels, const Worker& worker) {
-          if (p->scale.empty() && p->shift.empty()) {
-            run_activation(k, p->activation, x, y, rows, channels, worker);
-          } else {
-            run_scale_shift(k, data_or_null(p->scale), data_or_null(p->shift), p->activation, x, y, rows,
-                            channels, worker);
-          }
+          run_affine(k, data_or_null(p->scale), data_or_null(p->shift), p->activation, x, y, rows, channels,
+                     worker);
         });
   }
 

@@ -35,22 +35,15 @@ const float* repeat(const float* from, int64_t channels, int64_t times, float* t
 
 }  // namespace
 
-void run_activation(const Kernels& kernels, const Activation& activation, ConstView x, View y, int64_t rows,
-                    int64_t channels, const Worker& worker) noexcept {
-  if (x.stride == channels && y.stride == channels) {
+void run_affine(const Kernels& kernels, const float* scale, const float* shift, const Activation& activation,
+                ConstView x, View y, int64_t rows, int64_t channels, const Worker& worker) noexcept {
+  const bool dense = x.stride == channels && y.stride == channels;
+  if (dense && scale == nullptr && shift == nullptr) {
     return each_element(worker, rows * channels, [&](Range range) {
       kernels.activate(activation, x.data + range.begin, y.data + range.begin, range.end - range.begin);
     });
   }
-  worker.each_unit(rows, [&](int64_t r) {
-    kernels.activate(activation, x.data + r * x.stride, y.data + r * y.stride, channels);
-  });
-}
-
-void run_scale_shift(const Kernels& kernels, const float* scale, const float* shift,
-                     const Activation& activation, ConstView x, View y, int64_t rows, int64_t channels,
-                     const Worker& worker) noexcept {
-  const int64_t times = repeats(x.stride == channels && y.stride == channels, channels, rows);
+  const int64_t times = repeats(dense, channels, rows);
   float wide[2][kWide];
   if (times > 1) {
     if (scale != nullptr) scale = repeat(scale, channels, times, wide[0]);

@@ -19,13 +19,9 @@ struct View {
   int64_t stride;
 };
 
-void run_activation(const Kernels& kernels, const Activation& activation, ConstView x, View y, int64_t rows,
-                    int64_t channels, const Worker& worker) noexcept;
-
 // y = act(x * scale[c] + shift[c]); scale or shift may be null.
-void run_scale_shift(const Kernels& kernels, const float* scale, const float* shift,
-                     const Activation& activation, ConstView x, View y, int64_t rows, int64_t channels,
-                     const Worker& worker) noexcept;
+void run_affine(const Kernels& kernels, const float* scale, const float* shift, const Activation& activation,
+                ConstView x, View y, int64_t rows, int64_t channels, const Worker& worker) noexcept;
 
 // Over the channels of each row; `log`: its logarithm.
 void run_softmax(const Kernels& kernels, bool log, ConstView x, View y, int64_t rows, int64_t channels,
