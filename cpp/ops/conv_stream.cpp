@@ -100,18 +100,15 @@ StreamPlan::StreamPlan(const std::vector<StreamStage>& stages, const Kernels& ke
 }
 
 void StreamPlan::run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept {
-  const ConvProblem& first = stages_.front().problem;
-  float* between[2] = {reinterpret_cast<float*>(scratch),
-                       reinterpret_cast<float*>(scratch) + between_floats_};
-  char* inner = scratch + 2 * between_floats_ * sizeof(float);
   const int64_t count = static_cast<int64_t>(bands_.size());
-  worker.each_unit(first.n * count,
-                   [&](int64_t unit) { run_band(io, unit / count, unit % count, between, inner); });
+  worker.each_unit(stages_.front().problem.n * count,
+                   [&](int64_t unit) { run_band(io, unit / count, unit % count, scratch); });
 }
 
-void StreamPlan::run_band(const ConvIo& io, int64_t n, int64_t index, float* const between[2],
-                          char* inner) const {
+void StreamPlan::run_band(const ConvIo& io, int64_t n, int64_t index, char* scratch) const {
   const ConvProblem &first = stages_.front().problem, &last = stages_.back().problem;
+  float* const floats = reinterpret_cast<float*>(scratch);
+  float* const between[2] = {floats, floats + between_floats_};
   const Band& band = bands_[static_cast<size_t>(index)];
   for (size_t i = 0; i < band.size(); ++i) {
     const ConvProblem& p = stages_[i].problem;
@@ -126,7 +123,7 @@ void StreamPlan::run_band(const ConvIo& io, int64_t n, int64_t index, float* con
       if (io.residual != nullptr) stage.residual = io.residual + pixel * io.residual_stride;
       stage.residual_stride = io.residual_stride;
     }
-    band[i].plan->run(stage, inner, Worker(0, 1));
+    band[i].plan->run(stage, scratch + 2 * between_floats_ * sizeof(float), Worker(0, 1));
   }
 }
 

@@ -38,7 +38,7 @@ class StreamPlan {
   using Band = std::vector<Piece>;  // a piece for each stage
 
   // Band `index` of image n through all stages.
-  void run_band(const ConvIo& io, int64_t n, int64_t index, float* const between[2], char* inner) const;
+  void run_band(const ConvIo& io, int64_t n, int64_t index, char* scratch) const;
 
   std::vector<StreamStage> stages_;
   std::vector<Band> bands_;  // of one image
