@@ -102,12 +102,6 @@ CONV2D_INLINE Vec softplus(Vec x) {
   return add(max(zero(), x), logarithm_plus_one(value(exponential_parts(minus_absolute(x)))));
 }
 
-// x * sigmoid(z), e = exp(-|z|), z of x's sign
-CONV2D_INLINE Vec gate(Vec x, Power e) {
-  const Vec scaled = scale_by_power(mul(x, e.p), e.n);
-  return div(select(less(x, zero()), scaled, x), add(set(1.0f), value(e)));
-}
-
 // sigmoid(x) is 1 from 40 on. -infinity / infinity is the NaN that -infinity * 0 is.
 CONV2D_INLINE Vec silu(Vec x) {
   const Vec z = min(set(kLogisticHigh), x);
@@ -115,7 +109,8 @@ CONV2D_INLINE Vec silu(Vec x) {
   return select(less(set(kLogisticHigh), x), x, y);
 }
 
-// x * sigmoid(2 z), z = sqrt(2 / pi) * (x + 0.044715 x^3), 2 z in two parts
+// x * sigmoid(2 z), z = sqrt(2 / pi) * (x + 0.044715 x^3), 2 |z| in two parts; with e = exp(-2 |z|) the
+// sigmoid is 1 / (1 + e), below 0 e / (1 + e)
 CONV2D_INLINE Vec gelu_tanh(Vec x) {
   const Vec a = min(set(12.0f), absolute(x));
   const Vec c1 = set(0.0713548139f), c0 = set(1.59576917f);
@@ -124,7 +119,9 @@ CONV2D_INLINE Vec gelu_tanh(Vec x) {
   const Vec s = add(t, c0), rest = sub(s, t);
   const Vec s_low = add(add(sub(t, sub(s, rest)), sub(c0, rest)), add(t_low, set(-4.53406805e-8f)));
   const Vec z = mul(a, s), z_low = fma(a, s_low, product_error(a, s, z));
-  return gate(x, exponential_parts(negate(z), negate(z_low)));
+  const Power e = exponential_parts(negate(z), negate(z_low));
+  const Vec scaled = scale_by_power(mul(x, e.p), e.n);
+  return div(select(less(x, zero()), scaled, x), add(set(1.0f), value(e)));
 }
 
 // x * Phi(x); Phi(-t) = exp(-t^2/2) * G(t), G(t) * (t + 4) a polynomial in u = (t - 4)/(t + 4), 0 <= t
