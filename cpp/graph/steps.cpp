@@ -22,17 +22,6 @@ std::vector<int64_t> strides_of(const Shape& shape, const Place& place) {
   return strides;
 }
 
-// A residual without a slot is none.
-ConvIo io_at(const Frame& f, const Place& x, const Place& y, const Place& residual = {},
-             const ConvParams& params = {}) {
-  ConvIo io;
-  io.x = f.at(x), io.x_stride = x.stride;
-  io.y = f.at(y), io.y_stride = y.stride;
-  if (residual.slot >= 0) io.residual = f.at(residual), io.residual_stride = residual.stride;
-  io.pre = {data_or_null(params.pre_scale), data_or_null(params.pre_shift), params.pre_relu, nullptr};
-  return io;
-}
-
 class StepMaker {
  public:
   StepMaker(const StepContext& context, int id)
@@ -66,15 +55,7 @@ class StepMaker {
     step_.flops = p.flops();
     step_.bytes += p.kernel_bytes();
     step_.worker_bytes = plan->worker_bytes;
-    const Place x = place(input(0)), y = y_;
-    const Place residual = params.residual >= 0 ? place(input(params.residual)) : Place{};
-    const Place gate = params.gate >= 0 ? place(input(params.gate)) : Place{};
-    const auto own = std::make_shared<const ConvParams>(params);
-    return made([=](const Frame& f, const Worker& worker) {
-      ConvIo io = io_at(f, x, y, residual, *own);
-      if (gate.slot >= 0) io.pre.gate = f.at(gate);
-      plan->run(io, f.scratch.of(worker.index), worker);
-    });
+    return planned(plan, params, params.residual);
   }
 
   std::vector<Step> operator()(const StreamParams& params) {
@@ -93,15 +74,11 @@ class StepMaker {
     check_count(input(0), p.n * p.h * p.w * p.c);
     check_count(id_, q.n * q.oh * q.ow * q.oc);
     if (params.stages.back().residual >= 0) check_count(input(1), q.n * q.oh * q.ow * q.oc);
-    const auto first = std::make_shared<const ConvParams>(params.stages.front());
-    const bool needs_pre = first->pre_relu || !first->pre_scale.empty();
+    const ConvParams& first = params.stages.front();
+    const bool needs_pre = first.pre_relu || !first.pre_scale.empty();
     const auto plan = std::make_shared<const StreamPlan>(stages, c_.kernels, needs_pre, c_.exact);
     step_.worker_bytes = plan->worker_bytes();
-    const Place x = place(input(0)), y = y_;
-    const Place residual = params.stages.back().residual >= 0 ? place(input(1)) : Place{};
-    return made([=](const Frame& f, const Worker& worker) {
-      plan->run(io_at(f, x, y, residual, *first), f.scratch.of(worker.index), worker);
-    });
+    return planned(plan, first, params.stages.back().residual);
   }
 
   std::vector<Step> operator()(const ConvTransposeParams& params) {
@@ -114,10 +91,7 @@ class StepMaker {
     check_count(input(0), p.n * p.h * p.w * p.c);
     check_count(id_, p.n * p.oh * p.ow * p.oc);
     step_.worker_bytes = plan->worker_bytes();
-    const Place x = place(input(0)), y = y_;
-    return made([=](const Frame& f, const Worker& worker) {
-      plan->run(io_at(f, x, y), f.scratch.of(worker.index), worker);
-    });
+    return planned(plan, {}, -1);
   }
 
   std::vector<Step> operator()(const PoolParams& params) {
@@ -285,6 +259,25 @@ class StepMaker {
   std::vector<Step> made(Run run) {
     step_.run = std::move(run);
     return {step_};
+  }
+
+  // Runs the plan of one or several convolutions; `first` has the transformation of what they read,
+  // `residual` is a position in inputs or -1.
+  template <typename Plan>
+  std::vector<Step> planned(std::shared_ptr<const Plan> plan, const ConvParams& first, int residual) {
+    const Place none, x = place(input(0)), y = y_;
+    const Place added = residual >= 0 ? place(input(residual)) : none;
+    const Place gate = first.gate >= 0 ? place(input(first.gate)) : none;
+    const auto own = std::make_shared<const ConvParams>(first);
+    return made([=](const Frame& f, const Worker& worker) {
+      ConvIo io;
+      io.x = f.at(x), io.x_stride = x.stride;
+      io.y = f.at(y), io.y_stride = y.stride;
+      if (added.slot >= 0) io.residual = f.at(added), io.residual_stride = added.stride;
+      io.pre = {data_or_null(own->pre_scale), data_or_null(own->pre_shift), own->pre_relu,
+                gate.slot >= 0 ? f.at(gate) : nullptr};
+      plan->run(io, f.scratch.of(worker.index), worker);
+    });
   }
 
   template <typename Run>
