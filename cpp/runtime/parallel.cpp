@@ -12,7 +12,6 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "runtime/quota.h"
 
@@ -100,15 +99,11 @@ size_t stack_bytes() {
 // How many of `wanted` more threads the system grants. Twice as many are tried at once, because a thread that
 // has ended counts against limits for a moment longer.
 int granted_threads(int wanted) {
-  std::vector<pthread_t> made;
-  try {
-    made.reserve(static_cast<size_t>(2 * wanted));
-  } catch (const std::bad_alloc&) {
-    return 0;
-  }
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return 0;
   if (const size_t bytes = stack_bytes()) pthread_attr_setstacksize(&attributes, bytes);
+  pthread_t made[2 * kMaxWorkers];
+  int count = 0;
   std::mutex gate;
   {
     const std::lock_guard<std::mutex> closed(gate);
@@ -116,13 +111,11 @@ int granted_threads(int wanted) {
       const std::lock_guard<std::mutex> through(*static_cast<std::mutex*>(at));
       return nullptr;
     };
-    pthread_t thread;
-    while (made.size() < made.capacity() && pthread_create(&thread, &attributes, pass, &gate) == 0)
-      made.push_back(thread);
+    while (count < 2 * wanted && pthread_create(&made[count], &attributes, pass, &gate) == 0) ++count;
   }
-  for (const pthread_t thread : made) pthread_join(thread, nullptr);
+  for (int i = 0; i < count; ++i) pthread_join(made[i], nullptr);
   pthread_attr_destroy(&attributes);
-  return static_cast<int>(made.size() / 2);
+  return count / 2;
 }
 
 void run_team(int threads, void (*body)(const void*, const Worker&), const void* context) {
