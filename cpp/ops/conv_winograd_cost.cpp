@@ -9,16 +9,16 @@ namespace conv2d {
 namespace {
 
 constexpr double kVector = 16.0, kTileRows = 14.0;
+constexpr double kCallCycles = 100.0;  // of the products
+constexpr double kApart = 0.5;  // of what reading the transformed kernel and arithmetic could do at once
 
-// Cycles of a step of 16 floats beside what the arithmetic alone takes, of a call of the products and of a
-// tile. Vectors of 8 floats and 16 registers leave transforms short of registers, and calls short.
+// Cycles of a step of 16 floats beside what the arithmetic alone takes, and of a tile. Vectors of 8 floats
+// and 16 registers leave transforms short of registers.
 struct Rates {
-  double product, call, input, output, tile;
-  double apart;   // of what reading the transformed kernel and arithmetic could do at once
+  double product, input, output, tile;
   double stream;  // one long run of reads from the last cache against mixed traffic
 };
-constexpr Rates kWide = {1.0, 100.0, 1.0, 2.0, 300.0, 0.5, 4.0},
-                kNarrow = {1.15, 100.0, 1.5, 5.5, 0.0, 0.5, 2.0};
+constexpr Rates kWide = {1.0, 1.0, 2.0, 300.0, 4.0}, kNarrow = {1.15, 1.5, 5.5, 0.0, 2.0};
 
 // Vector operations of one-dimensional transforms; with strides of 2, of one for each parity.
 struct Steps {
@@ -51,7 +51,7 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const double calls = std::ceil(oc_vectors / 2.0) * points * std::max(1.0, tiles / kTileRows);
   const Rates& rates = machine.wide ? kWide : kNarrow;
   const double products =
-      rates.product * oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + rates.call * calls;
+      rates.product * oc_vectors * points * std::max(tiles, 3.0) * (depth + 3.0) + kCallCycles * calls;
   const Steps down = steps_of(form.out_rows, form.kh, form.stride),
               across = steps_of(form.out_columns, form.kw, form.stride);
   const double input = down.forward * tw + across.forward * th;
@@ -64,7 +64,7 @@ double winograd_cost(const ConvProblem& p, const Machine& machine, const Winogra
   const double blocks = std::max(1.0, 4.0 * tiles * points * depth / kLargeBlockBytes);
   const double read =
       bytes / machine.bytes_per_cycle * (bytes < machine.l3_bytes ? 1.0 / rates.stream : blocks);
-  return std::max(cycles, read) + rates.apart * std::min(cycles, read) +
+  return std::max(cycles, read) + kApart * std::min(cycles, read) +
          (p.x_bytes() + p.y_bytes()) / machine.bytes_per_cycle;
 }
 
