@@ -19,18 +19,8 @@ CONV2D_INLINE Vec load(const float* p) { return _mm_loadu_ps(p); }
 CONV2D_INLINE void store(float* p, Vec v) { _mm_storeu_ps(p, v); }
 // The first n lanes, 0 <= n <= kLanes; other lanes are zero, their memory is not touched.
 CONV2D_INLINE Vec load_first(const float* p, int64_t n) {
-  switch (n) {
-    case 0:
-      return _mm_setzero_ps();
-    case 1:
-      return _mm_load_ss(p);
-    case 2:
-      return _mm_setr_ps(p[0], p[1], 0.0f, 0.0f);
-    case 3:
-      return _mm_setr_ps(p[0], p[1], p[2], 0.0f);
-    default:
-      return load(p);
-  }
+  if (n >= 4) return load(p);
+  return _mm_setr_ps(n > 0 ? p[0] : 0.0f, n > 1 ? p[1] : 0.0f, n > 2 ? p[2] : 0.0f, 0.0f);
 }
 CONV2D_INLINE void store_first(float* p, Vec v, int64_t n) {
   if (n >= 4) return store(p, v);
