@@ -6,6 +6,14 @@ namespace {
 
 constexpr int64_t kChain = 64;
 
+// step(i, n) for every vector of `count` floats: n lanes from i on.
+template <typename Step>
+CONV2D_INLINE void each_vector(int64_t count, Step step) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) step(i, kLanes);
+  if (i < count) step(i, count - i);
+}
+
 CONV2D_INLINE Vec max_or_nan(Vec a, Vec b) { return select(is_nan(a), a, max(a, b)); }
 CONV2D_INLINE Vec min_or_nan(Vec a, Vec b) { return select(is_nan(a), a, min(a, b)); }
 CONV2D_INLINE Vec prelu(Vec a, Vec b) { return select(less(a, zero()), mul(a, b), a); }
@@ -48,13 +56,13 @@ void scale_shift(const Activation& a, const float* scale, const float* shift, co
                  int64_t count) {
   const Vec low = set(a.low()), high = set(a.high());
   const bool clamped = a.is_clamp();
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t n = count - i < kLanes ? count - i : kLanes;
-    Vec v = load_first(x + i, n);
-    if (scale != nullptr) v = mul(v, load_first(scale + i, n));
-    if (shift != nullptr) v = add(v, load_first(shift + i, n));
-    store_first(y + i, clamped ? min(high, max(low, v)) : v, n);
-  }
+  each_vector(
+      count, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Vec v = load_first(x + i, n);
+        if (scale != nullptr) v = mul(v, load_first(scale + i, n));
+        if (shift != nullptr) v = add(v, load_first(shift + i, n));
+        store_first(y + i, clamped ? min(high, max(low, v)) : v, n);
+      });
   if (!clamped) activate(a, y, y, count);
 }
 
@@ -173,23 +181,23 @@ float row_exp(const float* x, float shift, float* y, int64_t count) {
 void row_affine(const float* x, float shift, float factor, const float* gamma, const float* beta, float* y,
                 int64_t count) {
   const Vec s = set(shift), f = set(factor);
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t n = count - i < kLanes ? count - i : kLanes;
-    Vec v = mul(sub(load_first(x + i, n), s), f);
-    if (gamma != nullptr) v = mul(v, load_first(gamma + i, n));
-    if (beta != nullptr) v = add(v, load_first(beta + i, n));
-    store_first(y + i, v, n);
-  }
+  each_vector(
+      count, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Vec v = mul(sub(load_first(x + i, n), s), f);
+        if (gamma != nullptr) v = mul(v, load_first(gamma + i, n));
+        if (beta != nullptr) v = add(v, load_first(beta + i, n));
+        store_first(y + i, v, n);
+      });
 }
 
 void blend(const float* const x[4], const float weight[4], float* y, int64_t count) {
   const Vec w0 = set(weight[0]), w1 = set(weight[1]), w2 = set(weight[2]), w3 = set(weight[3]);
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t n = count - i < kLanes ? count - i : kLanes;
-    const Vec above = fma(w1, load_first(x[1] + i, n), mul(w0, load_first(x[0] + i, n)));
-    const Vec below = fma(w3, load_first(x[3] + i, n), mul(w2, load_first(x[2] + i, n)));
-    store_first(y + i, add(above, below), n);
-  }
+  each_vector(
+      count, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        const Vec above = fma(w1, load_first(x[1] + i, n), mul(w0, load_first(x[0] + i, n)));
+        const Vec below = fma(w3, load_first(x[3] + i, n), mul(w2, load_first(x[2] + i, n)));
+        store_first(y + i, add(above, below), n);
+      });
 }
 
 }  // namespace
