@@ -56,6 +56,7 @@ void scale_shift(const Activation& a, const float* scale, const float* shift, co
                  int64_t count) {
   const Vec low = set(a.low()), high = set(a.high());
   const bool clamped = a.is_clamp();
+  if (!clamped && scale == nullptr && shift == nullptr) return activate(a, x, y, count);
   each_vector(
       count, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
         Vec v = load_first(x + i, n);
