@@ -70,16 +70,18 @@ CONV2D_INLINE void depthwise_row_any(const DepthwiseRows& t, const float* x, int
   }
 }
 
-// Asks for the pixels of the last row that the next tile reads first, at steps of 1, and for its outputs.
-template <int kRows>
-CONV2D_INLINE void depthwise_ask(const DepthwiseRows& t, int64_t first, int64_t c) {
-  const float *row = t.rows[t.kh + (kRows - 1) * t.sh - 1], *y = t.y[kRows - 1] + c;
-  if (row == nullptr || first + 2 * kDepthwisePixels > t.ow) return;
-  const float* x = row + (t.kw / 2 - t.pad_left) * t.pixel_stride + c;
+// Asks for the pixels of the last rows that the next tile reads first, and for its outputs.
+template <int kStep, int kRows>
+CONV2D_INLINE void depthwise_ask(const DepthwiseRows& t, int64_t next, int64_t c) {
+  const int64_t column = next * kStep + t.kw / 2 - t.pad_left, rows = t.kh + (kRows - 1) * t.sh;
 #pragma GCC unroll 8
-  for (int64_t p = first + kDepthwisePixels; p < first + 2 * kDepthwisePixels; ++p) {
-    __builtin_prefetch(x + p * t.pixel_stride);
-    __builtin_prefetch(y + p * t.y_stride, 1);
+  for (int p = 0; p < kDepthwisePixels; ++p)
+    __builtin_prefetch(t.y[kRows - 1] + (next + p) * t.y_stride + c, 1);
+  for (int64_t i = rows - kStep; i < rows; ++i) {
+    if (t.rows[i] == nullptr) continue;
+#pragma GCC unroll 16
+    for (int p = 0; p < kStep * kDepthwisePixels; ++p)
+      __builtin_prefetch(t.rows[i] + (column + p) * t.pixel_stride + c);
   }
 }
 
@@ -95,7 +97,9 @@ CONV2D_INLINE void depthwise_tile(const DepthwiseRows& t, int64_t first, int64_t
   }
   const int64_t column = first * t.sw - t.pad_left, line = t.kw * t.tap_stride;
   const float* weights = t.weights + c;
-  if (kFull && kStep == 1 && t.far && c % 16 == 0) depthwise_ask<kRows>(t, first, c);
+  if constexpr (kStep > 0) {
+    if (kFull && t.far && c % 16 == 0) depthwise_ask<kStep, kRows>(t, first + kDepthwisePixels, c);
+  }
   int64_t skip = 0, end = t.kw;  // taps inside the image for a pixel at least
   if (kTaps == 0 && kLeft == kSought) {
     const int64_t last = column + (kDepthwisePixels - 1) * t.sw;
