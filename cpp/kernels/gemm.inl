@@ -10,13 +10,13 @@ constexpr int kGemmVecs = kLanes == 1 ? 4 : 2;
 constexpr int kGemmRows =
     kRegisters == 32 ? (kLanes == 16 ? 14 : 12) : (kLanes == 8 ? 6 : (kLanes == 4 ? 6 : 3));
 constexpr int kGemmColumns = kGemmVecs * kLanes;
-constexpr int kFlatRows = kRegisters == 32 ? 6 : 2;
+constexpr int kFlatRows = kRegisters == 32 ? 6 : 2, kThinRows = kRegisters == 32 ? 24 : 12;
 constexpr int kFewColumns = kLanes / 2 < kMostFewColumns ? kLanes / 2 : kMostFewColumns;
 
 // f(m, v) for every vector of a tile, unrolled: the tile stays in registers.
 template <int kRows, int kVecs, typename Function>
 CONV2D_INLINE void for_tile(Function f) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int m = 0; m < kRows; ++m) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) f(m, v);
@@ -63,6 +63,7 @@ template <int kRows, int kVecs, bool kParts>
 CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const float* b, const char* ahead,
                               int64_t first, int64_t columns) {
   constexpr int kStep = kVecs < kGemmVecs ? kVecs : kGemmVecs;  // vectors of one panel
+  constexpr int kNear = kVecs == 1 ? 4 : 1;                     // rows found from one pointer
   Vec acc[kRows][kVecs], sum[kRows][kVecs];
   for_tile<kRows, kVecs>([&](int m, int v) { acc[m][v] = zero(); });
   if (kParts) for_tile<kRows, kVecs>([&](int m, int v) { sum[m][v] = zero(); });
@@ -79,9 +80,9 @@ CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const 
           if (v * kLanes % 16 == 0) __builtin_prefetch(ahead + at * 4);
         }
         ahead += t.ahead_step;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
         for (int m = 0; m < kRows; ++m) {
-          const Vec x = set(row[m][k]);
+          const Vec x = set(row[m / kNear * kNear][k + m % kNear * t.a_step]);
 #pragma GCC unroll 8
           for (int v = 0; v < kVecs; ++v) acc[m][v] = fma(x, column[v], acc[m][v]);
         }
@@ -103,7 +104,7 @@ CONV2D_INLINE void gemm_panel(const GemmTile& t, const float* const* row, const 
 template <int kRows, int kVecs, bool kParts>
 void gemm_panels(const GemmTile& t) {
   const float* row[kRows];
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int m = 0; m < kRows; ++m) row[m] = t.a[m];
   const float* b = t.b;
   const char* ahead = t.ahead;

@@ -11,7 +11,8 @@
 namespace conv2d {
 
 // s = sum_k a[m,k] * b[k,n] + (accumulate ? c[m,n] : bias[n] + residual[m,n]), c[m,n] = finish ? clamp(s) :
-// s, for one register tile. Row m of a consists of `runs` runs of `depth` floats, run r at a[m] + offsets[r].
+// s, for one register tile. Row m of a consists of `runs` runs of `depth` floats, run r at a[m] + offsets[r];
+// for gemm[0] rows lie a_step floats apart.
 // Every `chain` products of a run are a partial sum; chain < depth with vectors of 16 floats only.
 // b is packed, [runs * depth][width], zero beyond `columns`, 64-byte aligned; width is one vector (gemm[0])
 // or gemm_columns (gemm[1], panels of columns b_step apart); gemm[2] takes two such panels. n counts from
@@ -19,6 +20,7 @@ namespace conv2d {
 // at `ahead` are asked for, ahead_step bytes further with every k, b_step floats with every panel.
 struct GemmTile {
   const float* const* a;
+  int64_t a_step;
   const int64_t* offsets;
   int64_t runs, depth, chain;
   const float* b;
@@ -33,7 +35,7 @@ struct GemmTile {
   float low, high;
 };
 
-constexpr int kMaxGemmRows = 16;
+constexpr int kMaxGemmRows = 24;
 
 constexpr int kMostFewColumns = 4;
 // Rows of a tile of n columns, few: its sums fill a vector, or hide how long an operation takes.
@@ -171,8 +173,9 @@ struct GroupedRow {
 struct Kernels {
   const char* name;
   int lanes;         // floats per vector
-  int gemm_rows;     // rows of the largest tile of gemm[0] and gemm[1]
+  int gemm_rows;     // rows of the largest tile of gemm[1]
   int gemm_columns;  // columns of a packed panel
+  int thin_rows;     // rows of the largest tile of gemm[0]
   int flat_rows;     // rows of the largest tile of gemm[2]
 
   GemmFamily gemm[3];

@@ -17,8 +17,7 @@ namespace conv2d {
 namespace {
 
 constexpr int64_t kBlockPixels = 112;
-constexpr double kBlockShare = 0.25;   // of the second-level cache, for a block's pixels and outputs
-constexpr double kPanelShare = 0.375;  // and for the panels that it meets
+constexpr double kBlockShare = 0.25;  // of the second-level cache, for a block's pixels and outputs
 constexpr int64_t kUnitsPerWorker = 4;
 constexpr double kLineCycles = 140.0;  // to get a line that another core has written
 // Smaller units would read the kernel, or copy the pixels, too often.
@@ -26,29 +25,10 @@ constexpr int64_t kLeastPixels = 64;
 constexpr int64_t kLeastColumns = 128, kLeastColumnsOfCopies = 512;
 constexpr int64_t kPadFloats = 16, kFewFloats = 6144;  // the second: of b and, twice, a where columns are few
 constexpr int64_t kPattern = 96;                       // floats of a repeated pattern
-constexpr int64_t kAheadSteps = 64, kFarBytes = 1 << 20;  // of k; of images and kernels
-constexpr int64_t kNearFloats = 32;  // between pixels read side by side: processors foresee what follows
-constexpr int64_t kLongChunk = 3;    // partial sums of a long chunk
-constexpr int64_t kWays = 8, kFewColumns = 128;  // of the first-level cache; met while it keeps a tile
-
-// Pixels this far apart share one set of the first-level cache.
-bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
+constexpr int64_t kLongChunk = 3;                      // partial sums of a long chunk
+constexpr int64_t kWays = 8, kFewColumns = 128;        // of the first-level cache; met while it keeps a tile
 
 }  // namespace
-
-struct TapGemm::Block {
-  Range pixels;
-  Source source;
-  bool in_place;
-  int64_t rows;  // of a tile
-  float* copied;
-  int64_t step, width;             // floats between copied pixels, pixels of a copied row
-  int64_t row_lo, col_lo, col_hi;  // of all rows n * gh + gy and columns gx that the block touches
-  const float** a;
-  float** c;
-  const float** residual;
-  int64_t* offsets;
-};
 
 // Blocks of grains of pixels times parts of the panels of all groups.
 struct TapGemm::Split {
@@ -63,6 +43,7 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
     : p_(std::move(problem)), kernels_(kernels), weights_(std::move(weights)) {
   panels_ = ceil_div(p_.group_oc(), kernels_.gemm_columns);
   few_ = vectors_run_over_k(p_.groups, p_.oc, kernels_.lanes);
+  thin_ = !few_ && p_.group_oc() - (panels_ - 1) * kernels_.gemm_columns <= kernels_.lanes;
   const bool long_chunks = taps() == 1 && machine_of(kernels).wide;
   depth_ = few_          ? std::min(kDepth * kernels_.lanes, kFewFloats / (p_.oc + 2))
            : long_chunks ? kLongChunk * kDepth
@@ -83,7 +64,7 @@ TapGemm::TapGemm(TapProblem problem, const std::string& key, std::shared_ptr<con
   by_taps_ = single_ && (taps() == 1 || block_pixels_ * taps() * step <= 2 * by_rows);
   copy_floats_ = by_taps_ ? (block_pixels_ + 1) * step : by_rows;
   worker_bytes_ = static_cast<size_t>(checked_multiply({4, ceil_div(copy_floats_, 16) * 16}, "scratch") +
-                                      ceil_div((3 * block_pixels_ + depth_) * 8, 64) * 64);
+                                      ceil_div((4 * block_pixels_ + depth_) * 8, 64) * 64);
   packed_ = weights_->packed(key, [&] { return pack(); });
 }
 
@@ -161,10 +142,12 @@ void TapGemm::run(const ConvIo& io, char* scratch, const Worker& worker) const n
              : single_ && (b.in_place || by_taps_) ? Source::kTaps
                                                    : Source::kRows;
   b.copied = reinterpret_cast<float*>(scratch);
+  b.skips = b.source == Source::kTaps && packed_->floats()[p_.groups * group_floats_] > 0.0f;
   b.a = reinterpret_cast<const float**>(scratch + ceil_div(copy_floats_, 16) * 64);
-  b.residual = b.a + block_pixels_;
-  b.c = const_cast<float**>(b.residual + block_pixels_);
-  b.offsets = reinterpret_cast<int64_t*>(b.c + block_pixels_);
+  b.residual = io.residual != nullptr ? b.a + block_pixels_ : nullptr;
+  b.all_c = const_cast<float**>(b.a + 2 * block_pixels_);
+  b.seen_c = b.all_c + block_pixels_;
+  b.offsets = reinterpret_cast<int64_t*>(b.seen_c + block_pixels_);
   const Split s = split(b, worker.count);
   const auto pixel = [&](int64_t grain) { return grain / s.across * s.line + grain % s.across * s.grain; };
   const int64_t inner = s.parts / s.shares;  // a block meets all parts of its share
@@ -187,9 +170,11 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
   for (int64_t g = units.begin / panels_; g <= (units.end - 1) / panels_; ++g) {
     const Range panels{std::max(units.begin - g * panels_, int64_t{0}),
                        std::min(units.end - g * panels_, panels_)};
+    const Range columns{panels.begin * kernels_.gemm_columns,
+                        std::min(panels.end * kernels_.gemm_columns, p_.group_oc())};
     for (const Chunk& chunk : chunks_) {
       const int64_t channel = g * p_.group_c() + chunk.c0;
-      if (b->source == Source::kTaps) locate_tap(io, *b, chunk, channel);
+      if (b->source == Source::kTaps) locate_tap(io, b, chunk, channel);
       if (chunk.first == 0 && b->source == Source::kRows) copy_rows(io, *b, channel, chunk.channels);
       GemmTile t{};
       t.runs = find_runs(chunk, *b, channel, &t.depth);
@@ -199,8 +184,9 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
       t.finish = &chunk == &chunks_.back();
       t.bias = weights_->bias();
       t.low = p_.activation.low(), t.high = p_.activation.high();
-      few_ ? multiply_few(chunk, *b, io.residual != nullptr, t)
-           : multiply(chunk, *b, g, panels, io.residual != nullptr, t);
+      few_ ? multiply_few(chunk, *b, t) : multiply(chunk, *b, g, panels, t);
+      if (thin_ && panels.end == panels_) multiply_thin(chunk, *b, g, t);
+      if (t.finish) activate(*b, io.y_stride, g * p_.group_oc() + columns.begin, columns.end - columns.begin);
     }
   }
 }
@@ -208,6 +194,7 @@ void TapGemm::block(const ConvIo& io, Block* b, Range units) const {
 // The table of rows: where every pixel of the block finds a, c and the residual.
 void TapGemm::locate(const ConvIo& io, Block* b) const {
   const Range px = b->pixels;
+  b->c = b->all_c, b->count = px.end - px.begin;
   const int64_t row_hi = (px.end - 1) / p_.gw;
   b->row_lo = px.begin / p_.gw;
   b->col_lo = b->row_lo == row_hi ? px.begin % p_.gw : 0;
@@ -228,29 +215,35 @@ void TapGemm::locate(const ConvIo& io, Block* b) const {
     }
     float* c = io.y + to * io.y_stride;
     const float* residual = io.residual != nullptr ? io.residual + to * io.residual_stride : nullptr;
-    const int64_t end = std::min(i + p_.gw - gx, px.end - px.begin);
-    if (io.residual != nullptr) {
+    const int64_t end = std::min(i + p_.gw - gx, b->count);
+    if (residual != nullptr) {
       for (int64_t j = i; j < end; ++j, residual += residual_step) b->residual[j] = residual;
     }
-    for (; i < end; ++i, a += a_step, c += c_step) b->a[i] = a, b->c[i] = c;
+    for (; i < end; ++i, a += a_step, c += c_step) b->a[i] = a, b->all_c[i] = c;
     copied_row += gy + 1 == p_.gh ? extent_h() : p_.sh;
   }
 }
 
-// Where the pixels of the block find the one tap of the chunk. The first copied pixel is zeros.
-void TapGemm::locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const {
-  const int64_t across = static_cast<int64_t>(p_.dx.size()), count = b.pixels.end - b.pixels.begin;
+// Where the pixels of the block find the one tap of the chunk. The first copied pixel is zeros, which pixels
+// that do not see the tap need where sums begin or end.
+void TapGemm::locate_tap(const ConvIo& io, Block* b, const Chunk& chunk, int64_t channel) const {
+  const int64_t across = static_cast<int64_t>(p_.dx.size()), count = b->pixels.end - b->pixels.begin;
   const int64_t dy = p_.dy[static_cast<size_t>(chunk.first / across)],
                 dx = p_.dx[static_cast<size_t>(chunk.first % across)];
-  std::memset(b.copied, 0, static_cast<size_t>(chunk.channels) * sizeof(float));
-  for (int64_t i = 0, row = b.row_lo, gx = b.pixels.begin % p_.gw; i < count; ++row, gx = 0) {
+  const bool all = !b->skips || &chunk == &chunks_.front() || &chunk == &chunks_.back();
+  b->c = all ? b->all_c : b->seen_c;
+  b->count = 0;
+  std::memset(b->copied, 0, static_cast<size_t>(chunk.channels) * sizeof(float));
+  for (int64_t i = 0, row = b->row_lo, gx = b->pixels.begin % p_.gw; i < count; ++row, gx = 0) {
     const int64_t n = row / p_.gh, y = row % p_.gh * p_.sh + dy, end = std::min(i + p_.gw - gx, count);
     for (int64_t x = gx * p_.sw + dx; i < end; ++i, x += p_.sw) {
       const bool seen = y >= 0 && y < p_.h && x >= 0 && x < p_.w;
-      const float* from = seen ? io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel : b.copied;
-      b.a[i] = b.in_place || !seen ? from : b.copied + (i + 1) * b.step;
-      if (seen && !b.in_place)
-        io.pre.from(n, p_.c, channel).apply(kernels_, from, b.copied + (i + 1) * b.step, chunk.channels);
+      if (!seen && !all) continue;
+      const float* from = seen ? io.x + ((n * p_.h + y) * p_.w + x) * io.x_stride + channel : b->copied;
+      float* copy = b->copied + (b->count + 1) * b->step;
+      b->a[b->count] = b->in_place || !seen ? from : copy;
+      b->c[b->count++] = b->all_c[i];
+      if (seen && !b->in_place) io.pre.from(n, p_.c, channel).apply(kernels_, from, copy, chunk.channels);
     }
   }
 }
@@ -310,88 +303,6 @@ int64_t TapGemm::find_runs(const Chunk& chunk, const Block& b, int64_t channel, 
     b.offsets[runs++] = b.source == Source::kTaps ? 0 : first + (y * b.width + x) * b.step;
   }
   return runs;
-}
-
-// What is read after panels up to `to` of the chunk.
-const float* TapGemm::next_panels(const Chunk& chunk, int64_t g, Range panels, int64_t to) const {
-  const bool more = to < panels.end, last = &chunk == &chunks_.back();
-  const Chunk& next = more ? chunk : last ? chunks_.front() : (&chunk)[1];
-  const int64_t panel = more ? to : last ? panels.end % panels_ : panels.begin;
-  return packed_->floats() + g * group_floats_ + next.b_begin +
-         panel * kernels_.gemm_columns * next.taps * next.channels;
-}
-
-void TapGemm::multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual,
-                       GemmTile t) const {
-  const int64_t columns = kernels_.gemm_columns, count = b.pixels.end - b.pixels.begin;
-  const int64_t depth = chunk.taps * chunk.channels, tiles = ceil_div(count, b.rows);
-  const int64_t share = 4 * columns / std::max<int64_t>(1, tiles - 1);
-  const int64_t wide = panels_ - (p_.group_oc() - (panels_ - 1) * columns <= kernels_.lanes ? 1 : 0);
-  const int64_t panel_bytes = static_cast<int64_t>(kPanelShare * machine_of(kernels_).l2_bytes);
-  const int64_t fit = std::max<int64_t>(2, panel_bytes / (columns * depth * 4));
-  const float* packed = packed_->floats() + g * group_floats_ + chunk.b_begin;
-  const bool far = 4 * group_floats_ > kFarBytes;
-  const bool far_x = !far && taps() == 1 && p_.groups == 1 && p_.sw == 1 && b.source == Source::kInPlace &&
-                     4 * p_.n * p_.h * p_.w * p_.c > kFarBytes;
-  t.b_step = columns * depth;
-  const bool skips = b.source == Source::kTaps && packed_->floats()[p_.groups * group_floats_] > 0.0f;
-  const int64_t runs = t.runs;
-  for (int64_t from = panels.begin; from < panels.end; from += fit) {
-    const int64_t to = std::min(from + fit, panels.end), first_column = g * p_.group_oc() + from * columns;
-    const float* next = far ? next_panels(chunk, g, panels, to) : nullptr;
-    for (int64_t tile = 0, first = 0, height = 0; tile < tiles; ++tile, first += height) {
-      // The first tile asks for what it is about to read, each of the others for its part of what comes next.
-      const bool next_too = far && tile > 0;
-      const float* wanted =
-          next_too ? next + (tile - 1) * depth * share / 4 : packed + from * t.b_step + kAheadSteps * columns;
-      height = count * (tile + 1) / tiles - first;
-      t.a = b.a + first, t.c = b.c + first;
-      t.residual = residual ? b.residual + first : nullptr;
-      t.runs = skips && std::count(t.a, t.a + height, b.copied) == height ? 0 : runs;  // zeros add nothing
-      for (int64_t panel = from; panel < to;) {
-        t.column = g * p_.group_oc() + panel * columns;
-        const int64_t left = p_.group_oc() - panel * columns;
-        const bool flat = height <= kernels_.flat_rows && panel + 1 < to && left - columns > kernels_.lanes;
-        const bool next_x = far_x && panel == panels.begin && chunk.c0 == 0;  // of the next tile
-        const int64_t taken = flat ? 2 : next_x ? 1 : std::max<int64_t>(1, std::min(wide, to) - panel);
-        t.columns = std::min(left <= kernels_.lanes ? kernels_.lanes : taken * columns, left);
-        t.b = packed + panel * t.b_step;
-        t.ahead = reinterpret_cast<const char*>(next_x ? t.a[height - 1] + b.step
-                                                       : wanted + (panel - from) * t.b_step);
-        t.ahead_step = next_x ? 4 * height * b.step / depth : next_too ? share : 4 * columns;
-        kernels_.gemm[flat ? 2 : left <= kernels_.lanes ? 0 : 1].at[height](t);
-        panel += taken;
-      }
-      activate(t, height, first_column, std::min(to * columns, p_.group_oc()) - from * columns);
-    }
-  }
-}
-
-void TapGemm::multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const {
-  const int64_t count = b.pixels.end - b.pixels.begin, most = few_rows(kernels_.lanes, p_.oc);
-  t.b = packed_->floats() + chunk.b_begin;
-  t.b_step = chunk.taps * chunk.channels;
-  t.ahead_step = 4 * most * kernels_.lanes;
-  const bool far = 4 * p_.h * p_.w * p_.c > kFarBytes && b.source == Source::kInPlace && b.step == t.b_step &&
-                   b.step > kNearFloats;
-  for (int64_t first = 0; first < count; first += most) {
-    const int64_t height = std::min(most, count - first);
-    if (far) t.ahead = reinterpret_cast<const char*>(b.a[first] + most * b.step);
-    t.a = b.a + first, t.c = b.c + first;
-    t.residual = residual ? b.residual + first : nullptr;
-    kernels_.gemm_few[p_.oc](t, height);
-    activate(t, height, 0, p_.oc);
-  }
-}
-
-// Columns [column, column + count) of a finished tile, where the activation is no clamp.
-void TapGemm::activate(const GemmTile& t, int64_t height, int64_t column, int64_t count) const {
-  if (!t.finish || p_.activation.is_clamp()) return;
-  const bool dense = t.c[height - 1] - t.c[0] == (height - 1) * count;  // then one call for all rows
-  for (int64_t m = 0; m < (dense ? 1 : height); ++m) {
-    float* c = t.c[m] + column;
-    kernels_.activate(p_.activation, c, c, dense ? height * count : count);
-  }
 }
 
 }  // namespace conv2d

@@ -28,6 +28,9 @@ inline bool vectors_run_over_k(int64_t groups, int64_t oc, int64_t lanes) {
   return groups == 1 && oc <= kMostFewColumns && 2 * oc <= lanes;
 }
 
+// Pixels this far apart share one set of the first-level cache.
+inline bool collides(int64_t floats) { return floats * 4 % 4096 == 0; }
+
 class TapGemm {
  public:
   // `key` names the packed form: equal for equal kernels and taps.
@@ -44,7 +47,21 @@ class TapGemm {
   };
   // Where rows of a lie: in x; tap by tap in x, copied pixels or zeros; in copied rows.
   enum class Source { kInPlace, kTaps, kRows };
-  struct Block;
+  struct Block {
+    Range pixels;
+    Source source;
+    bool in_place;
+    int64_t rows;  // of a tile
+    float* copied;
+    int64_t step, width;             // floats between copied pixels, pixels of a copied row
+    int64_t row_lo, col_lo, col_hi;  // of all rows n * gh + gy and columns gx that the block touches
+    bool skips;                      // zeros add nothing: all weights are finite
+    int64_t count;                   // pixels that the chunk meets: all, or those that its tap sees
+    const float** a;
+    float **c, **all_c, **seen_c;
+    const float** residual;  // null where there is none
+    int64_t* offsets;
+  };
   struct Split;
 
   void make_chunks();
@@ -54,13 +71,17 @@ class TapGemm {
   Split split(const Block& b, int workers) const;
   void block(const ConvIo& io, Block* b, Range units) const;
   void locate(const ConvIo& io, Block* b) const;
-  void locate_tap(const ConvIo& io, const Block& b, const Chunk& chunk, int64_t channel) const;
+  void locate_tap(const ConvIo& io, Block* b, const Chunk& chunk, int64_t channel) const;
   void copy_rows(const ConvIo& io, const Block& b, int64_t channel, int64_t count) const;
   int64_t find_runs(const Chunk& chunk, const Block& b, int64_t channel, int64_t* depth) const;
   const float* next_panels(const Chunk& chunk, int64_t g, Range panels, int64_t to) const;
-  void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, bool residual, GemmTile t) const;
-  void multiply_few(const Chunk& chunk, const Block& b, bool residual, GemmTile t) const;
-  void activate(const GemmTile& t, int64_t height, int64_t column, int64_t count) const;
+  int64_t end_of_even(const Block& b, const float* const* at, int64_t first, int64_t row,
+                      int64_t* step) const;
+  void take_rows(const Block& b, int64_t first, int64_t height, int64_t runs, GemmTile* t) const;
+  void multiply(const Chunk& chunk, const Block& b, int64_t g, Range panels, GemmTile t) const;
+  void multiply_thin(const Chunk& chunk, const Block& b, int64_t g, GemmTile t) const;
+  void multiply_few(const Chunk& chunk, const Block& b, GemmTile t) const;
+  void activate(const Block& b, int64_t y_stride, int64_t column, int64_t count) const;
 
   int64_t taps() const { return static_cast<int64_t>(p_.dy.size() * p_.dx.size()); }
   int64_t extent_h() const { return p_.dy.back() - p_.dy.front() + 1; }
@@ -72,6 +93,7 @@ class TapGemm {
   std::vector<Chunk> chunks_;
   int64_t panels_ = 0, group_floats_ = 0, depth_ = 0;  // depth_: of a chunk at most
   bool few_ = false;                                   // vectors run over k
+  bool thin_ = false;                                  // the last panel is one vector wide
   bool inside_ = false;                                // no tap leaves the image
   bool single_ = true;                                 // every chunk has one tap
   bool by_taps_ = false;  // pixels that cannot be read in place are copied tap by tap
