@@ -39,6 +39,12 @@ SHAPED = (
         for s, o in ((1, 16), (2, 16), (3, 12), (4, 8))
     ),
     same(2, 6, 75, 1, 15, 5, 5, stride=2),
+    same(1, 92, 90, 4, 6, 3, 3, stride=2, activation="relu"),
+    same(1, 40, 41, 24, 2, 5, 3),
+    same(2, 27, 25, 64, 36, 3, 3, stride=3, groups=2),
+    same(1, 31, 33, 40, 17, 3, 3, dilation=5),
+    same(1, 3, 130, 100, 12, 5, 5, stride=2),
+    same(1, 170, 2, 100, 9, 3, 3, stride=2),
     same(1, 6, 6, 300, 33, 3, 3, dilation=2),
     same(1, 19, 18, 3, 64, 7, 7, stride=2, activation="relu"),
     same(2, 9, 11, 160, 40, 3, 3, dilation=4, activation="relu"),

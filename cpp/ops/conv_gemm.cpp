@@ -11,46 +11,68 @@
 namespace conv2d {
 namespace {
 
-TapProblem taps_of(const ConvProblem& p) {
+// Images below are copied, with zeros around them, sooner than what borders them is a product of its own.
+constexpr int64_t kLeastImage = 1 << 17;  // bytes
+
+TapProblem taps_of(const ConvProblem& p, Range rows, Range columns) {
   TapProblem t{};
   t.n = p.n, t.h = p.h, t.w = p.w, t.c = p.c, t.oc = p.oc, t.groups = p.groups;
-  t.gh = t.yh = p.oh, t.gw = t.yw = p.ow, t.sh = p.sh, t.sw = p.sw;
+  t.gh = rows.end - rows.begin, t.gw = columns.end - columns.begin, t.sh = p.sh, t.sw = p.sw;
+  t.yh = p.oh, t.yw = p.ow, t.yh_first = rows.begin, t.yw_first = columns.begin;
   t.yh_step = t.yw_step = 1;
   t.kernel_w = p.kw, t.kernel_c_step = p.oc, t.kernel_o_step = 1;
   t.activation = p.activation;
-  for (int64_t i = 0; i < p.kh; ++i) t.dy.push_back(i * p.dh - p.pad.top), t.ky.push_back(i);
-  for (int64_t j = 0; j < p.kw; ++j) t.dx.push_back(j * p.dw - p.pad.left), t.kx.push_back(j);
+  const int64_t y = rows.begin * p.sh - p.pad.top, x = columns.begin * p.sw - p.pad.left;
+  for (int64_t i = 0; i < p.kh; ++i) t.dy.push_back(y + i * p.dh), t.ky.push_back(i);
+  for (int64_t j = 0; j < p.kw; ++j) t.dx.push_back(x + j * p.dw), t.kx.push_back(j);
   return t;
 }
 
-// Share of the (output, tap) pairs of one axis that tiles of outputs compute: those inside the image.
-double seen(int64_t outputs, int64_t size, int64_t taps, int64_t stride, int64_t dilation, int64_t pad,
-            int64_t tile) {
-  int64_t pairs = outputs * taps;
+// Outputs of one axis whose taps all lie inside the image.
+Range inner(int64_t outputs, int64_t size, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
+  const int64_t begin = std::min(ceil_div(pad, stride), outputs),
+                last = size + pad - (taps - 1) * dilation - 1;
+  return {begin, std::clamp(last < 0 ? 0 : last / stride + 1, begin, outputs)};
+}
+
+// Share of the (output, tap) pairs of one axis that lie inside the image.
+double seen(int64_t outputs, int64_t size, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
+  int64_t pairs = 0;
   for (int64_t t = 0; t < taps; ++t) {
-    const int64_t at = t * dilation - pad;
-    const int64_t before = std::min(outputs, ceil_div(std::max<int64_t>(-at, 0), stride));
-    const int64_t after = outputs - std::min(outputs, ceil_div(std::max<int64_t>(size - at, 0), stride));
-    pairs -= std::max<int64_t>(before - tile + 1, 0) + std::max<int64_t>(after - tile + 1, 0);
+    const int64_t first = std::max<int64_t>(ceil_div(pad - t * dilation, stride), 0);
+    const int64_t end = std::min(ceil_div(size + pad - t * dilation, stride), outputs);
+    pairs += std::max<int64_t>(end - first, 0);
   }
   return static_cast<double>(pairs) / static_cast<double>(outputs * taps);
 }
 
+// The outputs that see no padding, read in place, and what is above, below and beside them.
 class GemmPlan : public ConvPlan {
  public:
-  GemmPlan(const ConvProblem& p, std::shared_ptr<const ConvWeights> weights, const Kernels& kernels)
-      : ConvPlan(p),
-        gemm_(taps_of(p), "gemm" + std::to_string(kernels.gemm_columns) + 'g' + std::to_string(p.groups),
-              std::move(weights), kernels) {
-    worker_bytes = gemm_.worker_bytes();
+  GemmPlan(const ConvProblem& p, const std::shared_ptr<const ConvWeights>& weights, const Kernels& kernels)
+      : ConvPlan(p) {
+    const auto add = [&](Range rows, Range columns) {
+      if (rows.begin == rows.end || columns.begin == columns.end) return;
+      const std::string key = "gemm" + std::to_string(kernels.gemm_columns) + 'g' + std::to_string(p.groups);
+      parts_.emplace_back(taps_of(p, rows, columns), key, weights, kernels);
+      worker_bytes = std::max(worker_bytes, parts_.back().worker_bytes());
+    };
+    const bool whole = 4 * p.h * p.w * p.c < kLeastImage;
+    const Range all{0, p.ow}, rows = whole ? Range{0, p.oh} : inner(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top),
+                              columns = whole ? all : inner(p.ow, p.w, p.kw, p.sw, p.dw, p.pad.left);
+    add(rows, columns);
+    add({0, rows.begin}, all);
+    add({rows.end, p.oh}, all);
+    add(rows, {0, columns.begin});
+    add(rows, {columns.end, p.ow});
   }
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
-    gemm_.run(io, scratch, worker);
+    for (const TapGemm& part : parts_) part.run(io, scratch, worker);
   }
 
  private:
-  TapGemm gemm_;
+  std::vector<TapGemm> parts_;
 };
 
 }  // namespace
@@ -79,17 +101,18 @@ ConvAlgorithm conv_gemm() {
             std::ceil(static_cast<double>(p.group_oc()) / m.lanes) * static_cast<double>(p.groups);
         const bool thin = static_cast<double>(p.group_oc()) <= m.lanes;  // too few sums at once
         const bool narrow = !m.wide && p.groups > 1;
-        const double slower = thin ? (p.groups == 1 ? 1.4 : narrow ? 2.4 : 1.3) : narrow ? 1.2 : 1.0;
+        const double slower = narrow ? (thin ? 1.6 : 1.2) : thin ? 1.1 : 1.0;
         const double padded = vectors * m.lanes / static_cast<double>(p.oc) * slower;
         const int64_t row = p.dw == 1 && p.kw * p.group_c() <= kDepth ? p.kw * p.group_c() : p.group_c();
-        // Starts of short loops, measured with 16 registers.
-        const double starts = row < 16 && !m.wide ? 4.0 * static_cast<double>(p.kh * p.kw * p.c / row) : 0.0;
-        const double store = thin && m.wide && p.groups == 1 ? 15.0 : 1.5;
+        // Starts of short loops.
+        const double start = m.wide ? (p.groups == 1 ? 2.0 : 1.0) : 4.0;
+        const double starts = row < 16 ? start * static_cast<double>(p.kh * p.kw * p.c / row) : 0.0;
+        const double store = thin && p.groups == 1 ? 7.0 : 1.5;
         const double stores = static_cast<double>(p.n * p.oh * p.ow) * (vectors * store + starts);
         const double share = m.wide ? 1.0 : 0.85;     // of the peak, with 16 registers
         const bool skips = 2 * p.group_c() > kDepth;  // one tap a chunk
-        const double pairs = skips ? seen(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top, 1) *
-                                         seen(p.ow, p.w, p.kw, p.sw, p.dw, p.pad.left, m.wide ? 14 : 6)
+        const double pairs = skips ? seen(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top) *
+                                         seen(p.ow, p.w, p.kw, p.sw, p.dw, p.pad.left)
                                    : 1.0;
         return p.flops() * pairs * padded / (share * m.flops_per_cycle) + stores + bytes / m.bytes_per_cycle;
       },
