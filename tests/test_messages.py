@@ -139,7 +139,7 @@ CALLS = {
     "shape of a layer": (lambda m: m.layers[0].input_shape, AttributeError, "'input_shape'", "layer.input.shape"),
     "no such function": (lambda m: cn.utils.load_jpg, AttributeError, "'conv2d_native.utils'", "'load_jpg'"),
     "network": (lambda m: cn.applications.resnet50.ResNet50(), AttributeError, "ResNet50() with Keras", "load_model"),
-    "no such layer": (lambda m: L.LSTM, AttributeError, "'LSTM'", "docs/layers.md"),
+    "no such layer": (lambda m: L.Conv3D, AttributeError, "'Conv3D'", "docs/layers.md"),
     "layer at the top": (lambda m: cn.Conv2D, AttributeError, "conv2d_native.layers.Conv2D"),
     "count of no weights": (lambda m: L.Conv2D(4, 3, name="conv").count_params(), ValueError, "'conv'", "build(input"),
     "count of none": (lambda m: cn.Sequential([L.Dense(2)], name="n").count_params(), ValueError, "'n'", "build(input"),

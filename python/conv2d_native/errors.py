@@ -24,7 +24,7 @@ class UnsafeModelError(ModelFormatError):
 class UnsupportedLayerError(ModelFormatError):
     """A model holds a layer, an argument or an operation that this package does not compute.
 
-    >>> model_from_json('{"class_name": "LSTM", "config": {"units": 3}}')
+    >>> model_from_json('{"class_name": "Conv3D", "config": {"filters": 3}}')
     Traceback (most recent call last):
     conv2d_native.errors.UnsupportedLayerError: ...
     """

@@ -209,10 +209,30 @@ def channels_first():
     return keras.Model(source, L.Dense(3)(x), name="channels_first"), [(2, 3, 9, 8)]
 
 
+def crnn():
+    """Text in images: a convolution, columns as steps, two recurrent layers that walk both ways."""
+    x = source = keras.Input((8, 16, 1))
+    x = L.MaxPooling2D(2)(L.Conv2D(4, 3, padding="same", activation="relu")(x))
+    x = L.Dense(6, activation="relu")(L.Reshape((8, 16))(L.Permute((2, 1, 3))(x)))
+    x = L.Bidirectional(L.LSTM(5, return_sequences=True, dropout=0.25))(x)
+    x = L.Bidirectional(L.GRU(4, return_sequences=True), merge_mode="sum")(x)
+    return keras.Model(source, L.Dense(7, activation="softmax")(x), name="crnn"), [(2, 8, 16, 1)]
+
+
+def translation():
+    """A recurrent layer that reads one sequence, and stacked cells that write another beginning with its states."""
+    source, target = keras.Input((6, 3), name="source"), keras.Input((None, 2), name="target")
+    _, *states = L.LSTM(4, return_state=True)(source)
+    y = L.LSTM(4, return_sequences=True)(target, initial_state=states)
+    y = L.RNN([L.LSTMCell(3, name="low"), L.GRUCell(2, name="high")], return_sequences=True)(y)
+    return keras.Model([source, target], y, name="translation"), [(2, 6, 3), (2, 5, 2)]
+
+
 MODELS = {
     make.__name__: make
     for make in (
         sequential, sequential_without_input, residual, inception, gates, unet, nested, shared, named, mobilenet_v2,
         mobilenet_v3, nasnet, convnext, densenet, operations, channels_first,
+        crnn, translation,
     )
 }  # fmt: skip

@@ -224,6 +224,35 @@ def _wrappers():
     yield "SpectralNormalization", {"layer": ("Conv2D", {"filters": 3, "kernel_size": 3})}, [(2, 5, 6, 2)]
 
 
+def _recurrences():
+    for arguments in (
+        {"units": 4},
+        {"units": 4, "return_sequences": True, "activation": "relu"},
+        {"units": 3, "go_backwards": True, "use_bias": False},
+    ):
+        yield "SimpleRNN", arguments, [LINE]
+    for name in ("LSTM", "GRU"):
+        for arguments in (
+            {"units": 4},
+            {"units": 5, "return_sequences": True, "use_bias": False},
+            {"units": 3, "go_backwards": True, "return_sequences": True},
+            {"units": 3, "activation": "relu", "recurrent_activation": "hard_sigmoid", "unroll": True},
+        ):
+            yield name, arguments, [LINE]
+    yield "LSTM", {"units": 3, "unit_forget_bias": False, "dropout": 0.5, "recurrent_dropout": 0.2}, [LINE]
+    yield "GRU", {"units": 3, "reset_after": False}, [LINE]
+    yield "GRU", {"units": 3, "reset_after": False, "use_bias": False, "return_sequences": True}, [LINE]
+    for mode in ("concat", "sum", "ave", "mul"):
+        layer = ("LSTM", {"units": 3, "return_sequences": mode != "ave"})
+        yield "Bidirectional", {"layer": layer, "merge_mode": mode}, [LINE]
+    back = ("GRU", {"units": 3, "go_backwards": True})
+    yield "Bidirectional", {"layer": ("LSTM", {"units": 3}), "backward_layer": back}, [LINE]
+    yield "RNN", {"cell": ("LSTMCell", {"units": 3}), "return_sequences": True}, [LINE]
+    stack = ("StackedRNNCells", {"cells": [("SimpleRNNCell", {"units": 4}), ("GRUCell", {"units": 3})]})
+    yield "RNN", {"cell": stack}, [LINE]
+    yield "TimeDistributed", {"layer": ("LSTM", {"units": 3})}, [(2, 4, 5, 6)]
+
+
 CASES = [
     *_convolutions(),
     *_pools(),
@@ -233,6 +262,7 @@ CASES = [
     *_shapes(),
     *_identities(),
     *_wrappers(),
+    *_recurrences(),
 ]
 
 
@@ -245,8 +275,9 @@ def case_id(class_name: str, arguments: dict, shapes: list) -> str:
 
 def make_layer(layers, class_name: str, arguments: dict):
     """Make the layer of a case out of a namespace of layer classes; layers inside are (class name, arguments)."""
-    inner = {k: make_layer(layers, *v) for k, v in arguments.items() if k == "layer"}
-    inner |= {k: [make_layer(layers, *v) for v in vs] for k, vs in arguments.items() if k == "layers"}
+    one, several = ("layer", "backward_layer", "cell"), ("layers", "cells")
+    inner = {k: make_layer(layers, *v) for k, v in arguments.items() if k in one}
+    inner |= {k: [make_layer(layers, *v) for v in vs] for k, vs in arguments.items() if k in several}
     return getattr(layers, class_name)(**(arguments | inner))
 
 

@@ -24,8 +24,9 @@ _TRAINING = ("compile_config", "training_config", "optimizer_config")
 _CODE_LAYERS = {"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"}
 _KERAS_1 = {"border_mode", "dim_ordering", "nb_filter", "nb_row", "output_dim", "subsample"}
 _POLICIES = ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy")
-_ACTIVATIONS = ("activation", "recurrent_activation")
+ACTIVATION_WORDS = ("activation", "recurrent_activation")
 _OF_ATTENTION = ("query_shape", "key_shape", "value_shape", "softmax_robust_masking")  # Keras 2's words alone
+_RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D")
 _KERNEL_WORDS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 _UNGROUPED = {
     *("DepthwiseConv1D", "DepthwiseConv2D", "Conv1DTranspose", "Conv2DTranspose"),
@@ -68,6 +69,8 @@ class _Normaliser:
         if "inbound_nodes" in made:
             made.setdefault("name", name)
             made["inbound_nodes"] = self.nodes(name, made["inbound_nodes"])
+            if self.old and made["class_name"] in _RECURRENT:
+                made["inbound_nodes"] = [*map(_with_states_named, made["inbound_nodes"])]
         return made
 
     def count(self, entry: Any, depth: int) -> None:
@@ -191,6 +194,8 @@ class _Normaliser:
             if isinstance(inner, dict) and isinstance(inner.get("class_name"), str):
                 made[key] = self.entry(inner, depth + 1)
                 _name_all([made[key]], set())
+        if class_name == "StackedRNNCells" and isinstance(config.get("cells"), list):
+            made["cells"] = [self.entry(inner, depth + 1) for inner in config["cells"]]
         if lists_layers(class_name, made):  # a stand-in for a list: what it holds was not looked at
             raise self.fault(name, "`layers` must be a plain list of layers.")
         shape = made.pop("batch_input_shape", None)
@@ -201,7 +206,7 @@ class _Normaliser:
                 if not made.get(key, True):
                     del made[key]
         self.to_keras_3_words(class_name, made)
-        for key in _ACTIVATIONS:
+        for key in ACTIVATION_WORDS:
             if key in made:
                 made[key] = self.activation(made[key])
         return made
@@ -223,6 +228,8 @@ class _Normaliser:
         if class_name == "MultiHeadAttention":
             for key in _OF_ATTENTION:
                 made.pop(key, None)
+        if made.get("time_major") is False:  # a word of recurrent layers
+            del made["time_major"]
         if class_name == "LeakyReLU" and "alpha" in made:
             made.setdefault("negative_slope", made.pop("alpha"))
 
@@ -305,6 +312,15 @@ class _Normaliser:
         if isinstance(value, dict) and "class_name" not in value:
             return {key: self.old_argument(inner) for key, inner in value.items()}
         return _plain(value)
+
+
+def _with_states_named(node: Tree) -> Tree:
+    """The call of a recurrent layer, which Keras 2 gives the states to begin with behind the sequences, in one list."""
+    kwargs = {key: value for key, value in node["kwargs"].items() if value is not None}
+    first, *others = node["args"]
+    if isinstance(first, list) and len(first) > 1:
+        first, kwargs["initial_state"] = first[0], first[1:]
+    return {"args": [first, *others], "kwargs": kwargs}
 
 
 def _name_all(entries: list[Tree], taken: set[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from ..named_objects import OPERATION_MODULES, numbered, to_snake_case
 from .hdf5 import Hdf5
 
-WRAPPED = ("layer", "forward_layer", "backward_layer")  # words under which wrappers keep their layers
+WRAPPED = ("layer", "forward_layer", "backward_layer", "cell")  # words under which wrappers keep their layers
 NAMED_HERE = "named_here"  # of an entry: the file does not tell the layer's name, "name" is made up
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 CLASSES_WITH_LAYERS = (*MODEL_CLASSES, "Pipeline")  # their configurations list layers

@@ -190,7 +190,7 @@ class NamedWeights:
         if not found and name == "kernel":
             found = stored.find("depthwise_kernel", owner)
         if 1 < len(found) <= _MAX_ALIKE:
-            scores = [_common_suffix(_split(entry)[:-1], path) for entry in found]
+            scores = [_likeness(_split(entry)[:-1], path) for entry in found]
             found = [entry for entry, score in zip(found, scores, strict=True) if score == max(scores)]
         if len(found) != 1:
             text = "missing" if not found else f"ambiguous between {found[:10]}"
@@ -295,8 +295,9 @@ def _is_called(leaf: str, name: str) -> bool:
     return leaf in (name, f"depthwise_{name}")
 
 
-def _common_suffix(left: Path, right: Path) -> int:
+def _likeness(left: Path, right: Path) -> tuple[int, int]:
+    """How many names two paths share at their ends, and then anywhere: Keras 2 counts cells that it makes itself."""
     count = 0
     while count < min(len(left), len(right)) and left[-1 - count] == right[-1 - count]:
         count += 1
-    return count
+    return count, len({*left} & {*right})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import (
     activation,
     attention,
+    bidirectional,
     convolution,
     core,
     depthwise,
@@ -19,6 +20,9 @@ from . import (
     normalization,
     pooling,
     preprocessing,
+    recurrent,
+    recurrent_cells,
+    recurrent_layers,
     reshaping,
     training,
     transposed,
@@ -36,6 +40,7 @@ from .wrappers import Wrapper
 if TYPE_CHECKING:  # type checkers and editors see each class where it is defined
     from .activation import *
     from .attention import *
+    from .bidirectional import *
     from .convolution import *
     from .core import *
     from .depthwise import *
@@ -44,6 +49,9 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .normalization import *
     from .pooling import *
     from .preprocessing import *
+    from .recurrent import *
+    from .recurrent_cells import *
+    from .recurrent_layers import *
     from .reshaping import *
     from .training import *
     from .transposed import *

@@ -16,7 +16,7 @@ from .. import activations, constraints, initializers, regularizers
 from ..activations import Activation
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
-from ..formats.dialect import CODE
+from ..formats.dialect import ACTIVATION_WORDS, CODE
 from ..formats.layer_paths import MODEL_CLASSES
 from ..named_objects import StoredObject
 from ..newest import once_for_each
@@ -100,8 +100,9 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         raise kind(_unsupported(entry, class_name, name))
     if class_name in MODEL_CLASSES:
         return found.from_config(config, custom_objects=custom)
-    if config.get("activation") is not None:
-        config["activation"] = _activation(config["activation"], class_name, name, custom)
+    for word in ACTIVATION_WORDS:
+        if config.get(word) is not None:
+            config[word] = _activation(config[word], class_name, name, custom)
     for word, given in config.items():
         table = _TABLES.get(word.rpartition("_")[2])
         if table and isinstance(given, (str, Mapping)):
@@ -226,9 +227,9 @@ def custom_objects_of(model: Any) -> dict[str, Any]:
     if layer_class(type(model).__name__) is not type(model):
         found[type(model).__name__] = type(model)
     for layer in model.sublayers:
-        activation = getattr(layer, "activation", None)
-        if isinstance(activation, Activation) and activation.function is not None:
-            _enter(found, activation.name, activation.function)
+        for activation in (getattr(layer, word, None) for word in ACTIVATION_WORDS):
+            if isinstance(activation, Activation) and activation.function is not None:
+                _enter(found, activation.name, activation.function)
         for value in vars(layer).values():
             if isinstance(value, StoredObject) and value.given is not None:
                 _enter(found, value.name, value.given)

@@ -81,7 +81,7 @@ class FunctionLayer(Layer):
         apply = functools.partial(f.apply, whole_batch=mixes_images(results, [x.shape[1:] for x in xs]))
         if len(shapes) == 1:
             return pack(trial, [apply(lambda *arrays: results(*arrays)[0], xs, (None, *shapes[0]))])
-        return pack(trial, _computed_together(f, apply, results, xs, shapes))
+        return pack(trial, computed_together(f, apply, results, xs, shapes))
 
     def _results(self, x: Any) -> Any:
         """What the function makes of arrays, in its own structure."""
@@ -121,7 +121,7 @@ def _zeros(sizes: Sequence[int]) -> np.ndarray:
     return np.zeros((2, *sizes), np.float32)
 
 
-def _computed_together(
+def computed_together(
     f: Any,
     apply: Callable[..., Any],
     results: Callable[..., list[np.ndarray]],

@@ -1,0 +1,103 @@
+"""The loop of recurrent layers: the step of a cell as a graph of its own, run for one step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph import Traced
+from ..structure import flatten
+from .recurrent_cells import RecurrentCell
+from .symbolic import call_layer
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How a layer walks: whether it keeps the outputs of all steps, begins at the last one, and, where a step is not
+    seen, has zeros as its output rather than the output before.
+
+    unrolled: as Keras does, which then puts the zeros in places that are counted from the first step in any case.
+    """
+
+    keeps_all: bool
+    backwards: bool
+    zeroes: bool
+    unrolled: bool
+
+
+class Steps:
+    """The step of `cell`, for a part of the input for each gate, or one for all, and states of `state_sizes`."""
+
+    def __init__(self, cell: Any, part_shapes: Sequence[Sequence[int]], state_sizes: Any) -> None:
+        self.cell, self.part_count = cell, len(part_shapes)
+        self.state_shapes = [(size,) for size in flatten(state_sizes)]
+        self.places: list[int] = []  # of the output and then of each state, among the results of the graph
+        shapes = [(None, *shape) for shape in (*part_shapes, *self.state_shapes)]
+        self.traced = Traced(self._results, [[0] * self.part_count, state_sizes], shapes)
+        self.output_shape = self.traced.outputs[self.places[0]].shape[1:]
+
+    def _results(self, f: Any, given: Any) -> list[Any]:
+        """What a step makes, each tensor once: the output may be a state too."""
+        parts, states = given
+        if isinstance(self.cell, RecurrentCell):
+            new = self.cell.step(f, parts, states)
+            made = [new[0], *new]
+        else:
+            output, new = call_layer(self.cell, f, parts[0], states)
+            made = [output, *flatten(new)]
+        if [tensor.shape[1:] for tensor in made[1:]] != self.state_shapes:
+            raise ValueError(
+                f"call() of cell '{self.cell.name}' must return an output and states of its `state_size`, the shapes "
+                f"{self.state_shapes}. It returned states of shapes {[tensor.shape[1:] for tensor in made[1:]]}."
+            )
+        results = list({tensor.id: tensor for tensor in made}.values())
+        self.places = [[tensor.id for tensor in results].index(tensor.id) for tensor in made]
+        return results
+
+    def run(
+        self, x: np.ndarray, states: Sequence[np.ndarray], seen: np.ndarray | None, walk: Walk
+    ) -> list[np.ndarray]:
+        """The outputs of all steps or the last one, then the states: of images (batch, steps, ...), states and mask.
+
+        Where `seen` (batch, steps) is 0, a step changes no state. Nothing is allocated from step to step without it.
+        """
+        n, count = x.shape[:2]
+        parts = _steps_first(x.reshape(n, count, self.part_count, *x.shape[2:-1], -1))
+        states = [np.ascontiguousarray(np.broadcast_to(s, (n, *s.shape[1:]))) for s in states]
+        zeroes_afterwards = walk.zeroes and walk.unrolled and walk.keeps_all
+        run, (place, *state_places) = self.traced.executable(n).run, self.places
+        shapes = [(n, *y.shape[1:]) for y in self.traced.outputs]
+        kept = count if walk.keeps_all else 2
+        results = [
+            np.empty((kept if i == place and seen is None else 2, *shape), np.float32)
+            for i, shape in enumerate(shapes)
+        ]
+        outputs = results[place] if seen is None else np.zeros((kept, *shapes[place]), np.float32)
+        for i, t in enumerate(reversed(range(count)) if walk.backwards else range(count)):
+            made = [result[i % len(result)] for result in results]
+            run([*parts[t], *states], made)
+            new = [made[j] for j in state_places]
+            if seen is not None:
+                before = outputs[i % kept - 1]  # zeros before the first step
+                if walk.zeroes and not zeroes_afterwards:
+                    before = np.zeros_like(before)
+                outputs[i % kept] = _where(seen[:, t], made[place], before)
+                new = [_where(seen[:, t], value, old) for value, old in zip(new, states, strict=True)]
+            states = new
+        output = outputs.swapaxes(0, 1) if walk.keeps_all else outputs[(count - 1) % kept]
+        if seen is not None and zeroes_afterwards:
+            output = output * (seen != 0).reshape(n, count, *[1] * len(self.output_shape))
+        return [output, *states]
+
+
+def _steps_first(x: np.ndarray) -> np.ndarray:
+    """(batch, steps, parts, ...) as (steps, parts, batch, ...)."""
+    return np.ascontiguousarray(np.moveaxis(x, 0, 2))
+
+
+def _where(seen: np.ndarray, value: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`value` for the images that are `seen`, `other` for the rest."""
+    return np.where(seen.reshape(-1, *[1] * (value.ndim - 1)) != 0, value, other)

@@ -1,0 +1,175 @@
+"""RNN: a layer around any cell, which walks along an axis of steps.
+
+What the inputs of all steps add to the gates is one matrix product of the core; the walk is a host step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..errors import UnsupportedLayerError
+from ..structure import flatten, map_structure, pack
+from .base import Layer
+from .configuration import checked_config
+from .deserialization import deserialize
+from .function_layer import computed_together
+from .operations.operands import check_broadcast, constant, host
+from .recurrence import Steps, Walk
+from .recurrent_cells import RecurrentCell, StackedRNNCells, checked_cell, output_size
+from .registry import register_layer
+from .symbolic import KerasTensor
+
+
+@register_layer
+class RNN(Layer):
+    """Calls `cell` for one step of (batch, steps, ...) after the other, each with the states that the last one left.
+
+    cell: SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells, a list of cells, or a layer of your own with a `state_size`
+    and a call(self, inputs, states) that returns the output and the new states. return_sequences: the output has all
+    steps, (batch, steps, units), instead of the last one, (batch, units). return_state: the states, each
+    (batch, units), come after it. go_backwards: from the last step to the first; so are the outputs ordered.
+    zero_output_for_mask: steps that are masked give zeros rather than the output before. unroll: of no effect else.
+    stateful=True is refused: a call takes the states to begin with (default: zeros) as `initial_state`, and returns
+    those at the end with return_state.
+
+    A call takes a `mask` (batch, steps): where it is False or 0 the states stay as they are.
+
+        >>> RNN([LSTMCell(4), LSTMCell(3)], return_sequences=True)(np.ones((2, 5, 6))).shape
+        (2, 5, 3)
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.cell = checked_cell("cell", StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell)
+        self.return_sequences = arguments.flag("return_sequences", return_sequences)
+        self.return_state = arguments.flag("return_state", return_state)
+        self.go_backwards = arguments.flag("go_backwards", go_backwards)
+        self.stateful = arguments.flag("stateful", stateful)
+        if self.stateful:
+            raise UnsupportedLayerError(
+                f"Layer '{self.name}' keeps no states from one call to the next here: give calls `initial_state`. "
+                "Received: stateful=True."
+            )
+        self.unroll = arguments.flag("unroll", unroll)
+        self.zero_output_for_mask = arguments.flag("zero_output_for_mask", zero_output_for_mask)
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The number of entries of each state; a list of them for each of stacked cells."""
+        size = self.cell.state_size
+        return list(size) if isinstance(size, (list, tuple)) else [size]
+
+    def named_sublayers(self) -> list[tuple[str, Any]]:
+        """The cell."""
+        return [(self.cell.name, self.cell)]
+
+    def _stored_sublayers(self) -> list[tuple[str, Any]]:
+        """The cell, after its group."""
+        return [("cell", self.cell)]
+
+    def check_shape(self, shape: Any) -> None:
+        """At least 3 axes, the last ones such as the cell takes."""
+        super().check_shape(shape)
+        if len(shape) < 3:
+            raise ValueError(
+                f"Layer '{self.name}' takes inputs of at least 3 axes, (batch, steps, ...). "
+                f"Received: input_shape={shape}."
+            )
+        self.cell.check_shape((shape[0], *shape[2:]))
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        """Build the cell for one step."""
+        self.cell.build((sequences_shape[0], *sequences_shape[2:]))
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """Return the states that sequences begin with, those of the cell or zeros.
+
+        >>> [state.shape for state in LSTM(3).get_initial_state(2)]
+        [(2, 3), (2, 3)]
+        """
+        given = getattr(self.cell, "get_initial_state", None)
+        if given is not None:
+            made = given(batch_size=batch_size)
+            return list(made) if isinstance(made, (list, tuple)) else [made]
+        return map_structure(lambda size: np.zeros((batch_size, size), np.float32), self.state_size)
+
+    def call(self, f: Any, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
+        """A matrix product for the inputs, and a host step."""
+        cell, count = self.cell, 1
+        x, part_shapes = sequences, [sequences.shape[2:]]
+        if isinstance(cell, RecurrentCell):
+            x, part_shapes = cell.projected(f, sequences), [(cell.units,)] * cell.gates
+        steps = Steps(cell, part_shapes, self.state_size)
+        states, count = self._initial_states(initial_state), len(steps.state_shapes)
+        operands = [x, *states] if mask is None else [x, *states, self._mask(mask, sequences)]
+        walk = Walk(self.return_sequences, self.go_backwards, self.zero_output_for_mask, self.unroll)
+
+        def results(x: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+            made = steps.run(x, others[:count], others[count] if others[count:] else None, walk)
+            return made if self.return_state else made[:1]
+
+        output_shape = (*sequences.shape[1 : 1 + self.return_sequences], *steps.output_shape)
+        shapes = [output_shape, *(steps.state_shapes if self.return_state else ())]
+        made = computed_together(f, partial(host, f), results, operands, shapes)
+        return (made[0], *pack(self.state_size, made[1:])) if self.return_state else made[0]
+
+    def _initial_states(self, given: Any) -> list[Any]:
+        """The states to begin with, each of shape (batch, units); those for all images have a batch of 1."""
+        sizes = flatten(self.state_size)
+        found = self.get_initial_state(1) if given is None else given
+        made = [constant("initial_state", state) for state in flatten(found)]
+        if [tuple(state.shape[1:]) for state in made] != [(size,) for size in sizes]:
+            shapes = [tuple(state.shape) for state in made]
+            words = f"be {len(sizes)} tensors of shapes {', '.join(f'(batch, {size})' for size in sizes)}"
+            raise ValueError(
+                f"`initial_state` of layer '{self.name}' must {words}. Received: shapes {shapes}."
+            )
+        for state, size in zip(made, sizes, strict=True):
+            check_broadcast(state, (None, size), type(self).__name__, "`initial_state`")
+        return made
+
+    def _mask(self, given: Any, x: Any) -> Any:
+        mask = constant("mask", given)
+        if len(mask.shape) != 2:
+            raise ValueError(arguments.must("mask", "be of shape (batch, steps)", tuple(mask.shape)))
+        check_broadcast(mask, (None, x.shape[1]), type(self).__name__, "`mask`")
+        return mask
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        """(batch, units), with the steps in between or the shapes of the states behind it, as the arguments say."""
+        self.check_shape(sequences_shape)
+        batch, steps = sequences_shape[:2]
+        output = (batch, *([steps] if self.return_sequences else []), output_size(self.cell))
+        states = map_structure(lambda size: (batch, size), self.state_size)
+        return (output, *states) if self.return_state else output
+
+    def compute_output_spec(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic tensors that a call with these makes; nothing is recorded."""
+        made = self.compute_output_shape(sequences.shape)
+        if not self.return_state:
+            return KerasTensor(made, name=self.name)
+        states = map_structure(lambda size: KerasTensor((made[0][0], size), name=self.name), self.state_size)
+        return (KerasTensor(made[0], name=self.name), *states)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Make a layer, and the cell inside, from what get_config returned."""
+        config = dict(checked_config(config))
+        if isinstance(config.get("cell"), Mapping):
+            config["cell"] = deserialize(config["cell"], custom_objects)
+        return super().from_config(config)
