@@ -28,18 +28,28 @@ def exact(enabled: bool = True) -> AbstractContextManager[bool]:
 
 
 class Tensor:
-    """A value of a graph. `shape` has None for the batch; `source` is (tensor, order) where it is a transpose."""
+    """A value of a graph. `shape` has None for the batch; `source` is (tensor, order) where it is a transpose.
 
-    __slots__ = ("builder", "id", "shape", "source")
+    mask: another value, that is not 0 where entries of this one count; None where all do.
+    """
+
+    __slots__ = ("builder", "id", "mask", "shape", "source")
 
     def __init__(self, builder: Any, id: int, source: tuple[Tensor, tuple[int, ...]] | None = None) -> None:
         self.builder, self.id, self.source = builder, id, source
+        self.mask: Tensor | None = None
         self.shape: tuple[Any, ...] = (None, *builder.core.shape(id)[1:])
 
     @property
     def batch_shape(self) -> tuple[Any, ...]:
         """`shape` with its first size where that is known: in a graph of a whole batch."""
         return self.shape if self.builder.batch is None else tuple(self.builder.core.shape(self.id))
+
+    def masked(self, mask: Tensor | None) -> Tensor:
+        """The same value with another mask."""
+        made = Tensor(self.builder, self.id, self.source)
+        made.mask = mask
+        return made
 
     @property
     def rank(self) -> int:

@@ -22,6 +22,7 @@ class ActivationLayer(Layer):
     """Applies `activation`: that which `computes` names, with the constructor's arguments, as they are now."""
 
     computes: str
+    supports_masking = True
 
     @property
     def activation(self) -> Any:
@@ -182,6 +183,8 @@ class PReLU(Weighted):
         >>> PReLU(shared_axes=[1, 2])(np.zeros((1, 8, 8, 3))).shape
         (1, 8, 8, 3)
     """
+
+    supports_masking = True
 
     def __init__(
         self,

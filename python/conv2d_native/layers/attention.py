@@ -17,6 +17,7 @@ from ..errors import UnsupportedLayerError
 from ..initializers import Initializer
 from .base import Layer
 from .call_arguments import call_words, shape_of
+from .masks import mask_of
 from .names import unique_name
 from .operations.layouts import expand_dims
 from .operations.operands import check_broadcast, constant, host, is_tensor
@@ -79,14 +80,17 @@ class MultiHeadAttention(Weighted):
 
     Called on query (batch, ..., depth) and value (batch, ..., depth), key (default: value) of the same places;
     attention_mask, that is not 0 where a place of `query` sees one of `value`, broadcasts to (batch, heads, places of
-    query, places of value) or is one for all heads, (batch, places, places); use_causal_mask hides later places. Both
-    need inputs with one axis of places. Returns (batch, ..., output), with return_attention_scores also the weights
-    (batch, heads, ..., ...).
+    query, places of value) or is one for all heads, (batch, places, places); value_mask and key_mask (batch, places of
+    value) are for all places of query; use_causal_mask hides later places. They need inputs with one axis of places.
+    query_mask is of no effect, as in Keras: a mask that `query` has from layers before hides its places. Returns
+    (batch, ..., output), with return_attention_scores also the weights (batch, heads, ..., ...).
 
         >>> x = np.ones((1, 5, 6))
         >>> MultiHeadAttention(num_heads=2, key_dim=3)(x, x).shape
         (1, 5, 6)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -173,6 +177,9 @@ class MultiHeadAttention(Weighted):
         query: Any,
         value: Any,
         key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
         attention_mask: Any = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
@@ -184,12 +191,15 @@ class MultiHeadAttention(Weighted):
         project = {name: partial(layer.call, f) for name, layer in self._projections.items()}
         one_axis = [f.reshape(x, (-1, math.prod(x.shape[1:-1]), x.shape[-1])) for x in (query, key, value)]
         q, k, v = (project[name](x) for name, x in zip(("query", "key", "value"), one_axis, strict=True))
-        masks = self._masks(
-            f, attention_mask, arguments.flag("use_causal_mask", use_causal_mask), places, others
-        )
+        given = [
+            ("query_mask", mask_of(query), (1, 3)),
+            ("value_mask", value_mask, (1, 2)),
+            ("key_mask", key_mask, (1, 2)),
+            ("attention_mask", attention_mask, (1,)),
+        ]
+        causal = arguments.flag("use_causal_mask", use_causal_mask)
+        masks = self._masks(f, [each for each in given if each[1] is not None], causal, places, others)
         sizes = (None, self.num_heads, q.shape[1], k.shape[1])
-        for mask in masks:
-            check_broadcast(mask, sizes, "MultiHeadAttention", "`attention_mask`")
         wanted = arguments.flag("return_attention_scores", return_attention_scores)
         # Keras computes it in one of two ways, which differ where a place sees none at all.
         in_one_step = not (wanted or self.dropout or len(places) > 1)
@@ -211,10 +221,18 @@ class MultiHeadAttention(Weighted):
         return y if scores is None else (y, f.reshape(scores, (-1, self.num_heads, *places, *others)))
 
     def _masks(
-        self, f: Any, given: Any, causal: bool, places: Sequence[int], others: Sequence[int]
+        self,
+        f: Any,
+        given: Sequence[tuple[str, Any, Sequence[int]]],
+        causal: bool,
+        places: Sequence[int],
+        others: Sequence[int],
     ) -> list[Any]:
-        """What hides places of `value`, each to be broadcast to (batch, heads, places, others)."""
-        if given is None and not causal and self.sliding_window is None:
+        """What hides places of `value`, each to be broadcast to (batch, heads, places, others).
+
+        given: names of arguments, masks, and the axes that these get where they have not four.
+        """
+        if not given and not causal and self.sliding_window is None:
             return []
         if len(places) > 1:
             raise UnsupportedLayerError(
@@ -225,10 +243,13 @@ class MultiHeadAttention(Weighted):
         masks = [apart <= 0] if causal else []
         if self.sliding_window is not None:
             masks.append(np.abs(apart) < self.sliding_window)
-        if given is not None:
-            mask = constant("attention_mask", given)
-            if len(mask.shape) == 3:  # one for all heads
-                mask = expand_dims(f, mask, 1) if is_tensor(mask) else mask[:, np.newaxis]
+        for word, value, axes in given:
+            mask = constant(word, value)
+            if len(mask.shape) == 4 - len(axes):
+                mask = expand_dims(f, mask, axes) if is_tensor(mask) else np.expand_dims(mask, tuple(axes))
+            check_broadcast(
+                mask, (None, self.num_heads, places[0], others[0]), "MultiHeadAttention", f"`{word}`"
+            )
             masks.append(mask)
         return masks
 
@@ -258,7 +279,9 @@ class Attention(Layer):
     use_scale: multiply by a weight. score_mode: "dot", or "concat", c sum(tanh(scale (query + key))). dropout and seed
     are of no effect on inference. Weights: scale (), concat_score_weight (), where they are used. Called on a list of
     query (batch, places, depth), value (batch, others, ...) and key (default: value); use_causal_mask hides later ones.
-    Returns (batch, places, ...), with return_attention_scores also the weights (batch, places, others).
+    mask: a list of two, (batch, places) and (batch, others): places of the value that are not seen, and places of the
+    query that give zeros. Returns (batch, places, ...), with return_attention_scores also the weights
+    (batch, places, others).
 
         >>> Attention()([np.ones((1, 5, 6)), np.ones((1, 4, 6))]).shape
         (1, 5, 6)
@@ -287,29 +310,55 @@ class Attention(Layer):
         self.concat_score_weight = add(name="concat_score_weight") if self.score_mode == "concat" else None
 
     def call(
-        self, f: Any, x: Any, return_attention_scores: bool = False, use_causal_mask: bool = False
+        self,
+        f: Any,
+        x: Any,
+        mask: Any = None,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
     ) -> Any:
         """Host steps."""
         self.compute_output_shape(shape_of(x))
         query, value, key = x if len(x) == 3 else (*x, x[1])
         sizes = (*query.shape[:-1], key.shape[-2])
         causal = arguments.flag("use_causal_mask", use_causal_mask)
-        seen = np.tri(sizes[-2], sizes[-1], dtype=bool) if causal else None
+        before = np.tri(sizes[-2], sizes[-1], dtype=bool) if causal else None
+        asking, offered = self._masks(mask, sizes)
         scale = np.float32(1) if self.scale is None else self.scale.value
         factor = None if self.concat_score_weight is None else self.concat_score_weight.value
 
-        def weigh(q: np.ndarray, k: np.ndarray) -> np.ndarray:
+        def weigh(q: np.ndarray, k: np.ndarray, *offered: np.ndarray) -> np.ndarray:
+            seen = before
+            for places in offered:
+                visible = places[..., np.newaxis, :] != 0
+                seen = visible if seen is None else seen & visible
             if factor is None:
                 return attention_weights(np.matmul(q, k.swapaxes(-2, -1)) * scale, seen)
             sums = np.tanh(scale * (q[..., :, np.newaxis, :] + k[..., np.newaxis, :, :])).sum(axis=-1)
             return attention_weights(factor * sums, seen)
 
-        def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
-            return np.matmul(weigh(q, k), v)
+        def attend(v: np.ndarray, q: np.ndarray, k: np.ndarray, *masks: np.ndarray) -> np.ndarray:
+            y = np.matmul(weigh(q, k, *masks[: len(offered)]), v)
+            return np.where(masks[-1][..., np.newaxis] != 0, y, np.float32(0)) if asking else y
 
-        y = f.apply(attend, [query, key, value], (*query.shape[:-1], value.shape[-1]), "Attention")
+        y = host(f, attend, [value, query, key, *offered, *asking], (*query.shape[:-1], value.shape[-1]))
         wanted = arguments.flag("return_attention_scores", return_attention_scores)
-        return (y, f.apply(weigh, [query, key], sizes, "Attention")) if wanted else y
+        return (y, host(f, weigh, [query, key, *offered], sizes)) if wanted else y
+
+    def _masks(self, mask: Any, sizes: Sequence[Any]) -> list[list[Any]]:
+        """The mask of the query and that of the value, each alone in a list, which is empty where there is none."""
+        given = [None, None] if mask is None else mask
+        if not isinstance(given, (list, tuple)) or len(given) not in (2, 3):
+            raise ValueError(arguments.must("mask", "be a list of the masks of query and value", mask))
+        made = [[] if each is None else [constant("mask", each)] for each in given[:2]]
+        for masks, shape in zip(made, (sizes[:-1], (*sizes[:-2], sizes[-1])), strict=True):
+            for each in masks:
+                check_broadcast(each, (None, *shape[1:]), "Attention", "`mask`")
+        return made
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """That of the query."""
+        return None if previous_mask is None else previous_mask[0]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """That of the query with the depth of the value."""

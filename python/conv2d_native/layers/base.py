@@ -47,6 +47,7 @@ from .configuration import (
 )
 from .dtype_policy import dtype_name
 from .input_spec import check_specs, checked_specs
+from .masks import TakesMasks
 from .names import joined_path, layer_name
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
@@ -61,7 +62,7 @@ _IGNORED = {
 }  # fmt: skip
 
 
-class Layer(WeightOwner):
+class Layer(WeightOwner, TakesMasks):
     """Base class of all layers, and of your own.
 
     name: default the class's name in snake case with a number. dtype: kept in the configuration; computation is
@@ -84,7 +85,6 @@ class Layer(WeightOwner):
 
     input_rank: int | None = None  # number of axes of the input, where it is fixed
     built: bool = False
-    supports_masking: bool = False  # Keras's word, of no effect: masks are arguments of calls here
     input_shape_argument: tuple[int | None, ...] | None
     activity_regularizer: Any
     _in_build = False

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import arguments
+from ..structure import flatten
 from .base import Layer
 from .call_arguments import call_words
 from .configuration import checked_config
@@ -138,6 +139,11 @@ class Bidirectional(Layer):
             return f.multiply(y, back)
         total = f.add(y, back)
         return total if self.merge_mode == "sum" else f.multiply(total, 0.5)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """That of the sequences where all steps are returned, for both outputs if there are two."""
+        mask = flatten(previous_mask)[0] if self.return_sequences else None
+        return (mask, mask) if self.merge_mode is None else mask
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """That of one direction, its last axis twice as long where outputs are joined; states follow twice."""

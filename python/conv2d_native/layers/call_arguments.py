@@ -65,7 +65,7 @@ def arranged(
         return (x,), {}
     _refuse_training(layer, kwargs.get("training"))
     words = call_words(cls)
-    args, named = _first_by_position(layer, list(words.parameters), x, args, kwargs)
+    args, named = _first_by_position(layer, words, x, args, kwargs)
     bound = _bound(layer, words, args, named)
     if "training" in bound.arguments:  # by position
         _refuse_training(layer, bound.arguments.pop("training"))
@@ -73,23 +73,31 @@ def arranged(
     return args, named
 
 
+def _by_position(words: inspect.Signature) -> int:
+    """The number of arguments that may be given without their names."""
+    return sum(word.kind is not word.KEYWORD_ONLY for word in words.parameters.values())
+
+
 def _first_by_position(
-    layer: Any, names: list[str], x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    layer: Any, words: inspect.Signature, x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments for a call that takes `names`, without the words of Keras's that change nothing here.
+    """The arguments for a call that takes `words`, without the words of Keras's that change nothing here.
 
     The first argument, `inputs` to every layer, goes by position.
     """
+    names = list(words.parameters)
     named = {name: value for name, value in kwargs.items() if name != "training"}
     if "mask" not in names and all(
         isinstance(m, (KerasTensor, type(None))) for m in flatten(named.get("mask"))
     ):
-        _refuse_mask(layer, named.pop("mask", None))
+        mask = named.pop("mask", None)
+        if symbolic_leaves(mask):
+            refuse_mask(layer, mask)
     if x is NOT_GIVEN:
         first = names[:1] if "inputs" in names else [*names[:1], "inputs"]
         found = next((word for word in first if word in named), None)
         return args if found is None else (named.pop(found),), named
-    if len(names) == 1:  # Keras's `training` by position
+    if _by_position(words) == 1:  # Keras's `training` by position
         args = tuple(value for value in args if value is not None and value is not False)
     return (x, *args), named
 
@@ -101,13 +109,14 @@ def _bound(
         return words.bind(*args, **named)
     except TypeError as error:
         given = arguments.shown((*args[1:], *named.items()))
-        if len(words.parameters) == 1 and args:
+        if _by_position(words) == 1 and args:
             raise TypeError(f"Layer '{layer.name}' takes `x` alone. Received beside it: {given}.") from None
         raise TypeError(f"call() of layer '{layer.name}': {error}.") from None
 
 
-def _refuse_mask(layer: Any, mask: Any) -> None:
-    if symbolic_leaves(mask) and _depends_on_masks(layer):
+def refuse_mask(layer: Any, mask: Any) -> None:
+    """Raise UnsupportedLayerError where `layer`, which cannot be given `mask`, would compute something else with it."""
+    if _depends_on_masks(layer):
         raise UnsupportedLayerError(
             f"Layer '{layer.name}' takes no mask here, on which Keras's answer depends. "
             f"Received: mask={arguments.shown(mask)}."
@@ -115,8 +124,10 @@ def _refuse_mask(layer: Any, mask: Any) -> None:
 
 
 def _depends_on_masks(layer: Any) -> bool:
-    """Whether a mask changes what Keras's `layer`, or one inside it, computes."""
-    takes = any(word.endswith("mask") for word in call_words(type(layer)).parameters)
+    """Whether a mask changes what Keras's `layer`, or one inside it, computes. Models hand masks on, no more."""
+    takes = not layer._names_steps and any(
+        word.endswith("mask") for word in call_words(type(layer)).parameters
+    )
     return takes or any(map(_depends_on_masks, layer.sublayers))
 
 

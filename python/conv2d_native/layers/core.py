@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..errors import UnsupportedLayerError
 from .base import Layer
 from .registry import register_layer
+from .symbolic import operate
 from .weighted import Weighted
 
 _MOST_NUMBERS = 1 << 24  # whole numbers that float32 tells apart
@@ -26,6 +26,8 @@ class Dense(Weighted):
         >>> Dense(10, activation="softmax")(np.zeros((5, 32))).shape
         (5, 10)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -81,9 +83,9 @@ class Dense(Weighted):
 class Embedding(Weighted):
     """A vector of `output_dim` numbers for each whole number from 0 below `input_dim`.
 
-    embeddings_*: as kernel_* in Dense. mask_zero: True is refused, layers of this package do not have masks. Weights:
-    embeddings (input_dim, output_dim). Output float32 (batch, ..., output_dim). Raises ValueError for numbers out of
-    range when it meets them.
+    embeddings_*: as kernel_* in Dense. mask_zero: the number 0 stands for nothing: layers after this one get a mask of
+    the others. Weights: embeddings (input_dim, output_dim). Output float32 (batch, ..., output_dim). Raises ValueError
+    for numbers out of range when it meets them.
 
         >>> Embedding(10, 4)(np.array([[1, 2, 3]])).shape
         (1, 3, 4)
@@ -104,9 +106,7 @@ class Embedding(Weighted):
         super().__init__(**kwargs)
         self.input_dim = arguments.integer("input_dim", input_dim, high=_MOST_NUMBERS)
         self.output_dim = arguments.integer("output_dim", output_dim)
-        self.mask_zero = arguments.flag("mask_zero", mask_zero)
-        if self.mask_zero:
-            raise UnsupportedLayerError(f"Layer '{self.name}' makes no masks here. Received: mask_zero=True.")
+        self.mask_zero = self.supports_masking = arguments.flag("mask_zero", mask_zero)
         self.declare_weight(
             "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint
         )
@@ -137,6 +137,10 @@ class Embedding(Weighted):
 
         return f.apply(rows, [x], (*x.shape, self.output_dim), "Embedding")
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Where `inputs` are not 0; None without mask_zero."""
+        return inputs != 0 if self.mask_zero else None
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, ..., output_dim)."""
         return (*input_shape, self.output_dim)
@@ -150,12 +154,14 @@ class Identity(Layer):
     [[1.0, 1.0]]
     """
 
+    supports_masking = True
+
 
 @register_layer
 class Masking(Layer):
     """Sets the steps of (batch, steps, ...) whose entries all equal `mask_value` (0) to 0.
 
-    Keras also tells later layers to skip those steps; here they know of a mask that their call is given alone.
+    Layers after this one get a mask of the others.
 
         >>> Masking(mask_value=1.0)(np.ones((1, 2, 2))).tolist()
         [[[0.0, 0.0], [0.0, 0.0]]]
@@ -170,3 +176,7 @@ class Masking(Layer):
         return f.apply(
             lambda a: a * (a != self.mask_value).any(axis=-1, keepdims=True), [x], x.shape, "Masking"
         )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Where any entry of a step is another than `mask_value`."""
+        return operate("Any", inputs != self.mask_value, axis=-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from .. import arguments, shapes
 from .base import Layer
 from .registry import register_layer
+from .symbolic import operate
 
 
 class Merge(Layer):
@@ -42,12 +44,18 @@ class ElementwiseMerge(Merge):
     """
 
     operation = "add"
+    supports_masking = True
 
     def call(self, f: Any, x: Any) -> Any:
         """One operation per further input."""
         sizes = _of_one_rank([item.shape for item in x])
         same_rank = [f.reshape(item, (-1, *shape[1:])) for item, shape in zip(x, sizes, strict=True)]
         return functools.reduce(getattr(f, self.operation), same_rank)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Where any of the inputs counts; None where one of them has no mask."""
+        masks = previous_mask or [None]
+        return None if any(mask is None for mask in masks) else functools.reduce(operator.or_, masks)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The broadcast shape."""
@@ -166,6 +174,13 @@ class Concatenate(Merge):
         """One concatenation."""
         return f.concatenate(list(x), self.axis)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Where any entry along the last axis comes from one that counts, as all do of an input without a mask."""
+        if previous_mask is None:
+            return None
+        pairs = zip(inputs, previous_mask, strict=True)
+        return operate("Any", operate("Concatenate", [*map(_entries_seen, pairs)], axis=self.axis), axis=-1)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The sum of the sizes along `axis`."""
         given = self.shapes_of(input_shape)
@@ -184,6 +199,14 @@ class Concatenate(Merge):
             )
         total = None if None in by_axis[axis] else sum(by_axis[axis])
         return tuple(total if i == axis else size for i, size in enumerate(given[0]))
+
+
+def _entries_seen(pair: tuple[Any, Any]) -> Any:
+    """A mask of the shape of a tensor, out of the tensor and its mask."""
+    x, mask = pair
+    if mask is None:
+        return operate("OnesLike", x)
+    return mask if mask.ndim == x.ndim else operate("ExpandDims", mask, axis=-1) | operate("ZerosLike", x)
 
 
 @register_layer
@@ -207,6 +230,9 @@ class Dot(Merge):
         else:
             self.axes = arguments.integer("axes", axes, low=None)
         self.normalize = arguments.flag("normalize", normalize)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None."""
 
     def _numbers(self, ranks: Sequence[int]) -> list[int]:
         axes = [self.axes] * 2 if isinstance(self.axes, int) else self.axes

@@ -70,6 +70,8 @@ class BatchNormalization(GainAndOffset):
         (1, 8, 8, 3)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,
@@ -136,6 +138,8 @@ class LayerNormalization(GainAndOffset):
         (1, 8, 8, 3)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: Any = -1,
@@ -183,6 +187,8 @@ class GroupNormalization(GainAndOffset):
         >>> GroupNormalization(groups=3)(np.zeros((1, 8, 8, 6))).shape
         (1, 8, 8, 6)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -241,6 +247,8 @@ class UnitNormalization(Layer):
     >>> UnitNormalization()(np.array([[3.0, 4.0]])).tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
+
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

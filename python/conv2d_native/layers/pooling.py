@@ -203,6 +203,9 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 
         return host(f, mean, [x, mask], self.compute_output_shape(tuple(x.shape)))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: there are no steps any more."""
+
 
 class BaseAdaptivePooling(SpatialLayer):
     """Adaptive pooling for any number of spatial axes: output i covers [i*size/out, (i+1)*size/out), outwards."""

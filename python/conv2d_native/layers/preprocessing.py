@@ -23,6 +23,8 @@ class Rescaling(Layer):
     1.0
     """
 
+    supports_masking = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset
@@ -48,6 +50,8 @@ class Normalization(Layer):
         >>> Normalization(mean=[1.0, 2.0], variance=[4.0, 4.0])(np.array([[3.0, 2.0]])).tolist()
         [[1.0, 0.0]]
     """
+
+    supports_masking = True
 
     def __init__(
         self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any

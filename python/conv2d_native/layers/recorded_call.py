@@ -192,6 +192,17 @@ def record_call(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[
     return Recorded(places, made, _taken_off(made, places))
 
 
+def record_mask(layer: Any, inputs: Any, mask: Any) -> Any:
+    """What layer.compute_mask makes of values of a graph."""
+    given = (inputs, mask)
+    places = map_structure(of_any_batch, given)
+    with path_of(layer), _recording(places):
+        made = layer.compute_mask(*places)
+    nodes = _taken_off(symbolic_leaves(made), places)
+    f = next(leaf for leaf in flatten(given) if isinstance(leaf, Tensor)).builder
+    return Recorded(places, made, nodes).computed(f, given)
+
+
 def _run(layer: Any, own: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
     """What `own` makes of symbolic tensors; `training` is False unless it is given."""
     words = inspect.signature(own)

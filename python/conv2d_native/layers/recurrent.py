@@ -135,7 +135,10 @@ class RNN(Layer):
         made = [constant("initial_state", state) for state in flatten(found)]
         if [tuple(state.shape[1:]) for state in made] != [(size,) for size in sizes]:
             shapes = [tuple(state.shape) for state in made]
-            words = f"be {len(sizes)} tensors of shapes {', '.join(f'(batch, {size})' for size in sizes)}"
+            each = " and ".join(f"(batch, {size})" for size in sizes)
+            words = (
+                f"be {len(sizes)} tensors of shapes {each}" if sizes[1:] else f"be a tensor of shape {each}"
+            )
             raise ValueError(
                 f"`initial_state` of layer '{self.name}' must {words}. Received: shapes {shapes}."
             )
@@ -149,6 +152,11 @@ class RNN(Layer):
             raise ValueError(arguments.must("mask", "be of shape (batch, steps)", tuple(mask.shape)))
         check_broadcast(mask, (None, x.shape[1]), type(self).__name__, "`mask`")
         return mask
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """That of the sequences where all steps are returned; states have none."""
+        mask = flatten(previous_mask)[0] if self.return_sequences else None
+        return [mask, *[None] * len(self.state_size)] if self.return_state else mask
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """(batch, units), with the steps in between or the shapes of the states behind it, as the arguments say."""

@@ -23,7 +23,8 @@ from .input_spec import check_specs
 from .registry import class_name_of
 
 
-def _operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:
+def operate(class_name: str, *args: Any, **settings: Any) -> KerasTensor:
+    """What Keras's operation of that class makes of symbolic tensors, with these settings."""
     from .operations import Operation
 
     made: KerasTensor = Operation(class_name, settings)(*args)
@@ -36,10 +37,10 @@ def _operators(
     """The methods for a symbol between two values: that of the left one, that of the right one."""
 
     def operator(self: Any, other: Any) -> KerasTensor:
-        return _operate(class_name, self, other)
+        return operate(class_name, self, other)
 
     def reflected(self: Any, other: Any) -> KerasTensor:
-        return _operate(class_name, other, self)
+        return operate(class_name, other, self)
 
     return operator, reflected
 
@@ -112,23 +113,23 @@ class KerasTensor:
         from .any_batch import is_recording
 
         if is_recording() and hasattr(other, "shape" if not isinstance(other, (int, float)) else "real"):
-            return _operate("Equal", self, other)
+            return operate("Equal", self, other)
         return self is other
 
     def __invert__(self) -> KerasTensor:
-        return _operate("LogicalNot", self)
+        return operate("LogicalNot", self)
 
     def __round__(self, ndigits: int | None = None) -> KerasTensor:
-        return _operate("Round", self, decimals=ndigits or 0)
+        return operate("Round", self, decimals=ndigits or 0)
 
     def __neg__(self) -> KerasTensor:
-        return _operate("Negative", self)
+        return operate("Negative", self)
 
     def __abs__(self) -> KerasTensor:
-        return _operate("Absolute", self)
+        return operate("Absolute", self)
 
     def __getitem__(self, key: Any) -> KerasTensor:
-        return _operate("GetItem", self, key)
+        return operate("GetItem", self, key)
 
     def reshape(self, newshape: Any) -> KerasTensor:
         """Return ops.reshape(self, newshape): sizes with the batch first, one of them -1.
@@ -136,7 +137,7 @@ class KerasTensor:
         >>> Input((6,)).reshape((-1, 2, 3)).shape
         (None, 2, 3)
         """
-        return _operate("Reshape", self, newshape=newshape)
+        return operate("Reshape", self, newshape=newshape)
 
     def squeeze(self, axis: Any = None) -> KerasTensor:
         """Return ops.squeeze(self, axis): without the axes of size 1, or without `axis`.
@@ -144,7 +145,7 @@ class KerasTensor:
         >>> Input((1, 6)).squeeze(axis=1).shape
         (None, 6)
         """
-        return _operate("Squeeze", self, axis=axis)
+        return operate("Squeeze", self, axis=axis)
 
     def activated(self, activation: Activation) -> KerasTensor:
         """What Keras's operation for `activation` makes of this, or a layer where no operation computes it.
@@ -161,7 +162,7 @@ class KerasTensor:
         if class_name is None or activation.function or (class_name == "Relu" and activation.parameters):
             made: KerasTensor = ActivationLayer(activation)(self)
             return made
-        return _operate(class_name, self, **(activation.values if class_name != "Relu" else {}))
+        return operate(class_name, self, **(activation.values if class_name != "Relu" else {}))
 
 
 class UncomputedTensor(KerasTensor):
@@ -268,21 +269,30 @@ def compute_node(f: Any, node: Node, values: Values) -> Any:
 
 
 def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
-    """What `layer` computes with the operations of `f`. Raises TypeError where its call returns anything else."""
+    """What `layer` computes with the operations of `f`. Raises TypeError where its call returns anything else.
+
+    Tensors of a graph have masks, which the layer gets and passes on as Keras's does.
+    """
+    from .masks import with_masks, with_output_masks
+
     if layer.input_spec is not None:
         check_specs(layer, args[0], any_batch=True)
     call = call_in_progress()
     if call is not None:
         call.note_computed(layer)
+    in_graph = isinstance(f, GraphBuilder)
+    follows = in_graph and not isinstance(layer, NodeLayer)  # masks of arrays are not known
+    if follows:
+        kwargs = with_masks(layer, args, kwargs)
     made = layer.call(f, *args, **kwargs)
-    kind = Tensor if isinstance(f, GraphBuilder) else np.ndarray
+    kind = Tensor if in_graph else np.ndarray
     leaves = flatten(made)
     if not leaves or not all(isinstance(leaf, kind) for leaf in leaves):
         raise TypeError(
             f"call() of layer '{layer.name}' must return what operations of `f` make of `x`. "
             f"Received: {shown(made)}."
         )
-    return made
+    return with_output_masks(layer, args[0], kwargs.get("mask"), made) if follows else made
 
 
 @contextmanager

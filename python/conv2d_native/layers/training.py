@@ -87,6 +87,11 @@ AlphaDropout = _layer("AlphaDropout", rates=_RATE, rate=..., noise_shape=None, s
 GaussianDropout = _layer("GaussianDropout", rates=_RATE, rate=..., seed=None)
 GaussianNoise = _layer("GaussianNoise", rates=("stddev",), stddev=..., seed=None)
 ActivityRegularization = _layer("ActivityRegularization", l1=0.0, l2=0.0)
+for _keeping_masks in (
+    Dropout, FixedDropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, AlphaDropout, GaussianDropout,
+    GaussianNoise, ActivityRegularization,
+):  # fmt: skip
+    _keeping_masks.supports_masking = True
 StochasticDepth = _layer("StochasticDepth", rates=("drop_path_rate",), drop_path_rate=...)
 
 RandomFlip = _layer("RandomFlip", _BOXES, mode="horizontal_and_vertical", **_SEED_FORMAT)

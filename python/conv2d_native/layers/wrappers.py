@@ -10,8 +10,10 @@ import numpy as np
 from .. import arguments, initializers
 from .base import Layer
 from .building import takes_shape
+from .call_arguments import call_words, refuse_mask
 from .configuration import checked_config, is_users, serialized
 from .deserialization import deserialize
+from .masks import masked
 from .preprocessing import is_one_image
 from .registry import is_layer, register_layer
 from .symbolic import call_layer
@@ -121,8 +123,9 @@ class Pipeline(Layer):
             return self(np.asarray(x)[np.newaxis], *args, **kwargs)[0]
         return super()._first_call(x, args, kwargs)
 
-    def call(self, f: Any, x: Any) -> Any:
-        """Call the layers."""
+    def call(self, f: Any, x: Any, *, mask: Any = None) -> Any:
+        """Call the layers; a `mask` is that of `x`."""
+        x = x if mask is None else masked(x, mask)
         for layer in self.layers:
             x = call_layer(layer, f, x)
         return x
@@ -150,10 +153,15 @@ class Pipeline(Layer):
 class TimeDistributed(Wrapper):
     """Applies `layer` to every step of (batch, steps, ...) by itself.
 
+    A call takes a `mask` (batch, steps, ...), of which every step gets its part where `layer` takes one. Raises
+    UnsupportedLayerError where nothing is left of it for a layer that needs one.
+
     >>> from conv2d_native.layers import Dense
     >>> TimeDistributed(Dense(3))(np.zeros((2, 4, 5))).shape
     (2, 4, 3)
     """
+
+    supports_masking = True
 
     def check_shape(self, shape: Any) -> None:
         """At least 3 axes."""
@@ -166,11 +174,19 @@ class TimeDistributed(Wrapper):
         """Build the layer inside for one step."""
         self.layer.build((input_shape[0], *input_shape[2:]))
 
-    def call(self, f: Any, x: Any) -> Any:
+    def call(self, f: Any, x: Any, mask: Any = None) -> Any:
         """Steps become entries of the batch."""
         steps = x.shape[1]
-        y = call_layer(self.layer, f, f.reshape(x, (-1, *x.shape[2:])))
+        words = {} if mask is None else self._mask_of_steps(f, mask)
+        y = call_layer(self.layer, f, f.reshape(x, (-1, *x.shape[2:])), **words)
         return f.reshape(y, (-1, steps, *y.shape[1:]))
+
+    def _mask_of_steps(self, f: Any, mask: Any) -> dict[str, Any]:
+        """The mask for the layer inside, where it takes one."""
+        if len(mask.shape) > 2 and "mask" in call_words(type(self.layer)).parameters:
+            return {"mask": f.reshape(mask, (-1, *mask.shape[2:]))}
+        refuse_mask(self.layer, mask)
+        return {}
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, steps, ...)."""

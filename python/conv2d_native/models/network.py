@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
+from ..errors import UnsupportedLayerError
 from ..graph import Traced, TracedBatches, is_exact, traced_by_image
 from ..layers.base import Layer
 from ..layers.call_arguments import filled, shape_of, taken_apart
+from ..layers.masks import masked
 from ..layers.names import unique_name
 from ..layers.registry import register_layer
 from ..layers.symbolic import (
@@ -178,8 +180,9 @@ class Model(Inspection, Storage, OwnCalls):
 
     # As a layer.
 
-    def call(self, f: Any, inputs: Any) -> Any:
-        """Compute with the operations of `f`, layer by layer."""
+    def call(self, f: Any, inputs: Any, *, mask: Any = None) -> Any:
+        """Compute with the operations of `f`, layer by layer; a `mask` is that of `inputs`."""
+        inputs = inputs if mask is None else masked(inputs, mask)
         values = Values(zip(self.inputs, flatten(inputs), strict=True))
         for node in self._graph_nodes:
             if not values.has(node):
@@ -279,6 +282,10 @@ class Model(Inspection, Storage, OwnCalls):
     def _first_call(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if is_symbolic(x, *args, **kwargs):
             return super()._first_call(x, args, kwargs)
+        if kwargs.get("mask") is not None and self._own_call is None:
+            raise UnsupportedLayerError(
+                f"Model '{self.name}' takes no mask of arrays: put Masking or Embedding(mask_zero=True) into it."
+            )
         return self._packed(self._run(self._arrays(x, args, kwargs)))
 
     def __getattr__(self, name: str) -> Any:

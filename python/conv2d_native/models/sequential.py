@@ -12,6 +12,7 @@ from ..layers.building import takes_shape, undone_where_it_fails
 from ..layers.configuration import checked_config, constructed, is_users
 from ..layers.deserialization import deserialize
 from ..layers.input_layer import InputLayer
+from ..layers.masks import masked
 from ..layers.names import path_of, settled_path, unique_name
 from ..layers.registry import register_layer, serialize
 from ..layers.symbolic import KerasTensor, call_layer, inbound_nodes, is_shape, label_steps, named_in_errors
@@ -159,8 +160,9 @@ class Sequential(Model):
         """What the first symbolic call returned, as in Keras 3; before any, the model's own: `outputs` in any case."""
         return self._node().output_structure if inbound_nodes(self) else super().output
 
-    def call(self, f: Any, inputs: Any) -> Any:
-        """Compute with the operations of `f`, layer by layer."""
+    def call(self, f: Any, inputs: Any, *, mask: Any = None) -> Any:
+        """Compute with the operations of `f`, layer by layer; a `mask` is that of `inputs`."""
+        inputs = inputs if mask is None else masked(inputs, mask)
         for layer in self.layers:
             with named_in_errors(layer):
                 inputs = call_layer(layer, f, inputs)

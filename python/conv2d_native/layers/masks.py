@@ -1,0 +1,96 @@
+"""Masks of tensors: which entries of (batch, steps) count. They follow the tensors of a graph from layer to layer.
+
+As in Keras, a layer that takes `mask`, or one for an argument, `query_mask`, gets what its tensors have where its call
+does not say otherwise; `supports_masking` and `compute_mask` of a layer say which masks its outputs have. Arrays have
+none: a call on arrays is given its masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any
+
+from ..graph import Tensor
+from ..structure import flatten, map_structure, pack
+from .call_arguments import call_words
+from .recorded_call import record_mask
+
+
+def mask_of(value: Any) -> Any:
+    """The mask of a tensor of a graph, or None."""
+    return getattr(value, "mask", None)
+
+
+def masks_of(structure: Any) -> Any:
+    """The masks of the tensors in `structure`, in its form; None where none has one."""
+    masks = map_structure(mask_of, structure)
+    return masks if _any(masks) else None
+
+
+def _any(masks: Any) -> bool:
+    return any(mask is not None for mask in flatten(masks))
+
+
+def masked(values: Any, masks: Any) -> Any:
+    """The tensors in `values`, each with the mask that stands in its place; arrays as they are."""
+    pairs = zip(flatten(values), flatten(masks), strict=True)
+    return pack(values, [v.masked(m) if isinstance(m, Tensor) else v for v, m in pairs])
+
+
+class TakesMasks:
+    """The part of a layer that says what becomes of masks."""
+
+    supports_masking: bool = False  # whether outputs have what compute_mask makes; else they have none
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the output for symbolic `inputs` and their mask, or a list of masks of several outputs.
+
+        Default: `previous_mask`.
+
+            >>> Masking().compute_mask(Input((5, 2)), None).shape
+            (None, 5)
+        """
+        return previous_mask
+
+
+def with_masks(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """`kwargs` of a call of `layer`, and the masks of its tensors for those that it was not given.
+
+    Keras's rule: `mask` is that of the only argument that holds tensors; of several, `x_mask` is that of `x`.
+    """
+    kwargs = dict(kwargs)
+    words = call_words(type(layer))
+    if any(word.endswith("mask") for word in words.parameters):
+        given = words.bind_partial(*args, **kwargs).arguments
+        tensors = {word: x for word, x in given.items() if any(hasattr(leaf, "shape") for leaf in flatten(x))}
+        for word, x in tensors.items():
+            name = "mask" if len(tensors) == 1 else f"{word}_mask"
+            if name in words.parameters and given.get(name) is None and _any(masks := masks_of(x)):
+                kwargs[name] = masks
+    return kwargs
+
+
+def with_output_masks(layer: Any, x: Any, mask: Any, made: Any) -> Any:
+    """What a call of `layer` on `x`, given `mask` or none, has `made`, with the masks that it has."""
+    if not layer.supports_masking:
+        if layer.sublayers or layer._own_call is not None:
+            return made  # it has what the layers inside have made
+        inputs = {id(leaf) for leaf in flatten(x)}
+        return map_structure(lambda y: y.masked(None) if id(y) in inputs and mask_of(y) else y, made)
+    outputs = flatten(made)
+    if all(mask_of(y) is not None for y in outputs):
+        return made
+    previous = masks_of(x) if mask is None else mask
+    passes_on = type(layer).compute_mask is TakesMasks.compute_mask
+    masks = flatten(previous if passes_on else record_mask(layer, x, previous))
+    found = [
+        mask if isinstance(mask, Tensor) and mask_of(y) is None else mask_of(y)
+        for y, mask in zip_longest(outputs, masks[: len(outputs)])
+    ]
+    return masked(made, found)

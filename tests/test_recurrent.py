@@ -1,0 +1,392 @@
+"""Recurrent layers against their formulas in float64: states, directions, masks, cells, files."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+from threads import in_threads
+from written import bytes_of
+
+RNG = np.random.default_rng(20)
+X = RNG.standard_normal((3, 6, 5)).astype(np.float32)
+SEEN = np.array([[0, 1, 1, 0, 1, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]], bool)
+UNITS = 4
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def simple(x, states, kernel, recurrent, bias):
+    return [np.tanh(x @ kernel + states[0] @ recurrent + bias)]
+
+
+def lstm(x, states, kernel, recurrent, bias):
+    i, f, c, o = np.split(x @ kernel + states[0] @ recurrent + bias, 4, axis=-1)
+    carry = sigmoid(f) * states[1] + sigmoid(i) * np.tanh(c)
+    return [sigmoid(o) * np.tanh(carry), carry]
+
+
+def gru(x, states, kernel, recurrent, bias):
+    (z, r, c), (hz, hr, hc) = (
+        np.split(part, 3, axis=-1) for part in (x @ kernel + bias[0], states[0] @ recurrent + bias[1])
+    )
+    update = sigmoid(z + hz)
+    return [update * states[0] + (1 - update) * np.tanh(c + sigmoid(r + hr) * hc)]
+
+
+def gru_reset_before(x, states, kernel, recurrent, bias):
+    (z, r, c), (kz, kr, kc) = np.split(x @ kernel + bias, 3, axis=-1), np.split(recurrent, 3, axis=-1)
+    update, reset = sigmoid(z + states[0] @ kz), sigmoid(r + states[0] @ kr)
+    return [update * states[0] + (1 - update) * np.tanh(c + (reset * states[0]) @ kc)]
+
+
+KINDS = {
+    "SimpleRNN": (L.SimpleRNN, {}, simple),
+    "LSTM": (L.LSTM, {}, lstm),
+    "GRU": (L.GRU, {}, gru),
+    "GRU, reset before": (L.GRU, {"reset_after": False}, gru_reset_before),
+}
+
+
+def randomized(layer, shape=(None, *X.shape[1:])):
+    layer.build(shape)
+    layer.set_weights([RNG.standard_normal(w.shape) * 0.5 for w in layer.weights])
+    return layer
+
+
+def made(kind, **words):
+    cls, own, _ = KINDS[kind]
+    return randomized(cls(UNITS, **own, **words))
+
+
+def walked(kind, layer, x=X, states=None, seen=None, backwards=False, zeroes=False):
+    """(outputs of all steps, states at the end) by the formula of one step."""
+    count = 2 if kind == "LSTM" else 1
+    states = [np.zeros((len(x), UNITS))] * count if states is None else states
+    weights = [w.astype(np.float64) for w in layer.get_weights()]
+    outputs, output = [], np.zeros((len(x), UNITS))
+    for t in reversed(range(x.shape[1])) if backwards else range(x.shape[1]):
+        new = KINDS[kind][2](x[:, t], states, *weights)
+        shown = np.ones((len(x), 1), bool) if seen is None else seen[:, t, None]
+        output = np.where(shown, new[0], 0 if zeroes else output)
+        states = [np.where(shown, a, b) for a, b in zip(new, states, strict=True)]
+        outputs.append(output)
+    return np.stack(outputs, axis=1), states
+
+
+def close(got, expected):
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("seen", [None, SEEN], ids=["all steps", "masked"])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_and_states(kind, backwards, seen):
+    """The last output, those of all steps, the states; from zeros and from states that are given."""
+    words = {} if seen is None else {"mask": seen}
+    given = [RNG.standard_normal((3, UNITS)).astype(np.float32) for _ in range(1 + (kind == "LSTM"))]
+    layer = made(kind, return_sequences=True, return_state=True, go_backwards=backwards)
+    last = KINDS[kind][0](UNITS, **KINDS[kind][1], go_backwards=backwards)
+    last.build(X.shape)
+    last.set_weights(layer.get_weights())
+    for states, more in ((None, {}), (given, {"initial_state": given})):
+        outputs, ends = walked(kind, layer, states=states, seen=seen, backwards=backwards)
+        y, *got = layer(X, **words, **more)
+        close(y, outputs)
+        assert len(got) == len(ends)
+        for a, b in zip(got, ends, strict=True):
+            close(a, b)
+        close(last(X, **words, **more), outputs[:, -1])
+
+
+def test_masked_steps_may_give_zeros():
+    layer = made("GRU", return_sequences=True, zero_output_for_mask=True)
+    close(layer(X, mask=SEEN), walked("GRU", layer, seen=SEEN, zeroes=True)[0])
+    assert (layer(X, mask=SEEN)[~SEEN] == 0).all() and layer.get_config()["zero_output_for_mask"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hidden_steps_may_be_no_numbers(kind):
+    layer = made(kind)
+    hidden = np.where(SEEN[..., None], X, np.nan).astype(np.float32)
+    np.testing.assert_array_equal(layer(hidden, mask=SEEN), layer(X, mask=SEEN))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_change_no_bit(kind, masked):
+    layer = made(kind, return_sequences=True)
+    x, seen = np.tile(X, (30, 1, 1)), np.tile(SEEN, (30, 1))
+    whole = layer(x, mask=seen) if masked else layer(x)
+    for n in (1, 2, 7, 64):
+        part = layer(x[:n], mask=seen[:n]) if masked else layer(x[:n])
+        np.testing.assert_array_equal(part, whole[:n])
+    before = cn.get_num_threads()
+    try:
+        cn.set_num_threads(1)
+        np.testing.assert_array_equal(layer(x, mask=seen) if masked else layer(x), whole)
+    finally:
+        cn.set_num_threads(before)
+
+
+def test_threads_share_a_layer():
+    layer = randomized(L.Bidirectional(L.LSTM(7, return_sequences=True)))
+    xs = [RNG.standard_normal((n + 1, 6, 5)).astype(np.float32) for n in range(4)]
+    expected = [layer(x) for x in xs]
+
+    def work(n):
+        for _ in range(30):
+            np.testing.assert_array_equal(layer(xs[n % 4]), expected[n % 4])
+
+    in_threads(6, work)
+
+
+def test_sequences_of_any_length():
+    """A model whose number of steps is not known takes each, as many as it has compiled and more."""
+    source = cn.Input((None, 5))
+    layer = L.LSTM(UNITS, return_sequences=True)
+    model = cn.Model(source, layer(source))
+    assert model.output_shape == (None, None, UNITS)
+    randomized(layer)
+    for steps in range(1, 13):
+        x = RNG.standard_normal((2, steps, 5)).astype(np.float32)
+        close(model.predict(x), walked("LSTM", layer, x)[0])
+
+
+def test_new_weights_are_taken_up():
+    layer = made("LSTM")
+    first = layer(X)
+    layer.cell.kernel.assign(layer.cell.kernel.value * 2)
+    close(layer(X), walked("LSTM", layer)[0][:, -1])
+    assert np.abs(layer(X) - first).max() > 1e-3
+
+
+def test_weights_begin_as_in_keras():
+    layer = L.LSTM(3)
+    layer.build(X.shape)
+    _, recurrent, bias = layer.get_weights()
+    assert [w.name for w in layer.weights] == ["kernel", "recurrent_kernel", "bias"]
+    assert layer.weights[0].path.endswith("lstm_cell/kernel")
+    assert bias.tolist() == [0] * 3 + [1] * 3 + [0] * 6
+    close(recurrent @ recurrent.T, np.eye(3))
+    plain = L.LSTM(3, unit_forget_bias=False, use_bias=True)
+    plain.build(X.shape)
+    assert not plain.get_weights()[2].any() and plain.count_params() == 12 * (5 + 3 + 1)
+    assert [w.shape for w in made("GRU").weights] == [(5, 12), (4, 12), (2, 12)]
+    assert [w.shape for w in made("GRU, reset before").weights] == [(5, 12), (4, 12), (12,)]
+    assert len(randomized(L.SimpleRNN(2, use_bias=False)).weights) == 2
+
+
+@pytest.mark.parametrize("mode", ["concat", "sum", "ave", "mul", None])
+@pytest.mark.parametrize("all_steps", [False, True])
+def test_both_directions(mode, all_steps):
+    layer = randomized(
+        L.Bidirectional(L.LSTM(UNITS, return_sequences=all_steps, return_state=True), merge_mode=mode)
+    )
+    forward, forward_states = walked("LSTM", layer.forward_layer)
+    back, back_states = walked("LSTM", layer.backward_layer, backwards=True)
+    forward, back = (forward, back[:, ::-1]) if all_steps else (forward[:, -1], back[:, -1])
+    merge = {
+        "concat": lambda: [np.concatenate([forward, back], -1)], "sum": lambda: [forward + back],
+        "ave": lambda: [(forward + back) / 2], "mul": lambda: [forward * back], None: lambda: [forward, back],
+    }  # fmt: skip
+    expected = [*merge[mode](), *forward_states, *back_states]
+    got = layer(X)
+    assert len(got) == len(expected)
+    for a, b in zip(got, expected, strict=True):
+        close(a, b)
+
+
+def test_the_names_and_the_weights_of_both_directions_are_new():
+    inner = made("LSTM", name="inner")
+    layer = L.Bidirectional(inner)
+    layer.build(X.shape)
+    assert [x.name for x in layer.sublayers] == ["forward_inner", "backward_inner"]
+    assert layer.backward_layer.go_backwards and not layer.forward_layer.go_backwards
+    assert not np.array_equal(layer.get_weights()[0], inner.get_weights()[0])
+
+
+def test_masks_of_both_directions():
+    """Hidden steps of sequences are zeros, and the way back begins at the last step that is seen."""
+    layer = randomized(L.Bidirectional(L.LSTM(UNITS, return_sequences=True)))
+    forward, _ = walked("LSTM", layer.forward_layer, seen=SEEN, zeroes=True)
+    back, _ = walked("LSTM", layer.backward_layer, seen=SEEN, zeroes=True, backwards=True)
+    close(layer(X, mask=SEEN), np.concatenate([forward, back[:, ::-1]], -1))
+
+
+def test_a_decoder_begins_with_the_states_of_an_encoder():
+    source, target = cn.Input((None, 5)), cn.Input((None, 5))
+    encoder, decoder = L.LSTM(UNITS, return_state=True), L.LSTM(UNITS, return_sequences=True)
+    _, *states = encoder(source)
+    model = cn.Model([source, target], decoder(target, initial_state=states))
+    for layer in (encoder, decoder):
+        randomized(layer)
+    expected = walked("LSTM", decoder, X[:, ::-1], states=walked("LSTM", encoder)[1])[0]
+    for each in (model, cn.load_model(bytes_of(model.save)), cn.models.clone_model(model)):
+        each.set_weights(model.get_weights())
+        close(each.predict([X, X[:, ::-1]]), expected)
+
+
+def test_stacked_cells():
+    layer = randomized(L.RNN([L.LSTMCell(UNITS), L.GRUCell(UNITS)], return_state=True))
+    first, second = made("LSTM", return_sequences=True), L.GRU(UNITS, return_state=True)
+    first.set_weights(layer.get_weights()[:3])
+    y = first(X)
+    second.build(y.shape)
+    second.set_weights(layer.get_weights()[3:])
+    output, carry, last = layer(X)
+    expected, state = second(y)
+    close(output, expected)
+    close(last, state)
+    assert layer.state_size == [[UNITS, UNITS], UNITS] and [s.shape for s in carry] == [(3, UNITS)] * 2
+
+
+def test_cells_compute_one_step():
+    for cls, count, kind in (
+        (L.LSTMCell, 2, "LSTM"),
+        (L.GRUCell, 1, "GRU"),
+        (L.SimpleRNNCell, 1, "SimpleRNN"),
+    ):
+        cell = randomized(cls(UNITS), (None, 5))
+        states = [RNG.standard_normal((3, UNITS)).astype(np.float32) for _ in range(count)]
+        output, new = cell(X[:, 0], states)
+        expected = KINDS[kind][2](X[:, 0], states, *[w.astype(np.float64) for w in cell.get_weights()])
+        close(output, expected[0])
+        for a, b in zip(new, expected, strict=True):
+            close(a, b)
+        again = cls.from_config(cell.get_config())
+        assert again.get_config() == cell.get_config() and again.state_size == cell.state_size
+    source, state = cn.Input((5,)), cn.Input((UNITS,))
+    output, new = cell(source, state)
+    assert output.shape == new.shape == (None, UNITS)
+    close(cn.Model([source, state], output)([X[:, 0], states[0]]), expected[0])
+
+
+class Decaying(L.Layer):
+    """A cell as users write it, with a state beside its output."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.state_size = units, [units, units]
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.units), name="kernel")
+
+    def call(self, inputs, states):
+        total = states[1] * 0.5 + cn.ops.matmul(inputs, self.kernel)
+        return cn.ops.tanh(total), [cn.ops.tanh(total), total]
+
+
+def test_a_cell_of_one_s_own():
+    layer = L.RNN(Decaying(3), return_sequences=True, return_state=True)
+    outputs, _, total = layer(X)
+    expected, sums = [], np.zeros((3, 3))
+    for t in range(X.shape[1]):
+        sums = sums * 0.5 + X[:, t] @ layer.cell.get_weights()[0]
+        expected.append(np.tanh(sums))
+    close(outputs, np.stack(expected, 1))
+    close(total, sums)
+    source = cn.Input(X.shape[1:])
+    model = cn.Model(source, layer(source)[0])
+    again = cn.load_model(bytes_of(model.save), {"Decaying": Decaying})
+    np.testing.assert_array_equal(again(X), outputs)
+
+
+def half(x):
+    return x / 2
+
+
+def test_functions_of_the_user_s_as_activations():
+    """By NumPy or ops, in both places, in files and pickles."""
+    model = cn.Sequential(
+        [cn.Input(X.shape[1:]), L.GRU(3, activation=half, recurrent_activation=cn.ops.sigmoid)]
+    )
+    expected = model(X)
+    held = {"half": half}
+    copies = (
+        cn.load_model(bytes_of(model.save), held),
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model),
+    )
+    for each in copies:
+        np.testing.assert_array_equal(each(X), expected)
+    both = cn.Sequential([cn.Input(X.shape[1:]), L.Bidirectional(L.SimpleRNN(3, activation=half))])
+    assert both(X).shape == (3, 6)
+    with pytest.raises(cn.UnsupportedLayerError, match="activation 'half'"):
+        cn.load_model(bytes_of(model.save))
+
+
+def test_words_of_keras_2():
+    """Its own words, and states in one list with the sequences."""
+    source, state = cn.Input((6, 5), name="x"), cn.Input((UNITS,), name="state")
+    model = cn.Model([source, state], L.GRU(UNITS, name="gru")(source, initial_state=[state]))
+    entry = json.loads(model.to_json())
+    gru = entry["config"]["layers"][-1]
+    gru["config"] |= {"time_major": False, "implementation": 2, "recurrent_activation": "hard_sigmoid"}
+    gru["inbound_nodes"] = [[["x", 0, 0, {"constants": None}], ["state", 0, 0, {}]]]
+    old = cn.model_from_json({**entry, "keras_version": "2.9.0"})
+    assert old.layers[-1].recurrent_activation.name == "hard_sigmoid_keras2"
+    other = cn.model_from_json({**entry, "keras_version": "2.9.0"})
+    other.set_weights(old.get_weights())
+    start = RNG.standard_normal((3, UNITS)).astype(np.float32)
+    np.testing.assert_array_equal(old([X, start]), other([X, start]))
+    assert np.abs(old([X, start]) - old([X, 0 * start])).max() > 1e-3
+    gru["config"]["time_major"] = True
+    with pytest.raises(cn.ModelFormatError, match=r"'gru' .*time_major"):
+        cn.model_from_json({**entry, "keras_version": "2.9.0"})
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: L.LSTM(0), ValueError, "`units` must be a positive integer. Received: units=0"),
+        (lambda: L.GRU(3, stateful=True), cn.UnsupportedLayerError, "initial_state.*stateful=True"),
+        (lambda: L.LSTM(3, use_cudnn="yes"), ValueError, "`use_cudnn` must be 'auto', True or False"),
+        (lambda: L.LSTM(3, activation="none"), ValueError, "none"),
+        (lambda: L.LSTM(3, dropout=-1), ValueError, "`dropout` must be a finite number >= 0"),
+        (lambda: L.LSTM(3)(X[0]), ValueError, "ndim=3, found ndim=2"),
+        (lambda: made("LSTM")(X[..., :4]), ValueError, "axis -1"),
+        (
+            lambda: made("LSTM")(X, initial_state=[X[:, 0, :4]]),
+            ValueError,
+            r"2 tensors of shapes \(batch, 4\) and \(batch, 4\)\. Received: shapes \[\(None, 4\)\]",
+        ),
+        (
+            lambda: made("GRU")(X, initial_state=[X[:, 0]]),
+            ValueError,
+            r"`initial_state` .* must be a tensor of shape \(batch, 4\)\. Received: shapes \[\(None, 5\)\]",
+        ),
+        (lambda: made("GRU")(X, mask=SEEN[:, :3]), ValueError, "`mask` must be broadcast to"),
+        (lambda: made("GRU")(X, mask=X), ValueError, r"`mask` must be of shape \(batch, steps\)"),
+        (lambda: L.RNN(L.Dense(3)), TypeError, "`cell` must be a layer with a `state_size`"),
+        (lambda: L.RNN([]), TypeError, "`cells` must be a list of cells"),
+        (lambda: L.StackedRNNCells([3]), TypeError, "`cells` must be a layer with a `state_size`"),
+        (lambda: L.Bidirectional(L.Dense(3)), TypeError, "`layer` must be a recurrent layer"),
+        (lambda: L.Bidirectional(L.GRU(3), merge_mode="max"), ValueError, "`merge_mode` must be one of"),
+        (lambda: L.Bidirectional(L.GRU(3), weights=[X]), ValueError, "`weights` must be None"),
+        (lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3)), ValueError, "different directions"),
+        (
+            lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3, go_backwards=True, return_state=True)),
+            ValueError,
+            "the same return_state",
+        ),
+    ],
+)
+def test_mistakes_are_named(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_a_cell_must_return_its_states():
+    class Wrong(Decaying):
+        def call(self, inputs, states):
+            return states[0], states[:1]
+
+    with pytest.raises(ValueError, match="must return an output and states"):
+        L.RNN(Wrong(3))(X)
