@@ -239,6 +239,16 @@ def _dense(draw: Draw, shape: Any) -> dict[str, Any]:
     return {"units": draw.whole(1, 70), "activation": draw.activation(), "use_bias": draw.maybe(0.8)}
 
 
+def _recurrent(draw: Draw, shape: Any) -> dict[str, Any]:
+    return {word: draw.maybe() for word in ("return_sequences", "go_backwards", "use_bias")} | {
+        "units": draw.whole(1, 40)
+    }
+
+
+def _gated(draw: Draw, shape: Any) -> dict[str, Any]:
+    return _recurrent(draw, shape) | {"recurrent_activation": draw.one(["sigmoid", "hard_sigmoid"])}
+
+
 def nothing(draw: Draw, shape: Any) -> dict[str, Any]:
     return {}
 
@@ -294,6 +304,9 @@ IMAGE = {name.format("2D"): arguments for name, arguments in OF_BOTH.items()} | 
 }
 LINE = {name.format("1D"): arguments for name, arguments in OF_BOTH.items()} | {
     "UpSampling1D": lambda draw, shape: {"size": draw.whole(1, 4)},
+    "SimpleRNN": _recurrent,
+    "LSTM": _gated,
+    "GRU": lambda draw, shape: _gated(draw, shape) | {"reset_after": draw.maybe()},
 }
 VECTOR = {"RepeatVector": lambda draw, shape: {"n": draw.whole(1, 5)}}
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot")
