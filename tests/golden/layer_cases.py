@@ -251,6 +251,15 @@ def _recurrences():
     stack = ("StackedRNNCells", {"cells": [("SimpleRNNCell", {"units": 4}), ("GRUCell", {"units": 3})]})
     yield "RNN", {"cell": stack}, [LINE]
     yield "TimeDistributed", {"layer": ("LSTM", {"units": 3})}, [(2, 4, 5, 6)]
+    for arguments in (
+        {"filters": 3, "kernel_size": 3},
+        {"filters": 3, "kernel_size": 2, "padding": "same", "strides": 2, "return_sequences": True},
+        {"filters": 2, "kernel_size": 3, "dilation_rate": 2, "use_bias": False, "go_backwards": True},
+        {"filters": 2, "kernel_size": 3, "padding": "same", "recurrent_activation": "hard_sigmoid"},
+    ):
+        yield "ConvLSTM1D", arguments, [(2, 4, 9, 3)]
+        yield "ConvLSTM2D", arguments, [(2, 3, 7, 8, 3)]
+    yield "ConvLSTM2D", {"filters": 2, "kernel_size": 3, "data_format": "channels_first"}, [(2, 3, 3, 7, 8)]
 
 
 CASES = [

@@ -31,14 +31,14 @@ def states(count):
     return [RNG.standard_normal((3, 4)).astype(np.float32) for _ in range(count)]
 
 
-def compare(theirs, mine, calls):
-    theirs(X)
+def compare(theirs, mine, calls, x=X):
+    theirs(x)
     weights = [(RNG.standard_normal(w.shape) * 0.5).astype(np.float32) for w in theirs.get_weights()]
     theirs.set_weights(weights)
-    mine.build(X.shape)
+    mine.build(x.shape)
     mine.set_weights(weights)
     for words in calls:
-        expected, got = theirs(X, **words), mine(X, **words)
+        expected, got = theirs(x, **words), mine(x, **words)
         pairs = zip(keras.tree.flatten(expected), keras.tree.flatten(got), strict=True)
         for a, b in pairs:
             np.testing.assert_allclose(b, a, rtol=1e-5, atol=2e-6)
@@ -83,6 +83,31 @@ def test_cells(cells):
             for module in (L, cn.layers)
         )
         compare(theirs, mine, [{}, {"mask": SEEN}] if len(cells) > 1 else [{}])  # Keras masks no stack of one
+
+
+@pytest.mark.parametrize("line", [True, False])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"padding": "same", "strides": 2},
+        {"dilation_rate": 2},
+        {"data_format": "channels_first", "use_bias": False},
+    ],
+)
+def test_products_that_are_convolutions(line, more):
+    name, x = ("ConvLSTM1D", X[:, :4, None]) if line else ("ConvLSTM2D", X[:, :4, None, None])
+    x = np.tile(x, (1, 1, *([5] if line else [5, 6]), 1)) * RNG.random((3, 4, *([5] if line else [5, 6]), 6))
+    x = (np.moveaxis(x, -1, 2) if "data_format" in more else x).astype(np.float32)
+    for settings in itertools.product([False, True], repeat=3):
+        words = (
+            dict(zip(WORDS, settings, strict=False))
+            | {"filters": 3, "kernel_size": 2 if line else (2, 3)}
+            | more
+        )
+        theirs, mine = (getattr(module, name)(**words) for module in (L, cn.layers))
+        compare(theirs, mine, [{}, {"mask": SEEN[:, :4]}], x)
+        assert mine.get_config().keys() == theirs.get_config().keys()
 
 
 def read(cell):

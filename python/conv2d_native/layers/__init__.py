@@ -13,6 +13,7 @@ from . import (
     activation,
     attention,
     bidirectional,
+    conv_lstm,
     convolution,
     core,
     depthwise,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .activation import *
     from .attention import *
     from .bidirectional import *
+    from .conv_lstm import *
     from .convolution import *
     from .core import *
     from .depthwise import *

@@ -29,14 +29,15 @@ class Walk:
 
 
 class Steps:
-    """The step of `cell`, for a part of the input for each gate, or one for all, and states of `state_sizes`."""
+    """The step of `cell`, for a part of the input for each gate, or one for all, and states in the form of `states`."""
 
-    def __init__(self, cell: Any, part_shapes: Sequence[Sequence[int]], state_sizes: Any) -> None:
-        self.cell, self.part_count = cell, len(part_shapes)
-        self.state_shapes = [(size,) for size in flatten(state_sizes)]
+    def __init__(
+        self, cell: Any, part_shapes: Sequence[Any], state_shapes: Sequence[Any], states: Any
+    ) -> None:
+        self.cell, self.part_count, self.state_shapes = cell, len(part_shapes), list(state_shapes)
         self.places: list[int] = []  # of the output and then of each state, among the results of the graph
         shapes = [(None, *shape) for shape in (*part_shapes, *self.state_shapes)]
-        self.traced = Traced(self._results, [[0] * self.part_count, state_sizes], shapes)
+        self.traced = Traced(self._results, [[0] * self.part_count, states], shapes)
         self.output_shape = self.traced.outputs[self.places[0]].shape[1:]
 
     def _results(self, f: Any, given: Any) -> list[Any]:
@@ -65,7 +66,7 @@ class Steps:
         Where `seen` (batch, steps) is 0, a step changes no state. Nothing is allocated from step to step without it.
         """
         n, count = x.shape[:2]
-        parts = _steps_first(x.reshape(n, count, self.part_count, *x.shape[2:-1], -1))
+        parts = self._parts(x)
         states = [np.ascontiguousarray(np.broadcast_to(s, (n, *s.shape[1:]))) for s in states]
         zeroes_afterwards = walk.zeroes and walk.unrolled and walk.keeps_all
         run, (place, *state_places) = self.traced.executable(n).run, self.places
@@ -92,10 +93,11 @@ class Steps:
             output = output * (seen != 0).reshape(n, count, *[1] * len(self.output_shape))
         return [output, *states]
 
-
-def _steps_first(x: np.ndarray) -> np.ndarray:
-    """(batch, steps, parts, ...) as (steps, parts, batch, ...)."""
-    return np.ascontiguousarray(np.moveaxis(x, 0, 2))
+    def _parts(self, x: np.ndarray) -> np.ndarray:
+        """(batch, steps, ...) as (steps, parts, batch, ...): parts lie side by side on the axis of the channels."""
+        axis = 2 if getattr(self.cell, "channel_axis", -1) == 1 else x.ndim - 1
+        parted = x.reshape(*x.shape[:axis], self.part_count, -1, *x.shape[axis + 1 :])
+        return np.ascontiguousarray(np.moveaxis(parted, (0, axis), (2, 1)))
 
 
 def _where(seen: np.ndarray, value: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ What the inputs of all steps add to the gates is one matrix product of the core;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from .operations.operands import check_broadcast, constant, host
 from .recurrence import Steps, Walk
 from .recurrent_cells import RecurrentCell, StackedRNNCells, checked_cell, output_size
 from .registry import register_layer
-from .symbolic import KerasTensor
+from .symbolic import KerasTensor, map_shapes
 
 
 @register_layer
@@ -110,12 +110,12 @@ class RNN(Layer):
 
     def call(self, f: Any, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """A matrix product for the inputs, and a host step."""
-        cell, count = self.cell, 1
+        cell, state_shapes = self.cell, self._state_shapes(sequences.shape)
         x, part_shapes = sequences, [sequences.shape[2:]]
         if isinstance(cell, RecurrentCell):
-            x, part_shapes = cell.projected(f, sequences), [(cell.units,)] * cell.gates
-        steps = Steps(cell, part_shapes, self.state_size)
-        states, count = self._initial_states(initial_state), len(steps.state_shapes)
+            x, part_shapes = cell.projected(f, sequences), state_shapes[:1] * cell.gates
+        steps, count = Steps(cell, part_shapes, state_shapes, self.state_size), len(state_shapes)
+        states = self._initial_states(initial_state, state_shapes)
         operands = [x, *states] if mask is None else [x, *states, self._mask(mask, sequences)]
         walk = Walk(self.return_sequences, self.go_backwards, self.zero_output_for_mask, self.unroll)
 
@@ -124,26 +124,34 @@ class RNN(Layer):
             return made if self.return_state else made[:1]
 
         output_shape = (*sequences.shape[1 : 1 + self.return_sequences], *steps.output_shape)
-        shapes = [output_shape, *(steps.state_shapes if self.return_state else ())]
+        shapes = [output_shape, *(state_shapes if self.return_state else ())]
         made = computed_together(f, partial(host, f), results, operands, shapes)
         return (made[0], *pack(self.state_size, made[1:])) if self.return_state else made[0]
 
-    def _initial_states(self, given: Any) -> list[Any]:
-        """The states to begin with, each of shape (batch, units); those for all images have a batch of 1."""
+    def _state_shapes(self, sequences_shape: Any) -> list[tuple[Any, ...]]:
+        """The shape of every state without the batch."""
         sizes = flatten(self.state_size)
-        found = self.get_initial_state(1) if given is None else given
-        made = [constant("initial_state", state) for state in flatten(found)]
-        if [tuple(state.shape[1:]) for state in made] != [(size,) for size in sizes]:
-            shapes = [tuple(state.shape) for state in made]
-            each = " and ".join(f"(batch, {size})" for size in sizes)
+        if isinstance(self.cell, RecurrentCell):
+            return [self.cell.state_shape((None, *sequences_shape[2:]))] * len(sizes)
+        return [(size,) for size in sizes]
+
+    def _initial_states(self, given: Any, shapes: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The states to begin with; those that are the same for all images have a batch of 1."""
+        if given is None and isinstance(self.cell, RecurrentCell):
+            return [np.zeros((1, *shape), np.float32) for shape in shapes]
+        found = flatten(self.get_initial_state(1) if given is None else given)
+        made = [constant("initial_state", state) for state in found]
+        if [tuple(state.shape[1:]) for state in made] != [*shapes]:
+            each = " and ".join(f"(batch, {', '.join(map(str, shape))})" for shape in shapes)
             words = (
-                f"be {len(sizes)} tensors of shapes {each}" if sizes[1:] else f"be a tensor of shape {each}"
+                f"be {len(shapes)} tensors of shapes {each}" if shapes[1:] else f"be a tensor of shape {each}"
             )
             raise ValueError(
-                f"`initial_state` of layer '{self.name}' must {words}. Received: shapes {shapes}."
+                f"`initial_state` of layer '{self.name}' must {words}. "
+                f"Received: shapes {[tuple(state.shape) for state in made]}."
             )
-        for state, size in zip(made, sizes, strict=True):
-            check_broadcast(state, (None, size), type(self).__name__, "`initial_state`")
+        for state, shape in zip(made, shapes, strict=True):
+            check_broadcast(state, (None, *shape), type(self).__name__, "`initial_state`")
         return made
 
     def _mask(self, given: Any, x: Any) -> Any:
@@ -161,18 +169,22 @@ class RNN(Layer):
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """(batch, units), with the steps in between or the shapes of the states behind it, as the arguments say."""
         self.check_shape(sequences_shape)
-        batch, steps = sequences_shape[:2]
-        output = (batch, *([steps] if self.return_sequences else []), output_size(self.cell))
-        states = map_structure(lambda size: (batch, size), self.state_size)
-        return (output, *states) if self.return_state else output
+        shapes = self._state_shapes(sequences_shape)
+        own = isinstance(self.cell, RecurrentCell)
+        output = (
+            *sequences_shape[1 : 1 + self.return_sequences],
+            *(shapes[0] if own else (output_size(self.cell),)),
+        )
+        batch = sequences_shape[0]
+        states = pack(self.state_size, [(batch, *shape) for shape in shapes])
+        return ((batch, *output), *states) if self.return_state else (batch, *output)
 
     def compute_output_spec(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
         """The symbolic tensors that a call with these makes; nothing is recorded."""
-        made = self.compute_output_shape(sequences.shape)
-        if not self.return_state:
-            return KerasTensor(made, name=self.name)
-        states = map_structure(lambda size: KerasTensor((made[0][0], size), name=self.name), self.state_size)
-        return (KerasTensor(made[0], name=self.name), *states)
+        made = map_shapes(
+            lambda shape: KerasTensor(shape, name=self.name), self.compute_output_shape(sequences.shape)
+        )
+        return tuple(made) if self.return_state else made
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:

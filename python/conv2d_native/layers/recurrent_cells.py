@@ -81,6 +81,10 @@ class RecurrentCell(Weighted):
         """The number of entries of the output."""
         return self.units
 
+    def state_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """The shape of the output, and of every state, without the batch."""
+        return tuple(self.compute_output_shape(input_shape)[1:])
+
     def get_initial_state(self, batch_size: int | None = None) -> list[np.ndarray]:
         """Return the states that sequences begin with: zeros (batch_size, units), a list of one for each.
 
@@ -115,6 +119,10 @@ class RecurrentCell(Weighted):
     def step(self, f: Any, parts: Sequence[Any], states: Sequence[Any]) -> list[Any]:
         """The new states, after what `projected` made for each gate and the states before."""
         raise NotImplementedError
+
+    def product(self, f: Any, state: Any, kernel: np.ndarray) -> Any:
+        """What a state adds to one gate, by its part of recurrent_kernel."""
+        return f.dense(state, kernel)
 
     def recurrent_kernels(self) -> list[np.ndarray]:
         """The part of recurrent_kernel for each gate, (units, units)."""
@@ -240,7 +248,7 @@ class LSTMCell(RecurrentCell):
         """Four gates."""
         opened = partial(f.activate, activation=self.recurrent_activation)
         sums = zip(self.recurrent_kernels(), parts, strict=True)
-        i, forget, candidate, o = (f.add(f.dense(states[0], kernel), part) for kernel, part in sums)
+        i, forget, candidate, o = (f.add(self.product(f, states[0], kernel), part) for kernel, part in sums)
         kept = f.multiply(opened(forget), states[1])
         carry = f.add(kept, f.multiply(opened(i), f.activate(candidate, self.activation)))
         return [f.multiply(opened(o), f.activate(carry, self.activation)), carry]

@@ -11,10 +11,8 @@ from .recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, own_words
 from .registry import register_layer
 
 
-class _OfOneCell(RNN):
+class OfOneCell(RNN):
     """RNN around a new cell, whose arguments are arguments and attributes of this layer."""
-
-    input_rank = 3
 
     def __init__(self, cell_class: Any, cell_name: str, words: dict[str, Any]) -> None:
         own = {word: words.pop(word) for word in constructor_words(cell_class)}
@@ -28,11 +26,11 @@ class _OfOneCell(RNN):
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: the arguments of the layer and of its cell."""
         config = {word: value for word, value in super().get_config().items() if word != "use_cudnn"}
-        return config | {"zero_output_for_mask": self.zero_output_for_mask}
+        return config | {"unroll": self.unroll, "zero_output_for_mask": self.zero_output_for_mask}
 
 
-def _with_cell(cell_class: Any) -> Any:
-    """Class decorator: the arguments of a cell of that class are attributes of the layer around it."""
+def with_cell(cell_class: Any) -> Any:
+    """Class decorator: a layer around a cell of that class has its arguments as attributes, and an axis of steps."""
 
     def of_cell(word: str) -> property:
         return property(lambda self: getattr(self.cell, word), doc=f"`{word}` of the cell.")
@@ -40,14 +38,15 @@ def _with_cell(cell_class: Any) -> Any:
     def decorate(cls: Any) -> Any:
         for word in constructor_words(cell_class):
             setattr(cls, word, of_cell(word))
+        cls.input_rank = cell_class.input_rank + 1
         return cls
 
     return decorate
 
 
 @register_layer
-@_with_cell(SimpleRNNCell)
-class SimpleRNN(_OfOneCell):
+@with_cell(SimpleRNNCell)
+class SimpleRNN(OfOneCell):
     """The output of a step is activation(x kernel + output recurrent_kernel + bias), `output` that of the step before.
 
     units: entries of the output. activation: a name, an activation or a function. use_bias, *_initializer,
@@ -88,8 +87,8 @@ class SimpleRNN(_OfOneCell):
 
 
 @register_layer
-@_with_cell(LSTMCell)
-class LSTM(_OfOneCell):
+@with_cell(LSTMCell)
+class LSTM(OfOneCell):
     """Long short-term memory: a carry beside the output, and gates of what enters it, what stays and what is shown.
 
     units: entries of the output and of the carry. activation: of the candidate and of the carry; recurrent_activation:
@@ -136,8 +135,8 @@ class LSTM(_OfOneCell):
 
 
 @register_layer
-@_with_cell(GRUCell)
-class GRU(_OfOneCell):
+@with_cell(GRUCell)
+class GRU(OfOneCell):
     """Gated recurrent unit: an update gate between the output before and a candidate, which a reset gate has a part in.
 
     units: entries of the output. activation: of the candidate; recurrent_activation: of the gates. use_bias,
