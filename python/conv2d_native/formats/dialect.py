@@ -222,12 +222,11 @@ class _Normaliser:
             made.pop("noise_shape", None)
         if class_name.startswith("Random") and self.old:
             made.pop("rng_type", None)  # which random generator training draws from
-        if class_name.startswith("Separable"):
-            for key in _KERNEL_WORDS:
-                made.pop(key, None)
-        if class_name == "MultiHeadAttention":
-            for key in _OF_ATTENTION:
-                made.pop(key, None)
+        left_out = _KERNEL_WORDS if class_name.startswith("Separable") else ()
+        for key in _OF_ATTENTION if class_name == "MultiHeadAttention" else left_out:
+            made.pop(key, None)
+        if class_name == "GRU" and self.old:  # the word is missing before Keras 2.1.3
+            made.setdefault("reset_after", False)
         if made.get("time_major") is False:  # a word of recurrent layers
             del made["time_major"]
         if class_name == "LeakyReLU" and "alpha" in made:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Traced
+from ..graph import Traced, is_exact
 from ..structure import flatten
 from .recurrent_cells import RecurrentCell
 from .symbolic import call_layer
@@ -69,7 +69,7 @@ class Steps:
         parts = self._parts(x)
         states = [np.ascontiguousarray(np.broadcast_to(s, (n, *s.shape[1:]))) for s in states]
         zeroes_afterwards = walk.zeroes and walk.unrolled and walk.keeps_all
-        run, (place, *state_places) = self.traced.executable(n).run, self.places
+        run, (place, *state_places) = self.traced.executable(n, is_exact()).run, self.places
         shapes = [(n, *y.shape[1:]) for y in self.traced.outputs]
         kept = count if walk.keeps_all else 2
         results = [

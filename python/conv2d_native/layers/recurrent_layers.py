@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import arguments
-from .configuration import constructor_words
+from .configuration import constructor_words, unexpected_argument
 from .recurrent import RNN
 from .recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, own_words
 from .registry import register_layer
@@ -15,6 +15,8 @@ class OfOneCell(RNN):
     """RNN around a new cell, whose arguments are arguments and attributes of this layer."""
 
     def __init__(self, cell_class: Any, cell_name: str, words: dict[str, Any]) -> None:
+        if "cell" in words:
+            raise unexpected_argument(type(self), "cell")
         own = {word: words.pop(word) for word in constructor_words(cell_class)}
         own |= {word: words[word] for word in ("dtype", "trainable") if word in words}
         words.pop("implementation", None)  # ways to compute the same, as is use_cudnn

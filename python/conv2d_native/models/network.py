@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..errors import UnsupportedLayerError
 from ..graph import Traced, TracedBatches, is_exact, traced_by_image
 from ..layers.base import Layer
 from ..layers.call_arguments import filled, shape_of, taken_apart
@@ -283,8 +282,9 @@ class Model(Inspection, Storage, OwnCalls):
         if is_symbolic(x, *args, **kwargs):
             return super()._first_call(x, args, kwargs)
         if kwargs.get("mask") is not None and self._own_call is None:
-            raise UnsupportedLayerError(
-                f"Model '{self.name}' takes no mask of arrays: put Masking or Embedding(mask_zero=True) into it."
+            raise TypeError(
+                f"Model '{self.name}' takes no mask of arrays: put Masking or Embedding(mask_zero=True) into it. "
+                f"Received: {arguments.shown(tuple(kwargs.items()))}."
             )
         return self._packed(self._run(self._arrays(x, args, kwargs)))
 
