@@ -308,6 +308,20 @@ def test_batches_change_no_bit_of_masked_results():
     np.testing.assert_array_equal(model(NUMBERS[:1]), whole[:1])
 
 
+def test_masks_are_recorded_as_in_keras():
+    """Their operations stand in the graph where Keras has them: depths, and so the names of weights in files, agree."""
+    a, b = cn.Input((6, 4), name="a"), cn.Input((6, 4), name="b")
+    first = L.LSTM(3)(L.Masking()(L.Conv1D(4, 1, name="first")(a)))
+    second = L.LSTM(3)(L.ReLU()(L.ReLU()(L.Conv1D(4, 1, name="second")(b))))
+    model = cn.Model([a, b], L.Concatenate()([first, second]))
+    names = [type(x).__name__ if isinstance(x, L.Layer) else x.class_name for x in model.operations]
+    expected = "InputLayer InputLayer Conv1D Conv1D NotEqual ReLU Masking Any ReLU LSTM LSTM Concatenate"
+    assert " ".join(names) == expected
+    assert [x.name for x in model.layers[2:4]] == ["first", "second"]
+    values = [HIDDEN, X]
+    np.testing.assert_array_equal(cn.load_model(bytes_of(model.save))(values), model(values))
+
+
 def test_compute_mask_of_symbolic_tensors():
     """Keras's method; a layer that says nothing of its own passes on what it is given."""
     x = cn.Input((6, 4))

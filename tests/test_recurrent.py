@@ -9,79 +9,9 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from recurrences import KINDS, RNG, SEEN, UNITS, X, close, made, randomized, walked
 from threads import in_threads
 from written import bytes_of
-
-RNG = np.random.default_rng(20)
-X = RNG.standard_normal((3, 6, 5)).astype(np.float32)
-SEEN = np.array([[0, 1, 1, 0, 1, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]], bool)
-UNITS = 4
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def simple(x, states, kernel, recurrent, bias):
-    return [np.tanh(x @ kernel + states[0] @ recurrent + bias)]
-
-
-def lstm(x, states, kernel, recurrent, bias):
-    i, f, c, o = np.split(x @ kernel + states[0] @ recurrent + bias, 4, axis=-1)
-    carry = sigmoid(f) * states[1] + sigmoid(i) * np.tanh(c)
-    return [sigmoid(o) * np.tanh(carry), carry]
-
-
-def gru(x, states, kernel, recurrent, bias):
-    (z, r, c), (hz, hr, hc) = (
-        np.split(part, 3, axis=-1) for part in (x @ kernel + bias[0], states[0] @ recurrent + bias[1])
-    )
-    update = sigmoid(z + hz)
-    return [update * states[0] + (1 - update) * np.tanh(c + sigmoid(r + hr) * hc)]
-
-
-def gru_reset_before(x, states, kernel, recurrent, bias):
-    (z, r, c), (kz, kr, kc) = np.split(x @ kernel + bias, 3, axis=-1), np.split(recurrent, 3, axis=-1)
-    update, reset = sigmoid(z + states[0] @ kz), sigmoid(r + states[0] @ kr)
-    return [update * states[0] + (1 - update) * np.tanh(c + (reset * states[0]) @ kc)]
-
-
-KINDS = {
-    "SimpleRNN": (L.SimpleRNN, {}, simple),
-    "LSTM": (L.LSTM, {}, lstm),
-    "GRU": (L.GRU, {}, gru),
-    "GRU, reset before": (L.GRU, {"reset_after": False}, gru_reset_before),
-}
-
-
-def randomized(layer, shape=(None, *X.shape[1:])):
-    layer.build(shape)
-    layer.set_weights([RNG.standard_normal(w.shape) * 0.5 for w in layer.weights])
-    return layer
-
-
-def made(kind, **words):
-    cls, own, _ = KINDS[kind]
-    return randomized(cls(UNITS, **own, **words))
-
-
-def walked(kind, layer, x=X, states=None, seen=None, backwards=False, zeroes=False):
-    """(outputs of all steps, states at the end) by the formula of one step."""
-    count = 2 if kind == "LSTM" else 1
-    states = [np.zeros((len(x), UNITS))] * count if states is None else states
-    weights = [w.astype(np.float64) for w in layer.get_weights()]
-    outputs, output = [], np.zeros((len(x), UNITS))
-    for t in reversed(range(x.shape[1])) if backwards else range(x.shape[1]):
-        new = KINDS[kind][2](x[:, t], states, *weights)
-        shown = np.ones((len(x), 1), bool) if seen is None else seen[:, t, None]
-        output = np.where(shown, new[0], 0 if zeroes else output)
-        states = [np.where(shown, a, b) for a, b in zip(new, states, strict=True)]
-        outputs.append(output)
-    return np.stack(outputs, axis=1), states
-
-
-def close(got, expected):
-    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("seen", [None, SEEN], ids=["all steps", "masked"])
@@ -220,6 +150,26 @@ def test_masks_of_both_directions():
     close(layer(X, mask=SEEN), np.concatenate([forward, back[:, ::-1]], -1))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_that_a_layer_keeps(kind):
+    """A batch goes on where the one before ended: in calls, predict and models, until reset_state."""
+    layer = KINDS[kind][0](UNITS, **KINDS[kind][1], stateful=True, return_sequences=True)
+    model = cn.Sequential([cn.Input(batch_shape=(3, None, 5)), layer])
+    randomized(layer)
+    whole = walked(kind, layer)[0]
+    for compute in (model, model.predict, layer, cn.load_model(bytes_of(model.save)).predict):
+        for start, end in ((0, 2), (2, 3), (3, 6)):
+            close(compute(X[:, start:end]), whole[:, start:end])
+        layer.reset_state()
+    parts = np.concatenate([X[:, :3], X[:, 3:]])
+    close(model.predict(parts, batch_size=3), np.concatenate([whole[:, :3], whole[:, 3:]]))
+    close(layer.states[0], whole[:, -1])
+    start = [RNG.standard_normal((3, UNITS)).astype(np.float32) for _ in layer.states]
+    close(layer(X, initial_state=start), walked(kind, layer, states=start)[0])
+    with pytest.raises(ValueError, match=r"with stateful=True must be called on 3 sequences.*Received: 2"):
+        layer(X[:2])
+
+
 def test_a_decoder_begins_with_the_states_of_an_encoder():
     source, target = cn.Input((None, 5)), cn.Input((None, 5))
     encoder, decoder = L.LSTM(UNITS, return_state=True), L.LSTM(UNITS, return_sequences=True)
@@ -346,7 +296,11 @@ def test_words_of_keras_2():
     ("call", "error", "text"),
     [
         (lambda: L.LSTM(0), ValueError, "`units` must be a positive integer. Received: units=0"),
-        (lambda: L.GRU(3, stateful=True), cn.UnsupportedLayerError, "initial_state.*stateful=True"),
+        (
+            lambda: L.GRU(3, stateful=True).build((None, 4, 2)),
+            ValueError,
+            r"size of a batch .*\(None, 4, 2\)",
+        ),
         (lambda: L.LSTM(3, use_cudnn="yes"), ValueError, "`use_cudnn` must be 'auto', True or False"),
         (lambda: L.LSTM(3, activation="none"), ValueError, "none"),
         (lambda: L.LSTM(3, dropout=-1), ValueError, "`dropout` must be a finite number >= 0"),

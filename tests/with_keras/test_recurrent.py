@@ -110,6 +110,22 @@ def test_products_that_are_convolutions(line, more):
         assert mine.get_config().keys() == theirs.get_config().keys()
 
 
+def test_states_that_layers_keep():
+    x = source = keras.Input(batch_shape=(2, None, 3))
+    x = L.Bidirectional(L.LSTM(4, return_sequences=True, stateful=True))(L.Masking()(x))
+    model = keras.Model(source, L.GRU(3, stateful=True)(x))
+    mine = cn.from_keras(model)
+    for _ in range(2):
+        for steps in (3, 1, 4):
+            batch = RNG.standard_normal((2, steps, 3)).astype(np.float32)
+            batch[0, -1] = 0
+            np.testing.assert_allclose(
+                mine.predict(batch), model.predict(batch, verbose=0), rtol=1e-5, atol=2e-6
+            )
+        for layer in (*model.layers[2:], *mine.layers[2:]):
+            layer.reset_state()
+
+
 def read(cell):
     x = source = keras.Input((8, 16, 1))
     x = L.MaxPooling2D(2)(L.Conv2D(4, 3, padding="same", activation="relu")(x))

@@ -47,7 +47,7 @@ from .configuration import (
 )
 from .dtype_policy import dtype_name
 from .input_spec import check_specs, checked_specs
-from .masks import TakesMasks
+from .masks import TakesMasks, note_masks, with_recorded_mask
 from .names import joined_path, layer_name
 from .recorded_call import adapt_call
 from .symbolic import KerasTensor, Node, call_layer, is_symbolic, map_shapes
@@ -236,8 +236,10 @@ class Layer(WeightOwner, TakesMasks):
                 check_symbolic(self.name, args[0])
             self.check_shape(shape_of(args[0]))
             self._build_for(args, kwargs)
+            kwargs = with_recorded_mask(self, args, kwargs)
             outputs = self.compute_output_spec(*args, **kwargs)
             Node(self, args, kwargs, outputs)
+            note_masks(self, args[0], kwargs.get("mask"), outputs)
             return outputs
         form, given = taken_apart(args, kwargs)
         arrays = [arguments.batch("x", arguments.array("x", array)) for array in given]

@@ -91,7 +91,23 @@ class Bidirectional(Layer):
 
     return_sequences = property(lambda self: self.forward_layer.return_sequences, doc="That of the layers.")
     return_state = property(lambda self: self.forward_layer.return_state, doc="That of the layers.")
+    stateful = property(lambda self: self.forward_layer.stateful, doc="That of the layers.")
     layer = property(lambda self: self.forward_layer, doc="The layer that walks forward.")
+
+    def reset_state(self) -> None:
+        """Let both layers begin with zeros, where `stateful` keeps their states.
+
+        >>> Bidirectional(GRU(3)).reset_state()
+        """
+        self.forward_layer.reset_state()
+        self.backward_layer.reset_state()
+
+    def reset_states(self) -> None:
+        """Another name of reset_state.
+
+        >>> Bidirectional(GRU(3)).reset_states()
+        """
+        self.reset_state()
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
         """The layers of both directions."""

@@ -7,14 +7,17 @@ none: a call on arrays is given its masks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
 from ..graph import Tensor
 from ..structure import flatten, map_structure, pack
+from .any_batch import is_recording
 from .call_arguments import call_words
 from .recorded_call import record_mask
+from .symbolic import KerasTensor
 
 
 def mask_of(value: Any) -> Any:
@@ -76,6 +79,32 @@ def with_masks(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     return kwargs
 
 
+def with_recorded_mask(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """`kwargs` of a symbolic call with the mask that Keras records, so that layers stand in the same order as there.
+
+    It does so where the call has one argument, of float32; of all others masks are found again when they are computed.
+    """
+    x = args[0]
+    alone = len(args) == 1 and not kwargs and isinstance(x, KerasTensor) and x.dtype == "float32"
+    return with_masks(layer, args, kwargs) if alone and x.mask is not None and not is_recording() else kwargs
+
+
+def note_masks(layer: Any, x: Any, mask: Any, outputs: Any) -> None:
+    """Give the tensors of a symbolic call of `layer` on `x` their masks."""
+    if layer.supports_masking and not is_recording():
+        masks = _output_masks(layer, x, mask, layer.compute_mask)
+        for y, found in zip(flatten(outputs), masks, strict=False):
+            if y.mask is None and isinstance(found, KerasTensor):
+                y.mask = found
+
+
+def _output_masks(layer: Any, x: Any, mask: Any, compute: Callable[[Any, Any], Any]) -> list[Any]:
+    """What compute(x, mask), the layer's compute_mask, says; nothing where it passes on what is not there."""
+    previous = masks_of(x) if mask is None else mask
+    passes_on = type(layer).compute_mask is TakesMasks.compute_mask
+    return flatten(previous if passes_on else compute(x, previous))
+
+
 def with_output_masks(layer: Any, x: Any, mask: Any, made: Any) -> Any:
     """What a call of `layer` on `x`, given `mask` or none, has `made`, with the masks that it has."""
     if not layer.supports_masking:
@@ -86,9 +115,7 @@ def with_output_masks(layer: Any, x: Any, mask: Any, made: Any) -> Any:
     outputs = flatten(made)
     if all(mask_of(y) is not None for y in outputs):
         return made
-    previous = masks_of(x) if mask is None else mask
-    passes_on = type(layer).compute_mask is TakesMasks.compute_mask
-    masks = flatten(previous if passes_on else record_mask(layer, x, previous))
+    masks = _output_masks(layer, x, mask, partial(record_mask, layer))
     found = [
         mask if isinstance(mask, Tensor) and mask_of(y) is None else mask_of(y)
         for y, mask in zip_longest(outputs, masks[: len(outputs)])

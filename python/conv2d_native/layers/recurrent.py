@@ -6,13 +6,14 @@ What the inputs of all steps add to the gates is one matrix product of the core;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import arguments
-from ..errors import UnsupportedLayerError
+from ..locks import fork_safe_lock
 from ..structure import flatten, map_structure, pack
 from .base import Layer
 from .configuration import checked_config
@@ -24,6 +25,8 @@ from .recurrent_cells import RecurrentCell, StackedRNNCells, checked_cell, outpu
 from .registry import register_layer
 from .symbolic import KerasTensor, map_shapes
 
+_LOCK = fork_safe_lock()
+
 
 @register_layer
 class RNN(Layer):
@@ -34,14 +37,17 @@ class RNN(Layer):
     steps, (batch, steps, units), instead of the last one, (batch, units). return_state: the states, each
     (batch, units), come after it. go_backwards: from the last step to the first; so are the outputs ordered.
     zero_output_for_mask: steps that are masked give zeros rather than the output before. unroll: of no effect else.
-    stateful=True is refused: a call takes the states to begin with (default: zeros) as `initial_state`, and returns
-    those at the end with return_state.
+    A call takes the states to begin with (default: zeros) as `initial_state`, and returns those at the end with
+    return_state. stateful: a batch, whose size has to be known when the layer is built, begins with the states at the
+    end of the one before, in `states`; reset_state() makes them zeros. Calls from several threads come one by one.
 
     A call takes a `mask` (batch, steps): where it is False or 0 the states stay as they are.
 
         >>> RNN([LSTMCell(4), LSTMCell(3)], return_sequences=True)(np.ones((2, 5, 6))).shape
         (2, 5, 3)
     """
+
+    states: list[np.ndarray] | None = None  # at the end of the last call, where `stateful` keeps them
 
     def __init__(
         self,
@@ -60,11 +66,6 @@ class RNN(Layer):
         self.return_state = arguments.flag("return_state", return_state)
         self.go_backwards = arguments.flag("go_backwards", go_backwards)
         self.stateful = arguments.flag("stateful", stateful)
-        if self.stateful:
-            raise UnsupportedLayerError(
-                f"Layer '{self.name}' keeps no states from one call to the next here: give calls `initial_state`. "
-                "Received: stateful=True."
-            )
         self.unroll = arguments.flag("unroll", unroll)
         self.zero_output_for_mask = arguments.flag("zero_output_for_mask", zero_output_for_mask)
 
@@ -93,8 +94,35 @@ class RNN(Layer):
         self.cell.check_shape((shape[0], *shape[2:]))
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        """Build the cell for one step."""
+        """Build the cell for one step; with `stateful`, make `states`, for which the size of a batch must be known."""
         self.cell.build((sequences_shape[0], *sequences_shape[2:]))
+        if self.stateful:
+            if sequences_shape[0] is None:
+                raise ValueError(
+                    f"Layer '{self.name}' with stateful=True must know the size of a batch when it is built: "
+                    f"Input(batch_shape=(8, ...)). Received: input_shape={sequences_shape}."
+                )
+            sizes = [(sequences_shape[0], *shape) for shape in self._state_shapes(sequences_shape)]
+            self.states = [np.zeros(size, np.float32) for size in sizes]
+
+    def reset_state(self) -> None:
+        """Let the next call begin with zeros, where `stateful` keeps states.
+
+        >>> layer = LSTM(3, stateful=True)
+        >>> first, second = layer(np.ones((2, 5, 6))), layer(np.ones((2, 5, 6)))
+        >>> layer.reset_state()
+        >>> np.array_equal(layer(np.ones((2, 5, 6))), first), np.array_equal(first, second)
+        (True, False)
+        """
+        with _LOCK:
+            self.states = None if self.states is None else [np.zeros_like(state) for state in self.states]
+
+    def reset_states(self) -> None:
+        """Another name of reset_state.
+
+        >>> GRU(3).reset_states()
+        """
+        self.reset_state()
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """Return the states that sequences begin with, those of the cell or zeros.
@@ -114,19 +142,34 @@ class RNN(Layer):
         x, part_shapes = sequences, [sequences.shape[2:]]
         if isinstance(cell, RecurrentCell):
             x, part_shapes = cell.projected(f, sequences), state_shapes[:1] * cell.gates
-        steps, count = Steps(cell, part_shapes, state_shapes, self.state_size), len(state_shapes)
-        states = self._initial_states(initial_state, state_shapes)
+        steps = Steps(cell, part_shapes, state_shapes, self.state_size)
+        keeps = self.stateful and initial_state is None
+        states = [] if keeps else self._initial_states(initial_state, state_shapes)
         operands = [x, *states] if mask is None else [x, *states, self._mask(mask, sequences)]
         walk = Walk(self.return_sequences, self.go_backwards, self.zero_output_for_mask, self.unroll)
 
         def results(x: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
-            made = steps.run(x, others[:count], others[count] if others[count:] else None, walk)
+            given, seen = others[: len(states)], others[len(states)] if mask is not None else None
+            with _LOCK if self.stateful else nullcontext():
+                made = steps.run(x, self._kept_states(len(x)) if keeps else given, seen, walk)
+                if self.stateful:
+                    self.states = [np.array(state) for state in made[1:]]
             return made if self.return_state else made[:1]
 
         output_shape = (*sequences.shape[1 : 1 + self.return_sequences], *steps.output_shape)
         shapes = [output_shape, *(state_shapes if self.return_state else ())]
-        made = computed_together(f, partial(host, f), results, operands, shapes)
+        apply = partial(host, f, whole_batch=self.stateful)
+        made = computed_together(f, apply, results, operands, shapes)
         return (made[0], *pack(self.state_size, made[1:])) if self.return_state else made[0]
+
+    def _kept_states(self, n: int) -> list[np.ndarray]:
+        kept: list[np.ndarray] = self.states or []
+        if any(len(state) != n for state in kept):
+            raise ValueError(
+                f"Layer '{self.name}' with stateful=True must be called on {len(kept[0])} sequences, as it was built. "
+                f"Received: {n}."
+            )
+        return kept
 
     def _state_shapes(self, sequences_shape: Any) -> list[tuple[Any, ...]]:
         """The shape of every state without the batch."""

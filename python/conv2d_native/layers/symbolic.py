@@ -54,12 +54,13 @@ class KerasTensor:
 
     Input and calls of layers make them; dtype: "float32" unless Input says otherwise, a note of what is meant.
     along_batch: whether it was made along the axis of the batch, which may be another than the first, or none, since.
+    mask: the tensor that tells which of its entries count, where a layer has made one.
 
         >>> isinstance(Input((8, 8, 3)), cn.KerasTensor)
         True
     """
 
-    __slots__ = ("along_batch", "dtype", "index", "name", "node", "shape")
+    __slots__ = ("along_batch", "dtype", "index", "mask", "name", "node", "shape")
     __array_ufunc__ = None  # NumPy leaves arithmetic with its arrays to the methods below
 
     def __init__(
@@ -72,6 +73,7 @@ class KerasTensor:
         self.name, self.dtype, self.along_batch = name, dtype, along_batch
         self.node: Node | None = None
         self.index = 0
+        self.mask: KerasTensor | None = None
 
     @property
     def ndim(self) -> int:
@@ -172,7 +174,7 @@ class UncomputedTensor(KerasTensor):
 
     def __init__(self, error: Exception) -> None:
         self.error = error
-        self.node = None
+        self.node = self.mask = None
         self.along_batch = False
 
     @property

@@ -113,18 +113,27 @@ def replaced(shape: Sequence[Any], axis: int, *sizes: Any) -> tuple[Any, ...]:
     return (*shape[:axis], *sizes, *shape[axis + 1 :])
 
 
-def host(f: Any, function: Callable[..., Any], operands: Sequence[Any], shape: Sequence[Any]) -> Any:
-    """A NumPy step on tensors and constants that makes `shape`, whose first entry, the batch, is not looked at."""
+def host(
+    f: Any,
+    function: Callable[..., Any],
+    operands: Sequence[Any],
+    shape: Sequence[Any],
+    whole_batch: bool = False,
+) -> Any:
+    """A NumPy step on tensors and constants that makes `shape`, whose first entry, the batch, is not looked at.
+
+    whole_batch: as for f.apply.
+    """
     made = arguments.result_shape((None, *shape[1:]))
     if 0 in made:
         raise ValueError(f"Computed output size would be zero. Received: a result of shape {made}.")
     tensors = [x for x in operands if is_tensor(x)]
     if len(tensors) in (0, len(operands)):
-        return f.apply(function, list(operands), made)
+        return f.apply(function, list(operands), made, whole_batch=whole_batch)
     known = [None if is_tensor(x) else x for x in operands]
 
     def compute(*arrays: np.ndarray) -> Any:
         rest = iter(arrays)
         return function(*(next(rest) if value is None else value for value in known))
 
-    return f.apply(compute, tensors, made)
+    return f.apply(compute, tensors, made, whole_batch=whole_batch)
