@@ -24,8 +24,9 @@ from written import bytes_of
 
 
 def all_weights(spec):
-    """Layer path -> arrays, of a .keras file."""
+    """Layer path -> arrays, of a .keras file. Layers of which the configuration does not tell go by their groups."""
     file, made = spec.weights._file, {}
+    untold = {"class_name": "", "config": {}}
 
     def collect(entry, path):
         group, _ = spec.weights._finder.find(path)
@@ -35,7 +36,12 @@ def all_weights(spec):
         if names:
             labels = ["mean", "variance", "count"] if entry["class_name"] == "Normalization" else names
             made[path] = spec.weights.get(path, labels, shapes)
-        for name, child in layer_paths.children(entry).items():
+        inside = layer_paths.children(entry)
+        told = {spec.weights._finder.find((*path, name))[0][-1] for name in inside}
+        if not layer_paths.is_model(entry):
+            others = {*(file.names(group) or [])} - {*told, "vars", "seed_generator"}
+            inside = inside | dict.fromkeys(sorted(others), untold)
+        for name, child in inside.items():
             collect(child, (*path, name))
 
     collect(spec.config, ())
