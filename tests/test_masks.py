@@ -160,6 +160,7 @@ KEPT = {
     "training only": lambda x: L.SpatialDropout1D(0.5)(L.Dropout(0.5)(L.Masking()(x))),
     "merged": lambda x: L.Average()([L.Masking()(x), L.Masking()(x)]),
     "joined": lambda x: L.Concatenate()([L.Masking()(x), L.Masking()(x)])[..., :4] * 1.0,
+    "reshaped": lambda x: cn.ops.reshape(L.Masking()(x), (-1, 6, 4)),
     "of a nested model": lambda x: nested(L.Masking())(x),
     "of a nested stack": lambda x: cn.Sequential([L.Masking(), L.Identity()])(x),
     "of a pipeline": lambda x: L.Pipeline([L.Masking()])(x),
@@ -172,7 +173,7 @@ def test_masks_follow_tensors(name):
     """To the next layer that takes one, but for operations, whose results have none."""
     x = cn.Input((6, 4))
     model = cn.Model(x, L.GlobalAveragePooling1D()(KEPT[name](x)))
-    expected = HIDDEN.mean(axis=1) if name == "joined" else means(X, SEEN)
+    expected = HIDDEN.mean(axis=1) if name in ("joined", "reshaped") else means(X, SEEN)
     for each in (model, cn.load_model(bytes_of(model.save)), copy.deepcopy(model)):
         np.testing.assert_allclose(each.predict(HIDDEN, batch_size=2), expected, rtol=2e-5, atol=1e-6)
 

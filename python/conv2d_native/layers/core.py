@@ -106,7 +106,7 @@ class Embedding(Weighted):
         super().__init__(**kwargs)
         self.input_dim = arguments.integer("input_dim", input_dim, high=_MOST_NUMBERS)
         self.output_dim = arguments.integer("output_dim", output_dim)
-        self.mask_zero = self.supports_masking = arguments.flag("mask_zero", mask_zero)
+        self.mask_zero = self.supports_masking = self._makes_masks = arguments.flag("mask_zero", mask_zero)
         self.declare_weight(
             "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint
         )
@@ -166,6 +166,8 @@ class Masking(Layer):
         >>> Masking(mask_value=1.0)(np.ones((1, 2, 2))).tolist()
         [[[0.0, 0.0], [0.0, 0.0]]]
     """
+
+    _makes_masks = True
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

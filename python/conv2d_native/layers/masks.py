@@ -7,7 +7,7 @@ none: a call on arrays is given its masks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -16,6 +16,7 @@ from ..graph import Tensor
 from ..structure import flatten, map_structure, pack
 from .any_batch import is_recording
 from .call_arguments import call_words
+from .configuration import is_users
 from .recorded_call import record_mask
 from .symbolic import KerasTensor
 
@@ -27,12 +28,11 @@ def mask_of(value: Any) -> Any:
 
 def masks_of(structure: Any) -> Any:
     """The masks of the tensors in `structure`, in its form; None where none has one."""
-    masks = map_structure(mask_of, structure)
-    return masks if _any(masks) else None
+    return map_structure(mask_of, structure) if _any(map(mask_of, flatten(structure))) else None
 
 
-def _any(masks: Any) -> bool:
-    return any(mask is not None for mask in flatten(masks))
+def _any(masks: Iterable[Any]) -> bool:
+    return any(mask is not None for mask in masks)
 
 
 def masked(values: Any, masks: Any) -> Any:
@@ -45,11 +45,13 @@ class TakesMasks:
     """The part of a layer that says what becomes of masks."""
 
     supports_masking: bool = False  # whether outputs have what compute_mask makes; else they have none
+    _makes_masks: bool = False  # whether that may be a mask where the inputs have none
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
-            cls.supports_masking = True
+        if "compute_mask" in vars(cls):
+            cls.supports_masking = vars(cls).get("supports_masking", True)
+            cls._makes_masks = vars(cls).get("_makes_masks", is_users(cls.compute_mask))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output for symbolic `inputs` and their mask, or a list of masks of several outputs.
@@ -60,6 +62,11 @@ class TakesMasks:
             (None, 5)
         """
         return previous_mask
+
+
+def matter_to(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call of `layer` has to do with masks: those of its tensors, one that it is given, one that it makes."""
+    return layer._makes_masks or "mask" in kwargs or masks_of((args, kwargs)) is not None
 
 
 def with_masks(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +81,8 @@ def with_masks(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
         tensors = {word: x for word, x in given.items() if any(hasattr(leaf, "shape") for leaf in flatten(x))}
         for word, x in tensors.items():
             name = "mask" if len(tensors) == 1 else f"{word}_mask"
-            if name in words.parameters and given.get(name) is None and _any(masks := masks_of(x)):
-                kwargs[name] = masks
+            if name in words.parameters and given.get(name) is None and masks_of(x) is not None:
+                kwargs[name] = masks_of(x)
     return kwargs
 
 
@@ -99,8 +106,10 @@ def note_masks(layer: Any, x: Any, mask: Any, outputs: Any) -> None:
 
 
 def _output_masks(layer: Any, x: Any, mask: Any, compute: Callable[[Any, Any], Any]) -> list[Any]:
-    """What compute(x, mask), the layer's compute_mask, says; nothing where it passes on what is not there."""
+    """What compute(x, mask), the layer's compute_mask, says; nothing where it has nothing to say."""
     previous = masks_of(x) if mask is None else mask
+    if previous is None and not layer._makes_masks:
+        return []
     passes_on = type(layer).compute_mask is TakesMasks.compute_mask
     return flatten(previous if passes_on else compute(x, previous))
 
@@ -113,9 +122,9 @@ def with_output_masks(layer: Any, x: Any, mask: Any, made: Any) -> Any:
         inputs = {id(leaf) for leaf in flatten(x)}
         return map_structure(lambda y: y.masked(None) if id(y) in inputs and mask_of(y) else y, made)
     outputs = flatten(made)
-    if all(mask_of(y) is not None for y in outputs):
-        return made
     masks = _output_masks(layer, x, mask, partial(record_mask, layer))
+    if not _any(masks):
+        return made
     found = [
         mask if isinstance(mask, Tensor) and mask_of(y) is None else mask_of(y)
         for y, mask in zip_longest(outputs, masks[: len(outputs)])

@@ -202,6 +202,7 @@ class NodeLayer:
     _graph_class: str | None = None
     _along_batch = False
     _stores_shapes = False
+    supports_masking = _makes_masks = False
 
 
 class Node:
@@ -275,7 +276,7 @@ def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
 
     Tensors of a graph have masks, which the layer gets and passes on as Keras's does.
     """
-    from .masks import with_masks, with_output_masks
+    from .masks import matter_to, with_masks, with_output_masks
 
     if layer.input_spec is not None:
         check_specs(layer, args[0], any_batch=True)
@@ -283,8 +284,8 @@ def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
     if call is not None:
         call.note_computed(layer)
     in_graph = isinstance(f, GraphBuilder)
-    follows = in_graph and not isinstance(layer, NodeLayer)  # masks of arrays are not known
-    if follows:
+    has_masks = in_graph and matter_to(layer, args, kwargs)
+    if has_masks:
         kwargs = with_masks(layer, args, kwargs)
     made = layer.call(f, *args, **kwargs)
     kind = Tensor if in_graph else np.ndarray
@@ -294,7 +295,7 @@ def call_layer(layer: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
             f"call() of layer '{layer.name}' must return what operations of `f` make of `x`. "
             f"Received: {shown(made)}."
         )
-    return with_output_masks(layer, args[0], kwargs.get("mask"), made) if follows else made
+    return with_output_masks(layer, args[0], kwargs.get("mask"), made) if has_masks else made
 
 
 @contextmanager
