@@ -149,7 +149,7 @@ def test_functions_as_activations(tmp_path):
             model.save(tmp_path / "none.keras")
         assert not (tmp_path / "none.keras").exists()
     with pytest.raises(TypeError, match="must be a name, None, a function or an activation layer"):
-        L.Dense(2, activation=L.BatchNormalization())
+        cn.dense(np.ones((1, 2)), np.eye(2), activation=L.BatchNormalization())
 
 
 def test_two_functions_of_one_name_are_not_mixed_up():

@@ -83,7 +83,7 @@ CALLS = {
     "function, channels": (lambda m: cn.conv2d(X[..., :2], KERNEL), ValueError, "`kernel`", "(kh, kw, 2, filters)"),
     "bias": (lambda m: cn.conv2d(X, KERNEL, np.zeros(3)), ValueError, "`bias`", "(4,)", "(3,)"),
     "activation": (lambda m: L.Conv2D(4, 3, activation="rellu"), ValueError, "`activation`", "'rellu'", "mean 'relu'"),
-    "softmax": (lambda m: L.Dense(2, L.Softmax([1, 2])), TypeError, "`activation`", "along one axis", "<Softmax"),
+    "softmax": (lambda m: cn.dense(X, X, 0, L.Softmax([1, 2])), TypeError, "`activation`", "along one axis", "<Softm"),
     "softmax over the batch": (lambda m: L.Softmax([0, 1])(X), ValueError, "`axis`", "the batch", "axis=[0, 1]"),
     "padding": (lambda m: L.Conv2D(4, 3, padding="smae"), ValueError, "`padding`", "'valid', 'same'", "'smae'"),
     "data_format": (lambda m: L.Conv2D(4, 3, data_format="NCHW"), ValueError, "`data_format`", "'NCHW'"),

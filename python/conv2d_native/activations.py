@@ -203,7 +203,7 @@ def get(identifier: Any) -> Activation:
         return Activation(ALIASES.get(identifier, identifier))
     if isinstance(identifier, Mapping):
         return _from_dict(identifier)
-    known = getattr(identifier, "activation", None) if callable(identifier) else None
+    known = getattr(identifier, "as_activation", None)
     if isinstance(known, Activation):
         return known
     if callable(identifier) and not inspect.isclass(identifier) and not hasattr(identifier, "weights"):
@@ -218,7 +218,7 @@ def get(identifier: Any) -> Activation:
     )
 
 
-_LAYERS: dict[str, tuple[str, Parameters]] = {  # the name of what a layer computes, and the layer's defaults
+LAYERS: dict[str, tuple[str, Parameters]] = {  # the name of what a layer computes, and the layer's defaults
     "ReLU": ("relu", {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}),
     "LeakyReLU": ("leaky_relu", {"negative_slope": 0.3}),
     "ELU": ("elu", {"alpha": 1.0}),
@@ -233,13 +233,13 @@ def _from_dict(config: Mapping[str, Any]) -> Activation:
         return get(inner)
     if class_name == "Activation" and isinstance(inner, Mapping):
         return get(inner.get("activation"))
-    if isinstance(class_name, str) and class_name in _LAYERS and isinstance(inner, Mapping):
-        name, defaults = _LAYERS[class_name]
+    if isinstance(class_name, str) and class_name in LAYERS and isinstance(inner, Mapping):
+        name, defaults = LAYERS[class_name]
         # Keras 2's LeakyReLU has its slope under `alpha`.
         given = {"negative_slope": inner["alpha"], **inner} if "alpha" in inner else inner
         return make(name, **{key: given.get(key, default) for key, default in defaults.items()})
     raise ValueError(
-        arguments.must("activation", f"be a known function or one of {', '.join(_LAYERS)}", dict(config))
+        arguments.must("activation", f"be a known function or one of {', '.join(LAYERS)}", dict(config))
     )
 
 
@@ -259,7 +259,7 @@ def serialize(activation: Any) -> Any:
         return keras_form(None, "function", activation.name, activation.name)
     if not activation.parameters or activation.name == "gelu":
         return activation.name
-    for class_name, (name, defaults) in _LAYERS.items():
+    for class_name, (name, defaults) in LAYERS.items():
         if name == activation.name:
             values = activation.values
             return keras_form("keras.layers", class_name, {key: values[key] for key in defaults})
@@ -355,7 +355,7 @@ def signature(name: str, *first: str) -> inspect.Signature:
 
 
 def _function(name: str) -> Callable[..., np.ndarray]:
-    """The public function of a row: its signature, its docstring, and `activation`, by which get() knows it."""
+    """The public function of a row: its signature, its docstring, and `as_activation`, by which get() knows it."""
     row, words = TABLE[name], signature(name, "x")
 
     def function(x: Any, *args: Any, out: Any = None, **kwargs: Any) -> np.ndarray:
@@ -376,7 +376,7 @@ def _function(name: str) -> Callable[..., np.ndarray]:
         >>> {name}(np.array([[-1.0, 2.0]], np.float32){shown}).shape
         (1, {1 if name == "glu" else 2})
     """
-    function.activation = Activation(name)  # type: ignore[attr-defined]
+    function.as_activation = Activation(name)  # type: ignore[attr-defined]
     return function
 
 

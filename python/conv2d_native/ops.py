@@ -250,7 +250,7 @@ def _operation(name: str) -> Callable[..., Any]:
     activation = activations.ALIASES.get(name, name)
     if activation in activations.TABLE:  # `activation=ops.relu` of a layer
         given = activations.TABLE[activation].defaults.keys() & words.parameters.keys()
-        function.activation = activations.make(  # type: ignore[attr-defined]
+        function.as_activation = activations.make(  # type: ignore[attr-defined]
             activation, **{word: words.parameters[word].default for word in given}
         )
     return function

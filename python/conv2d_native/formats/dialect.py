@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ModelFormatError, UnsafeModelError
 from ..named_objects import to_snake_case
-from .layer_paths import NAMED_HERE, WRAPPED, Tree, layer_name, lists_layers
+from .layer_paths import NAMED_HERE, WRAPPED, Tree, is_layer, layer_name, lists_layers
 from .losses import without_losses
 
 _MAX_NESTING = 64
@@ -189,11 +189,9 @@ class _Normaliser:
                 f"{class_name} with {old} was written by Keras 1; save the model again with Keras 2 or 3.",
             )
         made = _settings(config)
-        for key in WRAPPED:
-            inner = config.get(key)
-            if isinstance(inner, dict) and isinstance(inner.get("class_name"), str):
-                made[key] = self.entry(inner, depth + 1)
-                _name_all([made[key]], set())
+        for key in (*WRAPPED, "activation"):
+            if is_layer(config.get(key)):
+                made[key] = self.inside(config[key], depth)
         if class_name == "StackedRNNCells" and isinstance(config.get("cells"), list):
             made["cells"] = [self.entry(inner, depth + 1) for inner in config["cells"]]
         if lists_layers(class_name, made):  # a stand-in for a list: what it holds was not looked at
@@ -209,6 +207,12 @@ class _Normaliser:
         for key in ACTIVATION_WORDS:
             if key in made:
                 made[key] = self.activation(made[key])
+        return made
+
+    def inside(self, entry: Tree, depth: int) -> Tree:
+        """A layer in the configuration of another, with a name."""
+        made = self.entry(entry, depth + 1)
+        _name_all([made], set())
         return made
 
     def to_keras_3_words(self, class_name: str, made: Tree) -> None:

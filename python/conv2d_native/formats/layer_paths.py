@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..activations import LAYERS as FUSED
 from ..named_objects import OPERATION_MODULES, numbered, to_snake_case
 from .hdf5 import Hdf5
 
@@ -59,7 +60,11 @@ def _grouped(entry: Tree) -> list[tuple[str, Tree]]:
     """The layers directly inside a model or a wrapper, after the names of their groups."""
     config = entry.get("config", {})
     if not is_model(entry):
-        return [(word, config[word]) for word in WRAPPED if _is_layer(config.get(word))]
+        inside = [(word, config[word]) for word in WRAPPED if is_layer(config.get(word))]
+        activation = config.get("activation")
+        if is_layer(activation) and activation["class_name"] not in FUSED:
+            inside.append(("activation", activation))
+        return inside
     counts: dict[str, int] = {}
     return [
         (numbered(counts, to_snake_case(child["class_name"])), child)
@@ -68,7 +73,8 @@ def _grouped(entry: Tree) -> list[tuple[str, Tree]]:
     ]
 
 
-def _is_layer(value: Any) -> bool:
+def is_layer(value: Any) -> bool:
+    """Whether a value in a configuration describes a layer."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("config"), dict)

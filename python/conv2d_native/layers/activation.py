@@ -9,30 +9,34 @@ import numpy as np
 
 from .. import activations, arguments
 from ..graph import over_axes
-from .base import Layer
 from .operations.operands import axis_numbers, check_broadcast, constant, host
-from .recorded_activation import layer_activation
+from .recorded_activation import Activated, layer_activation
 from .registry import register_layer
 from .weighted import Weighted
 
 _UNSEEN = np.float32(-1e9)  # Keras's value for what a mask hides
 
 
-class ActivationLayer(Layer):
+class ActivationLayer(Activated):
     """Applies `activation`: that which `computes` names, with the constructor's arguments, as they are now."""
 
     computes: str
     supports_masking = True
 
     @property
-    def activation(self) -> Any:
-        """What another layer fuses that is given this one."""
+    def as_activation(self) -> Any:
+        """What another layer fuses that is given this one; a class of the user's may compute anything."""
+        return None if self._own_call else self.activation
+
+    @property
+    def activation(self) -> Any:  # type: ignore[override]
+        """The activation of the arguments."""
         words = activations.TABLE[self.computes].defaults
         return activations.make(self.computes, **{word: getattr(self, word) for word in words})
 
     def call(self, f: Any, x: Any) -> Any:
         """One activation."""
-        return f.activate(x, self.activation)
+        return self.activated(f, f.activate(x, self.fused))
 
 
 @register_layer

@@ -65,7 +65,7 @@ class _Projection(Weighted):
         free, summed = x.shape[1 : -self.axes], x.shape[-self.axes :]
         matrix = self.kernel.value.reshape(math.prod(summed), -1)
         bias = None if self.bias is None else self.bias.value.reshape(-1)
-        y = f.dense(f.reshape(x, (-1, *free, len(matrix))), matrix, bias, self.activation)
+        y = f.dense(f.reshape(x, (-1, *free, len(matrix))), matrix, bias, self.fused)
         return f.reshape(y, (-1, *free, *self.sizes))
 
 

@@ -173,6 +173,9 @@ class Layer(WeightOwner, TakesMasks):
     def build(self, input_shape: Any = None) -> None:
         """Create the weights for inputs of `input_shape`, the batch included."""
 
+    def _build_inside(self, input_shape: Any) -> None:
+        """Build the layers that come after the weights of this one."""
+
     def call(self, f: Any, x: Any) -> Any:
         """Compute with the operations of `f`. The default returns `x`."""
         return x

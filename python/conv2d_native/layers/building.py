@@ -63,6 +63,8 @@ def built_once(build: Callable[..., None]) -> Callable[..., None]:
                 self.check_shape(input_shape)
             self._in_build = True
             build(self, input_shape, *others, **named)
+            if outermost:
+                self._build_inside(input_shape)
             if self._is_users:
                 self._hold(vars(self))  # lists of weights may have grown
             self._in_build = not outermost

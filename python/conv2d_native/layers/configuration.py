@@ -55,7 +55,8 @@ def checked_shape(shape: Any) -> Any:
 
 def serialized(value: Any) -> Any:
     """A constructor's argument as JSON data in Keras's form."""
-    value = value.activation if isinstance(value, FunctionType) and hasattr(value, "activation") else value
+    if isinstance(value, FunctionType):
+        value = getattr(value, "as_activation", value)
     if isinstance(value, activations.Activation):
         if _outlined.get() and value.function:
             return None

@@ -75,10 +75,10 @@ class Conv2D(BaseConv):
     (right, but slower). Output float32 (batch, rows, columns, filters).
 
     filters: number of output channels. kernel_size, strides, dilation_rate: one positive int or one per axis.
-    padding: "valid" or "same". groups: divides channels and filters. activation: a name or a function of
-    conv2d_native.activations; by default none. use_bias: add a bias. *_initializer, *_regularizer,
-    *_constraint: names, dicts or objects; initializers fill new weights, regularizers show in `losses`, and
-    constraints are kept (Keras applies them in training steps only).
+    padding: "valid" or "same". groups: divides channels and filters. activation: a name, a function or a layer, by
+    default none; one with weights, such as PReLU, is built with this layer and keeps its shape. use_bias: add a bias.
+    *_initializer, *_regularizer, *_constraint: names, dicts or objects; initializers fill new weights, regularizers
+    show in `losses`, and constraints are kept (Keras applies them in training steps only).
     Weights: kernel (rows, columns, channels / groups, filters), bias (filters,).
     Raises ValueError or TypeError for arguments out of range, strides and dilation both above 1, groups that do not
     divide, and inputs for which there would be no output.

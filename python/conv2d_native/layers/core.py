@@ -71,7 +71,7 @@ class Dense(Weighted):
 
     def call(self, f: Any, x: Any) -> Any:
         """One matrix product with bias and activation."""
-        return f.dense(x, self.kernel.value, self.bias, self.activation)
+        return self.activated(f, f.dense(x, self.kernel.value, self.bias, self.fused))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, ..., units)."""

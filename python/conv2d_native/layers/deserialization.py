@@ -17,7 +17,7 @@ from ..activations import Activation
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..formats.dialect import ACTIVATION_WORDS, CODE
-from ..formats.layer_paths import MODEL_CLASSES
+from ..formats.layer_paths import MODEL_CLASSES, is_layer
 from ..named_objects import StoredObject
 from ..newest import once_for_each
 from ..structure import flatten
@@ -141,8 +141,10 @@ def _function_names(entry: Any) -> list[str]:
 
 
 def _activation(given: Any, class_name: str, name: str, custom: Mapping[str, Any]) -> Any:
-    """`given`, or the user's function where that names one: as text, or as Keras's serialized function."""
+    """`given`, a layer made of it, or the user's function where it names one: as text, or as Keras's serialized one."""
     found = [given]
+    if is_layer(given) and given["class_name"] not in activations.LAYERS:
+        return deserialize(given, custom)
     if isinstance(given, Mapping) and given.get("class_name") == "function":
         found = [given.get("registered_name"), given.get("config")]
     names = [word for word in found if isinstance(word, str)]

@@ -1,19 +1,24 @@
-"""Functions of the user's as activations of layers: steps of the core where they can be recorded, else host steps."""
+"""What layers have as their `activation`: that of a table, a function of the user's, or another layer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from .. import activations
+from .base import Layer
 from .recorded_call import mixes_images, record_function
-from .symbolic import KerasTensor
+from .registry import is_layer, layer_class
+from .symbolic import KerasTensor, call_layer
 
 
 @dataclass(frozen=True)
 class RecordedActivation(activations.Activation):
     """A function of the user's, run once on a symbolic tensor for every image size that a graph is made for.
+
+    What it makes is computed in steps of the core where that can be recorded, else in a host step.
 
     Of arrays it gets a large batch in parts, but a whole one where it was seen to mix images.
     """
@@ -30,7 +35,73 @@ class RecordedActivation(activations.Activation):
         return recorded.computed(f, x)  # type: ignore[union-attr]
 
 
-def layer_activation(identifier: Any) -> activations.Activation:
-    """activations.get(identifier) as a layer keeps it. Raises as that does."""
+def layer_activation(identifier: Any) -> Any:
+    """activations.get(identifier) as a layer keeps it. Raises as that does.
+
+    A layer for which no activation stands, such as one with weights, stays that layer, or is made of its configuration.
+    """
+    if isinstance(identifier, Mapping) and _describes_layer(identifier):
+        from .deserialization import deserialize  # which imports this module
+
+        identifier = deserialize(identifier)
+    fused = isinstance(getattr(identifier, "as_activation", None), activations.Activation)
+    if is_layer(identifier) and not fused:
+        return identifier
     made = activations.get(identifier)
     return made if made.function is None else RecordedActivation(made.name, (), made.function)
+
+
+def _describes_layer(entry: Mapping[str, Any]) -> bool:
+    """Whether Keras's serialized activation is a layer that activations.get does not know."""
+    class_name, config = entry.get("class_name"), entry.get("config")
+    if layer_class(class_name) is None or not isinstance(config, Mapping):
+        return False
+    return class_name not in activations.LAYERS or isinstance(config.get("axis"), (list, tuple))
+
+
+class Activated(Layer):
+    """A layer with an `activation`, which may be a layer: it is called on what this one makes, and keeps the shape."""
+
+    activation: Any = None
+
+    @property
+    def _layer_after(self) -> Any:
+        """The layer that is the activation, or None."""
+        held = vars(self).get("activation")
+        return held if is_layer(held) else None
+
+    @property
+    def fused(self) -> Any:
+        """The activation that operations of `f` take: None where it is a layer."""
+        return None if self._layer_after else self.activation
+
+    def activated(self, f: Any, y: Any) -> Any:
+        """What the layer that is the activation, if any, makes of `y`."""
+        return call_layer(self._layer_after, f, y) if self._layer_after else y
+
+    def named_sublayers(self) -> list[tuple[str, Any]]:
+        """The layer that is the activation, if any."""
+        return [(layer.name, layer) for _, layer in self._stored_sublayers()]
+
+    def _stored_sublayers(self) -> list[tuple[str, Any]]:
+        """The same after its group."""
+        return [("activation", self._layer_after)] if self._layer_after else []
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration; Keras builds a layer that is the activation by the shape in there."""
+        config = super().get_config()
+        if self._layer_after:
+            config["activation"]["build_config"] = self._layer_after.get_build_config()
+        return config
+
+    def _build_inside(self, input_shape: Any) -> None:
+        layer = self._layer_after
+        if layer and self._own_call is None:
+            shape = self.compute_output_shape(input_shape)
+            layer.build(shape)
+            made = layer.compute_output_shape(shape)
+            if made[1:] != shape[1:]:
+                raise ValueError(
+                    f"Layer '{self.name}': an `activation` that is a layer must keep the shape {shape}. "
+                    f"Received: '{layer.name}', which makes {made} of it."
+                )

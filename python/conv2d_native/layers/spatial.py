@@ -123,10 +123,10 @@ class WeightedWindow(Weighted, SpatialLayer):
             padding=padding,
             data_format=self.data_format,
             dilation_rate=self.on_image(self.dilation_rate),
-            activation=self.activation,
+            activation=self.fused,
             **words,
         )
-        return self.restored(f, y)
+        return self.activated(f, self.restored(f, y))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, *outputs, filters)."""

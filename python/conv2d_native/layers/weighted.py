@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import arguments, constraints, initializers, regularizers
-from .base import Layer
-from .recorded_activation import layer_activation
+from .recorded_activation import Activated, layer_activation
 
 
-class Weighted(Layer):
+class Weighted(Activated):
     """A layer that keeps these words of its constructor with declare_weight, and in build makes weights by them."""
 
     def declare_weight(
