@@ -159,21 +159,21 @@ def _package_words(cls: Any) -> tuple[str, ...]:
 
 def _recorded(value: Any) -> Any:
     try:
-        return _as_json(value)
+        return as_json(value)
     except (TypeError, RecursionError):
         return Unrecorded(value)
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A copy of numbers, text, None, lists, tuples and dicts of them, as a file holds them. TypeError for all else."""
     if isinstance(value, np.generic) and value.dtype.kind in "biuf":
         value = value.item()
     if value is None or (isinstance(value, (str, int, float)) and not isinstance(value, np.generic)):
         return value
     if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _as_json(item) for key, item in value.items()}
+        return {key: as_json(item) for key, item in value.items()}
     raise TypeError
 
 
@@ -204,13 +204,13 @@ def argument_as_json(layer: Any, word: str, given: Any) -> Any:
     One that is none must be kept by the layer in the attribute of its name. Raises NotImplementedError otherwise.
     """
     if not isinstance(given, Unrecorded):
-        return _as_json(given)
+        return as_json(given)
     held = getattr(layer, word, NotImplemented)
     of_package = word in constructor_words(_package_class(type(layer)))
     if given.named and (of_package or not is_layer(held)):
         try:
-            made = _as_json(serialized(held))
-            if of_package or made == _as_json(serialized(given.value)):
+            made = as_json(serialized(held))
+            if of_package or made == as_json(serialized(given.value)):
                 return made
         except (TypeError, ValueError, RecursionError):
             pass

@@ -172,7 +172,8 @@ def _from_custom(chosen: Any, entry: Any, name: str, custom: Mapping[str, Any]) 
     if inspect.isclass(chosen) and issubclass(chosen, Layer):
         return _from_config(chosen, config, custom)
     if callable(chosen) and not inspect.isclass(chosen):
-        return FunctionLayer.of_file(chosen, class_name, _arguments_of(entry), name)
+        stored = _function_names(entry)[0] if class_name == "Lambda" and _function_names(entry) else None
+        return FunctionLayer.of_file(chosen, class_name, _arguments_of(entry), name, stored)
     raise TypeError(
         f"`custom_objects` must hold layer classes and functions. Received: {class_name}={shown(chosen)}."
     )

@@ -1,6 +1,6 @@
 """NumPy functions of the user's as layers: FunctionLayer for what a file only names, Lambda in programs.
 
-Neither is in the table of classes: a file's Lambda is refused, whatever it holds.
+Neither is in the table of classes: a file's Lambda is refused where the user gives no function, whatever it holds.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import numpy as np
 from ..arguments import must
 from ..errors import UnsupportedLayerError
 from ..graph import GraphBuilder
+from ..named_objects import keras_form
 from ..shapes import PROBES, follows_probes, probed_sizes
 from ..structure import flatten, map_structure, pack
 from .base import Layer
+from .configuration import as_json
 from .names import unique_name
 from .recorded_call import mixes_images, record_function
+from .registry import registered_name
 from .symbolic import map_shapes, symbolic_leaves
 
 TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
@@ -44,18 +47,31 @@ class FunctionLayer(Layer):
         function: Callable[..., Any],
         class_name: str = "Lambda",
         name: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        stored_name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.function, self.class_name = function, class_name
+        self.class_name, self.arguments = class_name, dict(arguments or {})
+        self.stored_name = stored_name or _name_of(function)
+        self.function = functools.partial(function, **self.arguments) if arguments else function
 
     @classmethod
-    def of_file(cls, function: Callable[..., Any], class_name: str, given: Any, name: str) -> FunctionLayer:
+    def of_file(
+        cls, function: Callable[..., Any], class_name: str, given: Any, name: str, stored_name: str | None
+    ) -> FunctionLayer:
         """`function` for a layer of a file, with those of the plain values `given` there that it takes by name."""
-        if class_name in FUNCTION_CLASSES and isinstance(given, Mapping):
-            named = {word: value for word, value in given.items() if _takes_word(function, word)}
-            function = functools.partial(function, **named) if named else function
-        return cls(function, class_name, name=name)
+        if class_name not in FUNCTION_CLASSES or not isinstance(given, Mapping):
+            return cls(function, class_name, name, None, stored_name)
+        taken = {word: value for word, value in given.items() if _takes_word(function, word)}
+        made = cls(function, class_name, name, taken, stored_name)
+        made.arguments = dict(given)  # all: whoever opens the file again may have a function that takes them
+        return made
+
+    @property
+    def is_storable(self) -> bool:
+        """Whether files can have it: Keras's Lambda, by the name of its function."""
+        return self.class_name == "Lambda" and self.stored_name is not None
 
     def arranged(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """The arguments of a call that a file has: all tensors of TensorFlow's function as one list, in its order."""
@@ -112,8 +128,22 @@ class FunctionLayer(Layer):
         return pack(made, follows_probes(shapes, others))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the name; the function is not part of a configuration."""
-        return {"name": self.name}
+        """Return the name, and those of a Lambda's function and arguments; the function is given when it is opened."""
+        if not self.is_storable:
+            return {"name": self.name}
+        try:
+            given = as_json(self.arguments)
+        except TypeError:
+            expected = "be numbers, text, None and lists and dicts of them to be stored"
+            raise ValueError(f"Layer '{self.name}': {must('arguments', expected, self.arguments)}") from None
+        function = keras_form(None, "function", self.stored_name, self.stored_name)
+        return {"name": self.name, "function": function, "arguments": given}
+
+
+def _name_of(function: Any) -> str | None:
+    """The name that files have for a function of Python's, "package>name" where it is registered; a lambda has none."""
+    name = registered_name(function) if inspect.isfunction(function) else "<object>"
+    return None if name.startswith("<") else name
 
 
 def _zeros(sizes: Sequence[int]) -> np.ndarray:
@@ -173,7 +203,8 @@ class Lambda(FunctionLayer):
     Of several inputs, `function` gets the list, or each as an argument of its own where it needs as many. One that
     mixes images gets whole batches, in `predict` of `batch_size`; any other gets large ones in parts. Trials find that,
     and the shape. output_shape, mask: Keras's words, of no effect. Models with it can be pickled where the function
-    can, and cannot be saved to files. Raises TypeError where `function` is none.
+    can, and saved where it has a name and `arguments` are JSON data; they are opened with custom_objects={name:
+    function}, if it is not registered. Raises TypeError where `function` is none.
 
         >>> Lambda(lambda x: x / 4)(np.ones((1, 2))).tolist()
         [[0.25, 0.25]]
@@ -191,5 +222,6 @@ class Lambda(FunctionLayer):
             raise TypeError(must("function", "be a function", function))
         if not isinstance(arguments, (Mapping, type(None))):
             raise TypeError(must("arguments", "be a dict", arguments))
-        given = functools.partial(function, **arguments) if arguments else function
-        super().__init__(given, "Lambda", kwargs.pop("name", None) or unique_name("lambda"), **kwargs)
+        super().__init__(
+            function, "Lambda", kwargs.pop("name", None) or unique_name("lambda"), arguments, **kwargs
+        )

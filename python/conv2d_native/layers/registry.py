@@ -96,7 +96,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     registered: str | None
     if isinstance(layer, Operation):
         module, registered = f"keras.src.ops.{layer.module}", name
-    elif layer_class(name) is None:
+    elif layer_class(name) is None and name != "Lambda":
         module, registered = None, layer.registered_name or registered_name(type(layer))
     else:
         module = _MODULES.get(name, "keras.layers")

@@ -123,7 +123,10 @@ class Storage(Layer):
         _check_target(filepath, ".keras", overwrite)
         weights = self._stored_weights()
         if functions := _names_of_functions(self):
-            raise ValueError(f"Functions cannot be written to a file: layers {', '.join(functions)}.")
+            raise ValueError(
+                f"Functions cannot be written to a file: layers {', '.join(functions)}. Of a Lambda it "
+                "has the name, where the function is defined with `def`."
+            )
         write_keras(filepath, serialize(self), weights, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: None = None) -> None:
@@ -215,10 +218,12 @@ class Storage(Layer):
 
 
 def _names_of_functions(owner: Any) -> list[str]:
-    """Names of the layers that compute functions of the user's, in nested models and wrappers too."""
+    """Names of the layers whose functions have no place in files, in nested models and wrappers too."""
     names = []
     for layer in owner.sublayers:
-        names += [layer.name] if isinstance(layer, FunctionLayer) else _names_of_functions(layer)
+        names += _names_of_functions(layer)
+        if isinstance(layer, FunctionLayer) and not layer.is_storable:
+            names.append(layer.name)
     return names
 
 
