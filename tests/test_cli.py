@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -295,6 +296,28 @@ def test_what_cannot_be_written_is_said_before_the_work(two_inputs, tmp_path, ca
     ):
         assert main(["predict", model, "x.npy", *words]) == 1
         assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["profile", "--trace"], ["info", "--picture"], ["predict", "x.npy", "-o"]])
+def test_files_to_write_are_looked_at_before_the_work(words, tmp_path, capsys, monkeypatch):
+    """No folder, a folder in the place of the file, a file that may not be written: nothing is computed for them."""
+    command, *rest = words
+    ending = {"profile": ".json", "info": ".dot", "predict": ".npy"}[command]
+    (tmp_path / f"folder{ending}").mkdir()
+    (tmp_path / f"kept{ending}").write_bytes(b"")
+    monkeypatch.setattr("os.access", lambda path, mode: "kept" not in str(path))
+    monkeypatch.setattr(cn.Model, "summary", lambda *_, **__: pytest.fail("something was computed"))
+    monkeypatch.setattr(cn.Model, "profile", lambda *_, **__: pytest.fail("something was computed"))
+    monkeypatch.setattr(cn.Model, "predict", lambda *_, **__: pytest.fail("something was computed"))
+    model = tmp_path / "m.keras"
+    cn.Sequential([cn.Input((3,)), L.Dense(2)]).save(model)
+    for name, text in (
+        ("missing/x", "There is no folder '.*missing' to write x"),
+        ("folder", "is a folder, not a file to write"),
+        ("kept", "may not be written"),
+    ):
+        assert main([command, str(model), *rest, str(tmp_path / f"{name}{ending}")]) == 1
+        assert re.search(text, capsys.readouterr().err)
 
 
 def test_names_must_be_as_many_as_the_classes(classifier, tmp_path, capsys):

@@ -120,4 +120,6 @@ def test_layers_whose_weights_need_no_shape():
 def test_only_faults_of_a_file_are_in_its_report(filepath, error):
     with pytest.raises(error):
         cn.check_model(filepath)
-    assert str(cn.check_model(b"no model")).startswith("8 bytes: 0 layers (none)")
+    assert str(cn.check_model(b"no model")).startswith(
+        "8 bytes: its layers cannot be read\n1 problem:\n  file (model): "
+    )

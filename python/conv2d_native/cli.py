@@ -23,6 +23,7 @@ from . import demo
 from .applications import MODES, preprocess
 from .machine import get_num_threads, set_num_threads, version
 from .models import check_model, load_model
+from .models.picture import kind_of_picture
 from .models.profiling import call_times
 from .picture_files import ImageBatches, damage_named, find_images
 
@@ -58,6 +59,9 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(arguments: argparse.Namespace) -> None:
+    if arguments.picture:
+        kind_of_picture(arguments.picture)
+        _check_target(arguments.picture)
     model = load_model(arguments.model)
     model.summary(expand_nested=arguments.nested)
     if arguments.picture:
@@ -113,13 +117,24 @@ def _predict(arguments: argparse.Namespace) -> None:
     print(f"wrote {output}: {written}")
 
 
+def _check_target(path: str | Path) -> None:
+    """Raise OSError where no file `path` can be written, before anything is computed for it."""
+    target = Path(path)
+    folder = target.parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r} to write {target.name} in.")
+    if target.is_dir():
+        raise IsADirectoryError(f"{str(target)!r} is a folder, not a file to write.")
+    if not os.access(target if target.exists() else folder, os.W_OK):
+        raise PermissionError(f"{str(target)!r} may not be written.")
+
+
 def _check_output(output: Path | None, shapes: dict[str, Any]) -> None:
     """Raise ValueError or OSError where outputs of `shapes` cannot go to the file, or to the terminal for None."""
     if output is not None:
         if output.suffix not in (".npy", ".npz", ".csv"):
             raise ValueError(f"The output must end in .npy, .npz or .csv. Received: {str(output)!r}.")
-        if not output.parent.is_dir():
-            raise FileNotFoundError(f"There is no folder {str(output.parent)!r} to write {output.name} in.")
+        _check_target(output)
         if output.suffix != ".npz" and len(shapes) > 1:
             raise ValueError(f"The model has several outputs ({', '.join(shapes)}): write an .npz file.")
     if output is None or output.suffix == ".csv":
@@ -321,6 +336,8 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(arguments: argparse.Namespace) -> None:
+    if arguments.trace:
+        _check_target(arguments.trace)
     _use_threads(arguments.threads)
     model = load_model(arguments.model)
     made = model.profile(_random_input(model, arguments.batch, arguments.size))

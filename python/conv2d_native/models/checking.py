@@ -58,7 +58,10 @@ class Report:
         counts = ", ".join(
             f"{n} {name}" for name, n in sorted(self.layers.items(), key=lambda item: -item[1])
         )
-        lines = [f"{self.source}{written}: {sum(self.layers.values())} layers ({counts or 'none'})"]
+        described = f"{sum(self.layers.values())} layers ({counts or 'none'})"
+        if not self.ok and not self.layers:
+            described = "its layers cannot be read"
+        lines = [f"{self.source}{written}: {described}"]
         if self.ok:
             where = "are there" if self.has_weights else "are not in the file: load_weights brings them"
             return "\n".join(

@@ -41,15 +41,12 @@ def save_picture(model: Any, path: str | os.PathLike[str], shapes: bool = True) 
 
     Raises TypeError for what is no path, ValueError for other endings, OSError where `dot` is not installed or fails.
     """
-    target = arguments.path("path", path)
-    kind = os.path.splitext(target)[1].lower().removeprefix(".")
+    target, kind = arguments.path("path", path), kind_of_picture(path)
     text = to_dot(model, shapes)
     if kind in ("dot", "gv"):
         with open(target, "w", encoding="utf-8") as file:
             file.write(text)
         return
-    if kind not in ("svg", "png", "pdf"):
-        raise ValueError(arguments.must("path", "end in .dot, .svg, .png or .pdf", path))
     import shutil  # these load modules that no other use of a model needs
     import subprocess
 
@@ -60,6 +57,14 @@ def save_picture(model: Any, path: str | os.PathLike[str], shapes: bool = True) 
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
     if done.returncode:
         raise OSError(f"`dot` failed: {done.stderr.decode(errors='replace').strip()[:300]}")
+
+
+def kind_of_picture(path: Any) -> str:
+    """The ending of `path` without its dot. Raises TypeError for what is no path, ValueError for other endings."""
+    kind = os.path.splitext(arguments.path("path", path))[1].lower().removeprefix(".")
+    if kind not in ("dot", "gv", "svg", "png", "pdf"):
+        raise ValueError(arguments.must("path", "end in .dot, .svg, .png or .pdf", path))
+    return kind
 
 
 def _quoted(text: str) -> str:
