@@ -16,6 +16,7 @@ from ... import arguments
 from ...errors import UnsupportedLayerError
 from .image_compositions import IMAGE_COMPOSITIONS, Step
 from .sizes import known_sizes
+from .window_compositions import WINDOW_COMPOSITIONS
 
 _METHODS = {0: "bilinear", 1: "nearest", "bilinear": "bilinear", "nearest": "nearest"}
 
@@ -92,44 +93,6 @@ def _response_normalized(step: Step, input: Any, depth_radius: int = 5, bias: fl
     near = np.abs(places - places[:, None]) <= depth_radius
     squares = step("Matmul", step("Square", input), near.astype(np.float32) * np.float32(alpha))
     return step("TrueDivide", input, step("Power", step("Add", squares, bias), beta))
-
-
-def _window(word: str, given: Any, data_format: Any) -> tuple[int, ...]:
-    """The two sizes of the image's axes out of TensorFlow's one, two or four."""
-    sizes = [given] if isinstance(given, int) else list(given or [1])
-    if len(sizes) == 4 and sizes[0] == sizes[3] == 1:
-        sizes = sizes[1:3]
-    if len(sizes) not in (1, 2) or data_format not in (None, "NHWC"):
-        raise UnsupportedLayerError(f"{word}={given} with data_format={data_format} is not computed here.")
-    return arguments.integers(word, sizes * (3 - len(sizes)), 2)
-
-
-def _convolved(class_name: str) -> Callable[..., Any]:
-    def convolved(step: Step, input: Any, filters: Any = None, strides: Any = 1, padding: Any = "VALID",
-                  data_format: Any = None, dilations: Any = None, filter: Any = None,
-                  rate: Any = None, dilation_rate: Any = None, use_cudnn_on_gpu: bool = True) -> Any:  # fmt: skip
-        kernel = filter if filters is None else filters
-        if not isinstance(padding, str) or not isinstance(kernel, (list, np.ndarray)):
-            raise UnsupportedLayerError(
-                f"A convolution takes a constant kernel and a name as padding here. Received: padding={padding}."
-            )
-        settings = {
-            "strides": _window("strides", strides, data_format),
-            "padding": padding.lower(),
-            "dilation_rate": _window("dilations", dilations or rate or dilation_rate, data_format),
-        }
-        return step(class_name, input, np.asarray(kernel, np.float32), **settings)
-
-    return convolved
-
-
-def _patches(step: Step, images: Any, sizes: Any, strides: Any, rates: Any, padding: str) -> Any:
-    size, stride = _window("sizes", sizes, None), _window("strides", strides, None)
-    rate = _window("rates", rates, None)
-    settings = {"size": size, "strides": stride, "dilation_rate": rate[0], "padding": padding.lower()}
-    if rate[0] != rate[1] or (rate[0] > 1 and stride != (1, 1)):
-        raise UnsupportedLayerError(f"Patches are not computed with rates={rates}, strides={strides} here.")
-    return step("ExtractPatches", images, **settings)
 
 
 def _flattened(step: Step, x: Any) -> Any:
@@ -232,57 +195,6 @@ def _normalized_by_constants(step: Step, x: Any, scale: Any, offset: Any, mean: 
     return [step("BatchNorm", x, *vectors, axis=-1, epsilon=epsilon)]
 
 
-def _of_line(of_image: Callable[..., Any], *windows: str) -> Callable[..., Any]:
-    """`of_image` for lines (n, length, channels): images of one row. `windows` are words whose sizes have one more."""
-
-    def of_line(step: Step, input: Any, *args: Any, data_format: Any = "NWC", **words: Any) -> Any:
-        if data_format not in (None, "NWC"):
-            raise UnsupportedLayerError(f"Lines are not computed with data_format={data_format} here.")
-        for word in windows:
-            given = words.get(word)
-            sizes = [given] if isinstance(given, int) else list(given or [1])
-            words[word] = [1, *sizes[len(sizes) // 2 : len(sizes) // 2 + 1]]
-        made = of_image(step, step("ExpandDims", input, axis=1), *args, **words)
-        return step("Squeeze", made, axis=1)
-
-    return of_line
-
-
-def _line_convolved(step: Step, image: Any, filters: Any, stride: Any = 1, padding: Any = "VALID",
-                    dilations: Any = None, use_cudnn_on_gpu: bool = True) -> Any:  # fmt: skip
-    kernel = filters if hasattr(filters, "shape") and not isinstance(filters, np.ndarray) else [filters]
-    return _convolved("Conv")(step, image, kernel, stride, padding, None, dilations)
-
-
-def _pooled(class_name: str) -> Callable[..., Any]:
-    def pooled(step: Step, image: Any, ksize: Any, strides: Any, padding: str = "VALID") -> Any:
-        return step(class_name, image, pool_size=ksize, strides=strides, padding=padding.lower())
-
-    return pooled
-
-
-def _pooled_by_name(step: Step, input: Any, window_shape: Any, pooling_type: str, padding: str = "VALID",
-                    dilation_rate: Any = None, strides: Any = None, data_format: Any = None,
-                    dilations: Any = None) -> Any:  # fmt: skip
-    rates = {_window("dilations", given, data_format) for given in (dilation_rate, dilations)}
-    if rates != {(1, 1)}:
-        raise UnsupportedLayerError("tf.nn.pool is not computed with dilations here.")
-    names = {"MAX": "MaxPool", "AVG": "AveragePool"}
-    class_name = names[arguments.choice("pooling_type", pooling_type, tuple(names))]
-    size = _window("window_shape", window_shape, data_format)
-    stride = _window("strides", strides, data_format)
-    return step(class_name, input, pool_size=size, strides=stride, padding=padding.lower())
-
-
-def _convolved_apart(step: Step, input: Any, depthwise_filter: Any, pointwise_filter: Any, strides: Any,
-                     padding: str, data_format: Any = None, dilations: Any = None,
-                     rate: Any = None) -> Any:  # fmt: skip
-    made = _convolved("DepthwiseConv")(
-        step, input, depthwise_filter, strides, padding, data_format, dilations or rate
-    )
-    return _convolved("Conv")(step, made, pointwise_filter)
-
-
 def _multiplied(step: Step, x: Any, y: Any) -> Any:
     """x * y, and 0 where y is, whatever x is there."""
     zero = step("Equal", y, 0.0) if hasattr(y, "shape") else np.asarray(y, np.float32) == 0
@@ -293,9 +205,29 @@ def _counted(step: Step, input: Any, axis: Any = None, keepdims: Any = None, dty
     return step("Sum", step("NotEqual", input, 0.0), axis=axis, keepdims=bool(keepdims))
 
 
+def _strided(step: Step, input_: Any, begin: Any, end: Any, strides: Any = None, begin_mask: int = 0,
+             end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0,
+             var: Any = None) -> Any:  # fmt: skip
+    """tf.strided_slice: bit i of a mask says what place i of `begin`, `end` and `strides` stands for."""
+    keys: list[Any] = []
+    for i, (first, last, by) in enumerate(zip(begin, end, strides or [1] * len(begin), strict=True)):
+        bit = 1 << i
+        if ellipsis_mask & bit:
+            keys.append(Ellipsis)
+        elif new_axis_mask & bit:
+            keys.append(None)
+        elif shrink_axis_mask & bit:
+            keys.append(first)
+        else:
+            keys.append(slice(None if begin_mask & bit else first, None if end_mask & bit else last, by))
+    return step("GetItem", input_, tuple(keys))
+
+
 COMPOSITIONS: dict[str, Callable[..., Any]] = {
     **IMAGE_COMPOSITIONS,
+    **WINDOW_COMPOSITIONS,
     "argsort": _ordered("Argsort"),
+    "boolean_mask": _chosen,
     "clip_by_norm": _clipped_by_norm,
     "compat.v1.boolean_mask": _chosen,
     "compat.v1.gather": _gathered,
@@ -303,19 +235,12 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "compat.v1.image.resize_images": _resize_images,
     "compat.v1.image.resize_nearest_neighbor": partial(_resize_images, method="nearest"),
     "compat.v1.math.scalar_mul": lambda step, scalar, x: step("Multiply", x, scalar),
-    "compat.v1.nn.conv1d": _of_line(_line_convolved, "stride", "dilations"),
-    "compat.v1.nn.conv2d": _convolved("Conv"),
-    "compat.v1.nn.convolution": _convolved("Conv"),
     "compat.v1.nn.crelu": _signs_apart,
-    "compat.v1.nn.depthwise_conv2d": _convolved("DepthwiseConv"),
     "compat.v1.nn.embedding_lookup": _looked_up,
     "compat.v1.nn.fused_batch_norm": _normalized_by_constants,
-    "compat.v1.nn.pool": _pooled_by_name,
-    "compat.v1.nn.separable_conv2d": _convolved_apart,
     "debugging.check_numerics": lambda step, x, message: step("Copy", x),
     "ensure_shape": lambda step, x, shape: step("Copy", x),
     "gather": _gathered,
-    "image.extract_patches": _patches,
     "keras.backend.batch_flatten": _flattened,
     "linalg.matmul": _matmul,
     "linalg.matrix_transpose": lambda step, a, conjugate=False: step("Swapaxes", a, axis1=-1, axis2=-2),
@@ -328,18 +253,13 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {
     "math.reciprocal_no_nan": lambda step, x: step("DivideNoNan", 1.0, x),
     "math.reduce_euclidean_norm": _euclidean,
     "math.squared_difference": lambda step, x, y: step("Square", step("Subtract", x, y)),
-    "nn.avg_pool1d": _of_line(_pooled("AveragePool"), "ksize", "strides"),
-    "nn.conv2d": _convolved("Conv"),
-    "nn.convolution": _convolved("Conv"),
-    "nn.depthwise_conv2d": _convolved("DepthwiseConv"),
     "nn.embedding_lookup": _looked_up,
+    "nn.crelu": _signs_apart,
     "nn.local_response_normalization": _response_normalized,
-    "nn.max_pool1d": _of_line(_pooled("MaxPool"), "ksize", "strides"),
-    "nn.pool": _pooled_by_name,
-    "nn.separable_conv2d": _convolved_apart,
     "nn.silu": _gated,
     "nn.swish": _gated,
     "one_hot": _one_hot,
     "slice": _sliced,
     "sort": _ordered("Sort"),
+    "strided_slice": _strided,
 }  # fmt: skip

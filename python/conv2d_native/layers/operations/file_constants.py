@@ -47,8 +47,14 @@ def _range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None) -> 
     return np.arange(start, limit, delta).astype(np.float32)
 
 
+def _line(start: Any, stop: Any, num: Any, axis: Any = 0) -> np.ndarray:
+    first, last = arguments.number("start", start), arguments.number("stop", stop)
+    return np.linspace(first, last, arguments.integer("num", num, 1, _MOST_COMPUTED), dtype=np.float32)
+
+
 _FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "fill": lambda dims, value, layout=None: _filled(value, dims, "dims"),
+    "linspace": _line,
     "ones": lambda shape, dtype=None, layout=None: _filled(1, shape, "shape"),
     "range": _range,
     "zeros": lambda shape, dtype=None, layout=None: _filled(0, shape, "shape"),
@@ -57,7 +63,7 @@ CONSTANT_FUNCTIONS = {*_FUNCTIONS, *(f"compat.v1.{name}" for name in _FUNCTIONS)
 
 
 class ConstantFunction(NodeLayer):
-    """tf.ones, tf.zeros, tf.fill or tf.range, as a layer of a file."""
+    """tf.ones, tf.zeros, tf.fill, tf.range or tf.linspace, as a layer of a file."""
 
     def __init__(self, name: str, function: str) -> None:
         self.name, self.make = name, _FUNCTIONS[function.removeprefix("compat.v1.")]
@@ -104,6 +110,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "ExpandDims": lambda x, axis: np.expand_dims(x, axis),
     "GetItem": _item,
     "Multiply": _each(operator.mul),
+    "Reshape": lambda x, newshape: x.reshape([1 if n is None else n for n in newshape]),
     "Subtract": _each(operator.sub),
     "Tile": _tiled,
     "TrueDivide": _each(operator.truediv),

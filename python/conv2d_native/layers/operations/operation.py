@@ -188,7 +188,10 @@ class TensorFlowOperation(Operation):
             return computed_array(self.class_name, args, kwargs)
         if self.class_name in OF_SIZES:
             return computed_sizes(self.class_name, args, kwargs)
-        return super().__call__(*args, **kwargs)
+        raise UnsupportedLayerError(
+            f"Layer {self.name[:100]!r}: operation '{self.class_name}' is not computed of sizes and constants alone "
+            "here."
+        )
 
     def _recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         words = keras_words(self.class_name, args[0] if args else None, kwargs)

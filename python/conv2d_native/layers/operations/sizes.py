@@ -65,6 +65,15 @@ def _each(compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return computed
 
 
+def _chosen(condition: Any, x1: Any, x2: Any) -> Any:
+    """Each from `x1` or `x2`; what the batch decides must be the batch, or 1 for a tensor that has it already."""
+    if not isinstance(condition, (list, tuple)):
+        condition, x1, x2 = [condition], [x1], [x2]
+    if any(truth is None is not first for truth, first in zip(condition, x1, strict=True)):
+        raise UnsupportedLayerError("Sizes are not chosen by the number of images here.")
+    return [b if truth == 0 else a for truth, a, b in zip(condition, x1, x2, strict=True)]
+
+
 def _item(x: Any, key: Any) -> Any:
     return x[key[0] if isinstance(key, (list, tuple)) and len(key) == 1 else key]
 
@@ -76,14 +85,17 @@ OF_SIZES: dict[str, Callable[..., Any]] = {
     "Copy": lambda x: x,
     "FloorDivide": _each(operator.floordiv),
     "GetItem": _item,
+    "Greater": _each(operator.gt),
     "Maximum": _each(max),
     "Minimum": _each(min),
     "Mod": _each(operator.mod),
     "Multiply": _each(operator.mul),
+    "OnesLike": lambda x: [1] * len(x),
     "Stack": lambda x, axis=0: [*x],
     "Subtract": _each(operator.sub),
     "TrueDivide": _each(operator.truediv),
     "Unstack": lambda x, num=None, axis=0: [*x],
+    "Where": _chosen,
 }
 
 

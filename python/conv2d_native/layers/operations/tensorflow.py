@@ -156,6 +156,14 @@ def _split(words: Words, x: Any) -> Words:
     return _without("num")(words, x) | {"indices_or_sections": cuts}
 
 
+def _tile(words: Words, x: Any) -> Words:
+    """A tensor that has an entry for each image is not repeated for each, None, as K.switch says of its condition."""
+    counts = words.get("repeats")
+    if not isinstance(counts, (list, tuple)) or not counts or counts[0] is not None or x.along_batch:
+        return words
+    return words | {"repeats": (1, *counts[1:])}
+
+
 def _normalize(words: Words, x: Any) -> Words:
     """TensorFlow's epsilon is that of squares."""
     return words | {"epsilon": words.get("epsilon", 1e-12) ** 0.5}
@@ -191,5 +199,6 @@ _TRANSLATED: dict[str, Callable[[Words, Any], Words]] = {  # by class name, of t
     "Pad": _pad,
     "Reshape": _reshape,
     "Split": _split,
+    "Tile": _tile,
     "TopK": lambda words, x: {"k": 1} | words,
 }
