@@ -79,12 +79,19 @@ def test_thin_matrices_that_do_not_fit_are_refused(stored, alpha, text):
         cn.load_model(legacy_file(model, parts, alpha))
 
 
-@pytest.mark.parametrize("class_name", ["QuantizedDTypePolicy", "Int4DTypePolicy"])
-def test_layers_that_quantize_changed_are_refused_with_the_reason(class_name):
-    entry = L.serialize(L.Dense(3, name="d"))
+@pytest.mark.parametrize(
+    ("class_name", "mode", "layer"),
+    [
+        ("QuantizedFloat8DTypePolicy", "float8", L.Dense(3, name="d")),
+        ("Int4DTypePolicy", "int4/128", L.Dense(3, name="d")),
+        ("QuantizedDTypePolicy", "int8", L.MultiHeadAttention(2, 4, name="d")),
+    ],
+)
+def test_layers_that_quantize_changed_are_refused_with_the_reason(class_name, mode, layer):
+    entry = L.serialize(layer)
     entry["config"]["dtype"] = {
         "class_name": class_name,
-        "config": {"mode": "int8", "source_name": "float32"},
+        "config": {"mode": mode, "source_name": "float32"},
     }
     with pytest.raises(
         cn.ModelFormatError, match=r"Layer 'd' .*`dtype` must be a policy of floats: .*quantize"

@@ -79,9 +79,9 @@ def test_missing_arguments_are_named_with_the_class():
         cn.layers.MaxPooling2D(2, stride=1)
 
 
-@pytest.mark.parametrize("name", activations._LAYERS)
+@pytest.mark.parametrize("name", activations.LAYERS)
 def test_activations_of_files_have_the_defaults_of_their_layers(name):
     """What a file leaves out of {"class_name": "LeakyReLU", "config": {}} is what the layer has."""
     words = inspect.signature(getattr(cn.layers, name)).parameters
-    _, defaults = activations._LAYERS[name]
+    _, defaults = activations.LAYERS[name]
     assert defaults == {word: words[word].default for word in words if word != "kwargs"}

@@ -62,7 +62,10 @@ class GroupWeights:
                     source, path, f"'{shown_path(group)}' belongs to layer '{shown_path(tuple(label))}'."
                 )
         named = enumerate(zip(names, shapes, strict=True))
-        return [_read(self._file, path, (*group, str(i)), name, shape) for i, (name, shape) in named]
+        return [
+            _read(self._file, path, (*group, str(i)), name, shape, _is_scaled(name, names))
+            for i, (name, shape) in named
+        ]
 
     def check_all_read(self, path: Path) -> None:
         """Raise ModelFormatError where the layer at `path`, or one below it, has stored weights that nobody asked for.
@@ -138,7 +141,8 @@ class NamedWeights:
             )
         made = []
         for entry, name, shape in zip(found, names, shapes, strict=True):
-            values = _read(self._file, path, (*stored.group, *_split(entry)), name, shape)
+            place = (*stored.group, *_split(entry))
+            values = _read(self._file, path, place, name, shape, _is_scaled(name, names))
             made.append(self._with_lora(values, path, stored, entry))
         return made
 
@@ -264,12 +268,21 @@ def _is_weight(file: Hdf5, place: Path) -> bool:
     return dataset is not None and bool(dataset.shape) and dataset.is_float
 
 
-def _read(file: Hdf5, path: Path, place: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _is_scaled(name: str, names: Sequence[str]) -> bool:
+    """Whether the weight is one of 8 bits, which a layer with weights `names` has scales for."""
+    return f"{name}_scale" in names
+
+
+def _read(
+    file: Hdf5, path: Path, place: Path, name: str, shape: tuple[int, ...], integers: bool = False
+) -> np.ndarray:
     """Weight `name` of the layer at `path`, stored at `place`."""
     dataset = file.dataset(place)
     if dataset is None:
         raise ModelFormatError(f"{file.name}: '{shown_path(place)}' is listed but not stored.")
-    return dataset.read(tuple(shape), integers=name in _COUNTERS, what=f", {name!r} of {_owner(path)}")
+    return dataset.read(
+        tuple(shape), integers=integers or name in _COUNTERS, what=f", {name!r} of {_owner(path)}"
+    )
 
 
 def _split(name: str) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import arguments
 from .base import Layer
+from .quantization import taken_int8
 from .registry import register_layer
 from .symbolic import operate
 from .weighted import Weighted
@@ -43,6 +44,7 @@ class Dense(Weighted):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        self._int8 = taken_int8(kwargs)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = arguments.integer("units", units)
         self.declare_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
@@ -67,10 +69,20 @@ class Dense(Weighted):
             )
         self.kernel = self.make_weight("kernel", (inputs, self.units))
         self.bias = self.make_bias(self.units)
+        if self._int8:
+            self.kernel_scale = self.add_weight((self.units,), "ones", trainable=False, name="kernel_scale")
         self._sizes_by_axis = {-1: inputs}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's configuration."""
+        return {**super().get_config(), **(self._int8.stored if self._int8 else {})}
 
     def call(self, f: Any, x: Any) -> Any:
         """One matrix product with bias and activation."""
+        if self._int8:
+            y = self._int8.product(f, x, self.kernel.value, self.kernel_scale.value)
+            y = y if self.bias is None else f.add(y, self.bias.value)
+            return self.activated(f, f.activate(y, self.fused))
         return self.activated(f, f.dense(x, self.kernel.value, self.bias, self.fused))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -103,6 +115,7 @@ class Embedding(Weighted):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("input_length", None)  # of Keras 2
+        self._int8 = taken_int8(kwargs)
         super().__init__(**kwargs)
         self.input_dim = arguments.integer("input_dim", input_dim, high=_MOST_NUMBERS)
         self.output_dim = arguments.integer("output_dim", output_dim)
@@ -116,15 +129,20 @@ class Embedding(Weighted):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor but for `weights`."""
-        return {word: value for word, value in super().get_config().items() if word != "weights"}
+        made = {word: value for word, value in super().get_config().items() if word != "weights"}
+        return {**made, **(self._int8.stored if self._int8 else {})}
 
     def build(self, input_shape: Any = None) -> None:
         """Create `embeddings`."""
         self.embeddings = self.make_weight("embeddings", (self.input_dim, self.output_dim))
+        if self._int8:
+            self.embeddings_scale = self.add_weight((self.input_dim,), "ones", name="embeddings_scale")
 
     def call(self, f: Any, x: Any) -> Any:
         """A host step."""
         table = self.embeddings.value
+        if self._int8:
+            table = table / self.embeddings_scale.value[:, None]
 
         def rows(a: np.ndarray) -> np.ndarray:
             places = np.trunc(a)

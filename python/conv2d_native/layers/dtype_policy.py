@@ -27,7 +27,7 @@ def dtype_name(dtype: Any) -> str:
     if isinstance(dtype, Mapping):
         config = dtype.get("config") or {}
         if isinstance(config, Mapping) and "source_name" in config:
-            words = "be a policy of floats: the weights of layers that quantize() changed are not read here"
+            words = "be a policy of floats: of layers that quantize() changed, Dense and Embedding are read, in int8"
             raise ValueError(arguments.must("dtype", words, dict(dtype)))
         dtype = config.get("name") if isinstance(config, Mapping) else config
     if dtype is not None and not isinstance(dtype, str):

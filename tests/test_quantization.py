@@ -1,0 +1,84 @@
+"""Dense and Embedding layers of 8 bits, as Keras's quantize("int8") writes them."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+from written import bytes_of
+
+RNG = np.random.default_rng(2)
+POLICY = {
+    "module": "keras.dtype_policies",
+    "class_name": "QuantizedDTypePolicy",
+    "config": {"mode": "int8", "source_name": "float32"},
+    "registered_name": None,
+}
+
+
+def quantizing(activation_quantizer):
+    return {
+        "class_name": "Int8QuantizationConfig",
+        "config": {"weight_quantizer": None, "activation_quantizer": activation_quantizer},
+    }
+
+
+def of_8_bits(layer, quantization_config=None):
+    entry = L.serialize(layer)
+    entry["config"] |= {"dtype": POLICY, "quantization_config": quantization_config}
+    return L.deserialize(entry)
+
+
+def whole(*shape):
+    return RNG.integers(-127, 128, shape).astype(np.float32)
+
+
+def test_inputs_are_rounded_row_by_row_and_sums_are_exact():
+    x = RNG.standard_normal((2, 3, 3000)).astype(np.float32)
+    layer = of_8_bits(L.Dense(4, activation="relu"))
+    layer.build(x.shape)
+    kernel, bias, scale = whole(3000, 4), np.float32([1, -1, 0, 2]), np.float32([0.5, 1, 2, 100])
+    assert layer.weight_names == ["kernel", "bias", "kernel_scale"]
+    layer.set_weights([kernel, bias, scale])
+    by_row = np.float32(127) / (np.abs(x).max(-1, keepdims=True) + np.float32(1e-7))
+    sums = np.rint(x * by_row).astype(np.int64) @ kernel.astype(np.int64)
+    expected = np.maximum(sums.astype(np.float32) / (scale * by_row) + bias, 0)
+    np.testing.assert_array_equal(layer(x), expected)
+    inputs = cn.Input(x.shape[1:])
+    model = cn.Model(inputs, layer(inputs))
+    for made in (model, cn.load_model(bytes_of(model.save)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(made(x), expected)
+    assert layer.get_config()["dtype"] == POLICY
+
+
+def test_other_limits_and_inputs_that_are_not_rounded():
+    x, kernel, scale = RNG.standard_normal((5, 7)).astype(np.float32), whole(7, 3), np.float32([2, 3, 5])
+    facts = {"value_range": [-7, 7], "epsilon": 0.5, "output_dtype": "int8"}
+    rounded = of_8_bits(
+        L.Dense(3, use_bias=False), quantizing({"class_name": "AbsMaxQuantizer", "config": facts})
+    )
+    plain = of_8_bits(L.Dense(3, use_bias=False), quantizing(None))
+    for layer in (rounded, plain):
+        layer.build(x.shape)
+        layer.set_weights([kernel, scale])
+    by_row = np.float32(7) / (np.abs(x).max(-1, keepdims=True) + np.float32(0.5))
+    np.testing.assert_allclose(rounded(x), np.rint(x * by_row) @ kernel / (scale * by_row), rtol=1e-6)
+    np.testing.assert_allclose(plain(x), x @ (kernel / scale), rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_a_table_have_scales():
+    layer = of_8_bits(L.Embedding(6, 2))
+    layer.build((None, 3))
+    table, scale = whole(6, 2), np.float32([1, 2, 4, 8, 16, 32])
+    layer.set_weights([table, scale])
+    np.testing.assert_array_equal(layer([[0, 5, 2]]), [(table / scale[:, None])[[0, 5, 2]]])
+
+
+@pytest.mark.parametrize("given", [{"class_name": "Mine", "config": {}}, 3])
+def test_other_quantizers_are_refused(given):
+    with pytest.raises(cn.ModelFormatError, match="`quantization_config` must round inputs with an AbsMax"):
+        of_8_bits(L.Dense(3, name="d"), quantizing(given))
