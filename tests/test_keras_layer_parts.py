@@ -200,3 +200,16 @@ def test_words_of_an_input_spec():
     for spec in (3, "x", [S(), 3]):
         with pytest.raises(TypeError, match="`input_spec` must be an InputSpec"):
             Checked(spec)
+
+
+def test_weights_of_several_axes_have_keras_s_order():
+    """Keras sorts the axes as they are given: of [1, -1] the last one comes first, and the numbers fill them so."""
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((3, 4, 4, 2)).astype(np.float32)
+    layer = L.LayerNormalization(axis=[1, -1], epsilon=1e-6)
+    layer.build(x.shape)
+    assert layer.gamma.shape == (2, 4)
+    gamma = rng.standard_normal((2, 4)).astype(np.float32)
+    layer.set_weights([gamma, np.zeros((2, 4))])
+    plain = (x - x.mean((1, 3), keepdims=True)) / np.sqrt(x.var((1, 3), keepdims=True) + 1e-6)
+    np.testing.assert_allclose(layer(x), plain * gamma.reshape(1, 4, 1, 2), rtol=1e-4, atol=1e-5)

@@ -49,3 +49,21 @@ def test_another_structure_is_refused_by_the_form_of_the_inputs(model, given):
     for call in (model, model.predict):
         with pytest.raises(ValueError, match=r"`x` must have the form of the inputs, .*'a'.*'c'"):
             call(given)
+
+
+def test_lists_of_one_inside_others_stay_lists_in_files(tmp_path):
+    """Alone they are what is in them, as Keras has it."""
+    a, b, c = inputs()
+    y = a - 2.0 * b + 3.0 * c
+    for form, given in (
+        ({"one": [a], "rest": [[b], c]}, {"one": [X], "rest": [[Y], Z]}),
+        ([[a, b, c]], [[X, Y, Z]]),
+    ):
+        cn.Model(form, {"made": [y], "twice": [[y, y]]}).save(tmp_path / "m.keras")
+        model = cn.load_model(tmp_path / "m.keras")
+        for made in (model(given), model.predict(given)):
+            (first,), ((second, _),) = made["made"], made["twice"]
+            np.testing.assert_allclose(first, X - 2 * Y + 3 * Z, rtol=1e-5, atol=1e-6)
+            np.testing.assert_array_equal(first, second)
+    cn.Model([a], [2.0 * a]).save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(cn.load_model(tmp_path / "m.keras")(X), 2 * X)

@@ -62,6 +62,16 @@ def _softmax(x: Any, axis: Any = -1) -> Any:
     return powers / powers.sum(axis, keepdims=True)
 
 
+def _cholesky(x: Any, upper: bool = False) -> Any:
+    made = np.linalg.cholesky(x)
+    return made.swapaxes(-1, -2) if upper else made
+
+
+def _solve(a: Any, b: Any) -> Any:
+    of_vectors = np.ndim(b) == np.ndim(a) - 1
+    return np.linalg.solve(a, np.asarray(b)[..., None])[..., 0] if of_vectors else np.linalg.solve(a, b)
+
+
 def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     places = zip(start_indices, shape, strict=True)
     return np.asarray(inputs)[
@@ -102,7 +112,10 @@ def _filled(make: Callable[..., np.ndarray]) -> Callable[..., Any]:
 _ON_ARRAYS: dict[str, Callable[..., Any]] = {
     "argsort": partial(np.argsort, kind="stable"),
     "broadcast_to": _broadcast_to,
+    "cholesky": _cholesky,
+    "det": np.linalg.det,
     "divide_no_nan": _divide_no_nan,
+    "inv": np.linalg.inv,
     "logsumexp": _logsumexp,
     "moments": _moments,
     "norm": np.linalg.norm,
@@ -110,6 +123,7 @@ _ON_ARRAYS: dict[str, Callable[..., Any]] = {
     "repeat": _repeat,
     "slice": _slice,
     "softmax": _softmax,
+    "solve": _solve,
     "tile": _tile,
     "unstack": _unstack,
 }

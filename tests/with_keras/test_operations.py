@@ -64,6 +64,14 @@ CASES = {
     "clip": lambda x, y: ops.clip(x, -0.3, 0.4),
     "reshape": lambda x, y: ops.reshape(x, (-1, 12, 10)),
     "transpose": lambda x, y: ops.transpose(x, (0, 3, 1, 2)),
+    "diagonal": lambda x, y: ops.diagonal(x, offset=1, axis1=1, axis2=2),
+    "trace": lambda x, y: ops.trace(x, offset=-1, axis1=2, axis2=-1),
+    "det": lambda x, y: ops.det(ops.matmul(ops.swapaxes(x, 2, 3), x) + np.eye(4, dtype="float32")),
+    "inv": lambda x, y: ops.inv(ops.matmul(ops.swapaxes(x, 2, 3), x) + np.eye(4, dtype="float32")),
+    "cholesky": lambda x, y: ops.cholesky(ops.matmul(ops.swapaxes(x, 2, 3), x) + np.eye(4, dtype="float32")),
+    "solve": lambda x, y: ops.solve(
+        ops.matmul(ops.swapaxes(x, 2, 3), x) + np.eye(4, dtype="float32"), ops.swapaxes(x, 2, 3)
+    ),
     "swapaxes": lambda x, y: ops.swapaxes(x, 1, 2),
     "moveaxis": lambda x, y: ops.moveaxis(x, -1, 1),
     "squeeze": lambda x, y: ops.squeeze(x[:, :1], axis=1),

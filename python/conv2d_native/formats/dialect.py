@@ -150,8 +150,11 @@ class _Normaliser:
                 entry["name"] = name
         return seen
 
-    def ends(self, value: Any, names: set[str], key: str) -> Any:
-        """input_layers or output_layers: [name, node, tensor], lists and dicts of it; a list of one is that one."""
+    def ends(self, value: Any, names: set[str], key: str, inside: bool = False) -> Any:
+        """input_layers or output_layers: [name, node, tensor], lists and dicts of it; a list of one is that one.
+
+        `inside` of others it is a list, of which the model has the structure.
+        """
         if _is_tensor_place(value):
             if value[0] not in names:
                 raise ModelFormatError(
@@ -159,11 +162,11 @@ class _Normaliser:
                 )
             return value[:3]
         if isinstance(value, dict):
-            return {name: self.ends(inner, names, key) for name, inner in value.items()}
+            return {name: self.ends(inner, names, key, inside=True) for name, inner in value.items()}
         if not isinstance(value, list):
             raise ModelFormatError(f"{self.where}: {key} must list tensors, found {str(value)[:200]}.")
-        made = [self.ends(inner, names, key) for inner in value]
-        return made[0] if len(made) == 1 else made
+        made = [self.ends(inner, names, key, inside=True) for inner in value]
+        return made[0] if len(made) == 1 and not inside and _is_tensor_place(made[0]) else made
 
     # Layers.
 

@@ -164,7 +164,8 @@ class LayerNormalization(GainAndOffset):
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
-        numbers = sorted(arguments.axis("axis", axis, len(input_shape)) for axis in self.axis)
+        # Keras sorts axes as they are given: negative ones come first.
+        numbers = [arguments.axis("axis", axis, len(input_shape)) for axis in sorted(self.axis)]
         shape = tuple(_known_size(self, input_shape, number) for number in numbers)
         self.add_pair(shape, self.rms_scaling)
         self._sizes_by_axis = dict(zip(numbers, shape, strict=True))
@@ -174,7 +175,7 @@ class LayerNormalization(GainAndOffset):
         if self.rms_scaling:
             step = _step(over_deviation, self, self.gamma, x.shape)
             return f.apply(step, [x], x.shape, "LayerNormalization")
-        return f.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon)
+        return f.layer_normalization(x, self.gamma, self.beta, sorted(self.axis), self.epsilon)
 
 
 @register_layer

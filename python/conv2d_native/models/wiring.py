@@ -115,13 +115,13 @@ def connect(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None)
     return _placed(repeated.end, inputs), _placed(repeated.end, outputs)
 
 
-def _placed(function: Any, places: Any) -> Any:
-    """Map references [name, node, index] in lists and dicts of them; a list of one is that one."""
+def _placed(function: Any, places: Any, inside: bool = False) -> Any:
+    """Map references [name, node, index] in lists and dicts of them; a list of one is that one, but `inside` others."""
     if isinstance(places, Mapping):
-        return {str(key): _placed(function, value) for key, value in places.items()}
+        return {str(key): _placed(function, value, inside=True) for key, value in places.items()}
     if isinstance(places, (list, tuple)) and places and not isinstance(places[0], str):
-        made = [_placed(function, place) for place in places]
-        return made[0] if len(made) == 1 else made
+        made = [_placed(function, place, inside=True) for place in places]
+        return made[0] if len(made) == 1 and not inside and isinstance(made[0], KerasTensor) else made
     return function(places)
 
 

@@ -12,6 +12,7 @@ from . import (
     elementwise,
     images,
     layouts,
+    matrices,
     normalizations,
     orderings,
     products,
@@ -71,7 +72,7 @@ _NUMPY: dict[str, Lower] = {
     **dict.fromkeys(("Abs", "Absolute", "Fabs"), elementwise.absolute),
     **_rows("Power Negative Square Clip NanToNum ZerosLike OnesLike FullLike Where Select", elementwise),
     "Round": elementwise.round_to,
-    "Copy": elementwise.identity,
+    **dict.fromkeys(("Copy", "Conjugate", "Real"), elementwise.identity),
     "Isclose": elementwise.is_close,
     "IsIn": elementwise.is_in,
     **_REDUCTIONS,
@@ -91,6 +92,7 @@ _NUMPY: dict[str, Lower] = {
     "Dstack": lambda f, xs: layouts.concatenate(f, xs, 2),
     "Fliplr": lambda f, x: layouts.flip(f, x, 1),
     **_rows("Tril Triu", np, layouts.triangle),
+    **_rows("Diagonal Trace", matrices),
     **_rows("GetItem Take TakeAlongAxis Split ArraySplit", selections),
     "Hsplit": lambda f, x, indices_or_sections: selections.split(f, x, indices_or_sections, 1),
     "Dsplit": lambda f, x, indices_or_sections: selections.split(f, x, indices_or_sections, 2),
@@ -146,7 +148,11 @@ _CORE: dict[str, Lower] = {
     "Slice": selections.slice_at,
     "Unstack": selections.unstack,
 }
-_LINALG: dict[str, Lower] = {"Norm": reductions.norm}
+_LINALG: dict[str, Lower] = {
+    "Norm": reductions.norm,
+    "Inv": matrices.of_matrices(np.linalg.inv),
+    **_rows("Cholesky Det Solve", matrices),
+}
 
 OPERATIONS: dict[str, Row] = {
     name: Row(module, lower)
@@ -169,7 +175,7 @@ _FUNCTION_NAMES = {
 CLASS_NAMES = {
     _FUNCTION_NAMES.get(name) or to_snake_case(name): name for name in OPERATIONS
 }  # of ops.<function>
-CLASS_NAMES |= {"swish": "Silu", "hard_swish": "HardSilu"}
+CLASS_NAMES |= {"conj": "Conjugate", "swish": "Silu", "hard_swish": "HardSilu"}
 TRUTHS = {"Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr", "LogicalXor",
           "LogicalNot", "Isnan", "Isinf", "Isfinite", "Isposinf", "Isneginf", "Signbit", "Isclose", "IsIn", "Any",
           "All"}  # fmt: skip  # their results are bool in Keras, 0 and 1 here
@@ -179,11 +185,15 @@ _OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "ind
              "a", "atol", "beta", "bias", "bins", "choicelist", "condlist", "default", "depthwise_kernel",
              "fill_value", "gamma", "kernel", "mask", "mean", "offset", "pointwise_kernel", "q", "query", "rtol",
              "scale", "start_indices", "value", "variance", "weights"}  # fmt: skip
+_NO_OPERANDS = {("Resize", "fill_value"), ("Diagonal", "offset"), ("Trace", "offset")}
 
 
 def is_operand(class_name: str, word: str) -> bool:
     """Whether Keras takes `word` in the call of an operation rather than in its constructor."""
-    return word in _OPERANDS and (class_name, word) != ("Resize", "fill_value")
+    return (word in _OPERANDS and (class_name, word) not in _NO_OPERANDS) or (class_name, word) == (
+        "Solve",
+        "b",
+    )
 
 
 def takes_list(class_name: str, word: str) -> bool:
