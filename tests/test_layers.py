@@ -95,7 +95,7 @@ def test_configurations_hold_keras_s_words(case):
 def test_every_class_is_in_the_battery():
     own = {n for n in registry.layer_names() if layers.layer_class(n).__name__ == n and n[:6] != "Random"}
     without_case = {"Masking", "ThresholdedReLU", "CustomScaleLayer", "LayerScale", "StochasticDepth"}
-    without_case |= {"FixedDropout"}  # test_custom_objects.py
+    without_case |= {"FixedDropout", "CategoryEncoding", "Discretization"}  # test_custom_objects, _categories
     without_case |= {"Attention", "Embedding", "MultiHeadAttention"}  # test_attention.py
     without_case |= {"SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}  # test_recurrent.py
     without_case |= {"AdaptiveAveragePooling1D", "AdaptiveMaxPooling1D", "SpatialDropout1D"}

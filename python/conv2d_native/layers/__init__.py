@@ -14,6 +14,7 @@ from . import (
     attention,
     bidirectional,
     conv_lstm,
+    categories,
     convolution,
     core,
     depthwise,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .attention import *
     from .bidirectional import *
     from .conv_lstm import *
+    from .categories import *
     from .convolution import *
     from .core import *
     from .depthwise import *
