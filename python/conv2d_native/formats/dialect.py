@@ -9,10 +9,12 @@ TorchModuleWrapper, TFSMLayer).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ..errors import ModelFormatError, UnsafeModelError
 from ..named_objects import to_snake_case
+from .inbound_nodes import is_tensor_place, plain, settled_nodes, with_states_named
 from .layer_paths import NAMED_HERE, WRAPPED, Tree, is_layer, layer_name, lists_layers
 from .losses import without_losses
 
@@ -68,9 +70,9 @@ class _Normaliser:
             self.settle_layer(made, name, config, depth)
         if "inbound_nodes" in made:
             made.setdefault("name", name)
-            made["inbound_nodes"] = self.nodes(name, made["inbound_nodes"])
+            made["inbound_nodes"] = settled_nodes(made["inbound_nodes"], partial(self.fault, name))
             if self.old and made["class_name"] in _RECURRENT:
-                made["inbound_nodes"] = [*map(_with_states_named, made["inbound_nodes"])]
+                made["inbound_nodes"] = [*map(with_states_named, made["inbound_nodes"])]
         return made
 
     def count(self, entry: Any, depth: int) -> None:
@@ -119,11 +121,11 @@ class _Normaliser:
         if first.get("batch_input_shape") is not None:
             name = f"{entries[0]['config'].get('name', 'first')}_input"
             dtype = _dtype_name(first.get("dtype", "float32"))
-            facts = {"batch_shape": _plain(first["batch_input_shape"]), "dtype": dtype, "name": name}
+            facts = {"batch_shape": plain(first["batch_input_shape"]), "dtype": dtype, "name": name}
             entries.insert(0, {"module": "keras.layers", "class_name": "InputLayer", "config": facts})
         made = _settings(config, "layers") | {"layers": entries}
         if isinstance(build_config, dict) and made.get("build_input_shape") is None:
-            made["build_input_shape"] = _plain(build_config.get("input_shape"))
+            made["build_input_shape"] = plain(build_config.get("input_shape"))
         return made
 
     def functional(self, config: Tree, depth: int) -> Tree:
@@ -155,7 +157,7 @@ class _Normaliser:
 
         `inside` of others it is a list, of which the model has the structure.
         """
-        if _is_tensor_place(value):
+        if is_tensor_place(value):
             if value[0] not in names:
                 raise ModelFormatError(
                     f"{self.where}: {key} names the layer {value[0][:200]!r}, which is not there."
@@ -166,7 +168,7 @@ class _Normaliser:
         if not isinstance(value, list):
             raise ModelFormatError(f"{self.where}: {key} must list tensors, found {str(value)[:200]}.")
         made = [self.ends(inner, names, key, inside=True) for inner in value]
-        return made[0] if len(made) == 1 and not inside and _is_tensor_place(made[0]) else made
+        return made[0] if len(made) == 1 and not inside and is_tensor_place(made[0]) else made
 
     # Layers.
 
@@ -268,66 +270,6 @@ class _Normaliser:
             )
         return config
 
-    # Nodes: how a layer was called.
-
-    def nodes(self, name: str, nodes: Any) -> list[Tree]:
-        if not isinstance(nodes, list):
-            raise self.fault(name, f"inbound_nodes must be a list, found {str(nodes)[:200]}.")
-        made = []
-        kwargs: Tree
-        for node in nodes:
-            if isinstance(node, dict) and node.keys() == {"args", "kwargs"}:
-                if not isinstance(node["args"], list) or not isinstance(node["kwargs"], dict):
-                    raise self.fault(name, "an inbound node's args must be a list and its kwargs an object.")
-                # Keras 3's predict sets `training` of every call to False, whatever the file says.
-                kwargs = {key: value for key, value in node["kwargs"].items() if key != "training"}
-                made.append({"args": node["args"], "kwargs": kwargs})
-            else:
-                kwargs = {}
-                alone = isinstance(node, list) and len(node) == 1
-                argument = self.old_tensors(name, node[0] if alone else node, kwargs)
-                kwargs.pop("name", None)
-                made.append({"args": [argument], "kwargs": kwargs})
-        return made
-
-    def old_tensors(self, name: str, value: Any, kwargs: Tree) -> Any:
-        """Keras 2's [layer, node, tensor, kwargs], or lists and dicts of those; their kwargs are added to `kwargs`."""
-        if (
-            isinstance(value, list)
-            and len(value) in (3, 4)
-            and isinstance(value[0], str)
-            and not isinstance(value[1], list)
-        ):
-            if len(value) == 4 and isinstance(value[3], dict):
-                kwargs |= {key: self.old_argument(inner) for key, inner in value[3].items()}
-            if value[0] == "_CONSTANT_VALUE":
-                return _plain(value[2])
-            if _is_tensor_place(value[:3]):
-                return _tensor(value)
-        elif isinstance(value, list):
-            return [self.old_tensors(name, inner, kwargs) for inner in value]
-        elif isinstance(value, dict):
-            return {key: self.old_tensors(name, inner, kwargs) for key, inner in value.items()}
-        raise self.fault(name, f"an inbound node cannot be understood: {str(value)[:200]}.")
-
-    def old_argument(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return (
-                _tensor(value) if _is_tensor_place(value) else [self.old_argument(inner) for inner in value]
-            )
-        if isinstance(value, dict) and "class_name" not in value:
-            return {key: self.old_argument(inner) for key, inner in value.items()}
-        return _plain(value)
-
-
-def _with_states_named(node: Tree) -> Tree:
-    """The call of a recurrent layer, which Keras 2 gives the states to begin with behind the sequences, in one list."""
-    kwargs = {key: value for key, value in node["kwargs"].items() if value is not None}
-    first, *others = node["args"]
-    if isinstance(first, list) and len(first) > 1:
-        first, kwargs["initial_state"] = first[0], first[1:]
-    return {"args": [first, *others], "kwargs": kwargs}
-
 
 def _name_all(entries: list[Tree], taken: set[str]) -> None:
     """Name the layers without a name, as classes without a get_config have them: weights are found by names."""
@@ -357,38 +299,10 @@ def _without(config: Tree, *words: str) -> Tree:
 
 def _settings(config: Tree, *without: str) -> Tree:
     """`config` without some words, its values plain, its dtype a name."""
-    made = {key: _plain(value) for key, value in _without(config, *without).items()}
+    made = {key: plain(value) for key, value in _without(config, *without).items()}
     if "dtype" in made:
         made["dtype"] = _dtype_name(made["dtype"])
     return made
-
-
-def _is_tensor_place(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) in (3, 4)
-        and isinstance(value[0], str)
-        and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in value[1:3])
-    )
-
-
-def _tensor(place: list[Any]) -> Tree:
-    return {"class_name": "__keras_tensor__", "config": {"keras_history": place[:3]}}
-
-
-def _plain(value: Any) -> Any:
-    """JSON's stand-ins for tuples, shapes and NumPy values replaced by lists and numbers."""
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if not isinstance(value, dict):
-        return value
-    kind = value.get("class_name")
-    if kind in ("__tuple__", "TensorShape") and isinstance(value.get("items"), list):
-        return [_plain(inner) for inner in value["items"]]
-    config = value.get("config")
-    if kind in ("__numpy__", "__tensor__") and isinstance(config, dict) and "value" in config:
-        return _plain(config["value"])
-    return {key: _plain(inner) for key, inner in value.items()}
 
 
 def _dtype_name(value: Any) -> Any:

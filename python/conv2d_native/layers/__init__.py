@@ -13,8 +13,8 @@ from . import (
     activation,
     attention,
     bidirectional,
-    conv_lstm,
     categories,
+    conv_lstm,
     convolution,
     core,
     depthwise,
@@ -43,8 +43,8 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .activation import *
     from .attention import *
     from .bidirectional import *
-    from .conv_lstm import *
     from .categories import *
+    from .conv_lstm import *
     from .convolution import *
     from .core import *
     from .depthwise import *
