@@ -35,7 +35,7 @@ struct GemmTile {
   float low, high;
 };
 
-constexpr int kMaxGemmRows = 24;
+constexpr int kMaxGemmRows = 24, kMaxProductRows = 16;
 
 constexpr int kMostFewColumns = 4;
 // Rows of a tile of n columns, few: its sums fill a vector, or hide how long an operation takes.
@@ -68,7 +68,8 @@ struct WinogradProduct {
   int64_t depth;
   bool accumulate;
 };
-using WinogradProducts = Table<void (*)(const WinogradProduct&), kMaxGemmRows + 1>;  // at[r] computes r rows
+using WinogradProducts =
+    Table<void (*)(const WinogradProduct&), kMaxProductRows + 1>;  // at[r] computes r rows
 
 // y[i * row + j * column + o] = clamp(sum_kl AT[i,k] m[(k * columns + l) * plane + o] AT[j,l] + bias[o] +
 // residual[i * residual_row + j * residual_column + o]), i < rows, j < columns, o < channels. m is readable

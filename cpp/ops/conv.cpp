@@ -56,13 +56,6 @@ size_t ConvWeights::packed_bytes() const {
   return bytes;
 }
 
-void activate_pixels(const Kernels& kernels, const Activation& activation, float* y, int64_t stride,
-                     int64_t pixels, int64_t channels) {
-  if (activation.is_clamp()) return;
-  if (stride == channels) channels *= pixels, pixels = 1;  // dense: one call for all
-  for (int64_t i = 0; i < pixels; ++i, y += stride) kernels.activate(activation, y, y, channels);
-}
-
 Machine machine_of(const Kernels& kernels) {
   const bool wide = kernels.lanes == 16;
   const double lanes = kernels.lanes, l2_bytes = wide ? 0x1p20 : 0x1p19;

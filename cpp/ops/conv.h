@@ -80,8 +80,12 @@ struct PreOp {
 
 // Activations that are no clamp are left out by kernels: here they are applied to finished pixels of y,
 // `stride` floats apart.
-void activate_pixels(const Kernels& kernels, const Activation& activation, float* y, int64_t stride,
-                     int64_t pixels, int64_t channels);
+inline void activate_pixels(const Kernels& kernels, const Activation& activation, float* y, int64_t stride,
+                            int64_t pixels, int64_t channels) {
+  if (activation.is_clamp()) return;
+  if (stride == channels) channels *= pixels, pixels = 1;  // dense: one call for all
+  for (int64_t i = 0; i < pixels; ++i, y += stride) kernels.activate(activation, y, y, channels);
+}
 
 // One call's arrays. Strides are floats between neighbouring pixels: at least c, oc and oc. Rows and images
 // are dense.

@@ -11,8 +11,10 @@
 namespace conv2d {
 namespace {
 
-// Images below are copied, with zeros around them, sooner than what borders them is a product of its own.
+// Small images, and those of which much sees padding, are copied, with zeros around them, sooner than what
+// borders them is a product of its own.
 constexpr int64_t kLeastImage = 1 << 17;  // bytes
+constexpr double kLeastSeen = 0.97;       // of the pairs of outputs and taps
 
 TapProblem taps_of(const ConvProblem& p, Range rows, Range columns) {
   TapProblem t{};
@@ -28,10 +30,9 @@ TapProblem taps_of(const ConvProblem& p, Range rows, Range columns) {
   return t;
 }
 
-// Outputs of one axis whose taps all lie inside the image.
-Range inner(int64_t outputs, int64_t size, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
-  const int64_t begin = std::min(ceil_div(pad, stride), outputs),
-                last = size + pad - (taps - 1) * dilation - 1;
+// Outputs of one axis whose inputs [o * stride - pad, o * stride - pad + extent) lie inside the image.
+Range inside(int64_t outputs, int64_t size, int64_t extent, int64_t stride, int64_t pad) {
+  const int64_t begin = std::clamp<int64_t>(ceil_div(pad, stride), 0, outputs), last = size + pad - extent;
   return {begin, std::clamp(last < 0 ? 0 : last / stride + 1, begin, outputs)};
 }
 
@@ -39,11 +40,14 @@ Range inner(int64_t outputs, int64_t size, int64_t taps, int64_t stride, int64_t
 double seen(int64_t outputs, int64_t size, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
   int64_t pairs = 0;
   for (int64_t t = 0; t < taps; ++t) {
-    const int64_t first = std::max<int64_t>(ceil_div(pad - t * dilation, stride), 0);
-    const int64_t end = std::min(ceil_div(size + pad - t * dilation, stride), outputs);
-    pairs += std::max<int64_t>(end - first, 0);
+    const Range r = inside(outputs, size, 1, stride, pad - t * dilation);
+    pairs += r.end - r.begin;
   }
   return static_cast<double>(pairs) / static_cast<double>(outputs * taps);
+}
+
+double seen(const ConvProblem& p) {
+  return seen(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top) * seen(p.ow, p.w, p.kw, p.sw, p.dw, p.pad.left);
 }
 
 // The outputs that see no padding, read in place, and what is above, below and beside them.
@@ -57,9 +61,10 @@ class GemmPlan : public ConvPlan {
       parts_.emplace_back(taps_of(p, rows, columns), key, weights, kernels);
       worker_bytes = std::max(worker_bytes, parts_.back().worker_bytes());
     };
-    const bool whole = 4 * p.h * p.w * p.c < kLeastImage;
-    const Range all{0, p.ow}, rows = whole ? Range{0, p.oh} : inner(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top),
-                              columns = whole ? all : inner(p.ow, p.w, p.kw, p.sw, p.dw, p.pad.left);
+    const bool whole = 4 * p.h * p.w * p.c < kLeastImage || seen(p) < kLeastSeen;
+    const Range all{0, p.ow},
+        rows = whole ? Range{0, p.oh} : inside(p.oh, p.h, (p.kh - 1) * p.dh + 1, p.sh, p.pad.top),
+        columns = whole ? all : inside(p.ow, p.w, (p.kw - 1) * p.dw + 1, p.sw, p.pad.left);
     add(rows, columns);
     add({0, rows.begin}, all);
     add({rows.end, p.oh}, all);
@@ -109,11 +114,8 @@ ConvAlgorithm conv_gemm() {
         const double starts = row < 16 ? start * static_cast<double>(p.kh * p.kw * p.c / row) : 0.0;
         const double store = thin && p.groups == 1 ? 7.0 : 1.5;
         const double stores = static_cast<double>(p.n * p.oh * p.ow) * (vectors * store + starts);
-        const double share = m.wide ? 1.0 : 0.85;     // of the peak, with 16 registers
-        const bool skips = 2 * p.group_c() > kDepth;  // one tap a chunk
-        const double pairs = skips ? seen(p.oh, p.h, p.kh, p.sh, p.dh, p.pad.top) *
-                                         seen(p.ow, p.w, p.kw, p.sw, p.dw, p.pad.left)
-                                   : 1.0;
+        const double share = m.wide ? 1.0 : 0.85;                       // of the peak, with 16 registers
+        const double pairs = 2 * p.group_c() > kDepth ? seen(p) : 1.0;  // one tap a chunk
         return p.flops() * pairs * padded / (share * m.flops_per_cycle) + stores + bytes / m.bytes_per_cycle;
       },
       make_plan<GemmPlan>};

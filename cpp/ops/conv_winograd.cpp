@@ -125,7 +125,7 @@ class WinogradPlan : public ConvPlan {
     float* m = v + runs_ * run_v;
     float* pixels = m + runs_ * run_m;
     const auto first_of = [&](int64_t run) { return count * run / runs; };
-    Tile at[kMaxRuns * kMaxGemmRows];
+    Tile at[kMaxRuns * kMaxProductRows];
     for (int64_t i = 0; i < count; ++i) at[i] = tile_at(tiles.begin + i);
     const bool far_x = p.x_bytes() > kFarBytes, far_y = p.y_bytes() > kFarBytes;
     const bool far_u = static_cast<int64_t>(u_->bytes()) > kFarKernelBytes;
