@@ -1,9 +1,9 @@
 // Blocks of pixels times panels of columns, chunk after chunk of k. k runs over (channels, taps, channels of
 // the chunk): chunks keep a tile of pixels in the first-level cache, and sums of at most kDepth products, for
 // each lane where vectors run over k, bound the rounding error, because they are added as partial sums.
-// Pixels are read in place where no tap leaves the image or chunks have one tap, which tiles that see zeros
-// alone leave out; else the rows that a block needs are copied once, with zeros around them, or tap by tap
-// where taps lie far apart. Goto and van de Geijn, 2008; indirect rows after Dukhan, "The Indirect
+// Pixels are read in place where no tap leaves the image, or where chunks have one tap, those alone that see
+// it; else the rows that a block needs are copied once, with zeros around them, or tap by tap where taps lie
+// far apart. Goto and van de Geijn, 2008; indirect rows after Dukhan, "The Indirect
 // Convolution Algorithm", 2019.
 #include "ops/tap_gemm.h"
 
