@@ -78,7 +78,44 @@ def test_rows_of_a_table_have_scales():
     np.testing.assert_array_equal(layer([[0, 5, 2]]), [(table / scale[:, None])[[0, 5, 2]]])
 
 
-@pytest.mark.parametrize("given", [{"class_name": "Mine", "config": {}}, 3])
+@pytest.mark.parametrize(
+    "given",
+    [
+        quantizing({"class_name": "Mine", "config": {}}),
+        quantizing(3),
+        quantizing({"class_name": "AbsMaxQuantizer", "config": [1]}),
+        {"class_name": "Int8QuantizationConfig", "config": None},
+        [],
+    ],
+)
 def test_other_quantizers_are_refused(given):
     with pytest.raises(cn.ModelFormatError, match="`quantization_config` must round inputs with an AbsMax"):
-        of_8_bits(L.Dense(3, name="d"), quantizing(given))
+        of_8_bits(L.Dense(3, name="d"), given)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        (
+            {"value_range": 3},
+            "`value_range` must be two rising numbers from -128 to 127. Received: value_range=3",
+        ),
+        ({"value_range": [1, 2, 3]}, "`value_range` must be two rising numbers"),
+        ({"value_range": [127, -127]}, "`value_range` must be two rising numbers"),
+        ({"value_range": [-127, 1e9]}, "`value_range` must be two rising numbers"),
+        ({"value_range": ["a", "b"]}, "`value_range` must be a number"),
+        ({"epsilon": -1}, "`epsilon` must be a finite number >= 0"),
+    ],
+)
+def test_rounding_to_no_numbers_of_8_bits_is_refused(facts, text):
+    with pytest.raises(cn.ModelFormatError, match=text):
+        of_8_bits(L.Dense(3), quantizing({"class_name": "AbsMaxQuantizer", "config": facts}))
+
+
+@pytest.mark.parametrize("policy", [{}, {"mode": "int8"}, {"mode": "int4", "source_name": "float32"}])
+def test_other_policies_are_refused_by_name(policy):
+    """Also where parts of them are missing."""
+    entry = L.serialize(L.Dense(3, name="d"))
+    entry["config"]["dtype"] = POLICY | {"config": policy}
+    with pytest.raises(cn.ModelFormatError, match=r"Layer 'd' .*`dtype` must be"):
+        L.deserialize(entry)

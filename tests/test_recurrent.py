@@ -322,6 +322,16 @@ def test_words_of_keras_2():
         (lambda: L.RNN([]), TypeError, "`cells` must be a list of cells"),
         (lambda: L.StackedRNNCells([3]), TypeError, "`cells` must be a layer with a `state_size`"),
         (lambda: L.Bidirectional(L.Dense(3)), TypeError, "`layer` must be a recurrent layer"),
+        (
+            lambda: L.Bidirectional(L.GRU(3), name="b")(X, initial_state=X[:, 0, :3]),
+            ValueError,
+            "`initial_state` of layer 'b' must be a list of the states of both directions.* Received: one tensor",
+        ),
+        (
+            lambda: L.Bidirectional(L.LSTM(3), name="b")(X, initial_state=[X[:, 0, :3]] * 3),
+            ValueError,
+            "`initial_state` of layer 'b' must be a list of the states of both directions.* Received: 3",
+        ),
         (lambda: L.Bidirectional(L.GRU(3), merge_mode="max"), ValueError, "`merge_mode` must be one of"),
         (lambda: L.Bidirectional(L.GRU(3), weights=[X]), ValueError, "`weights` must be None"),
         (lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3)), ValueError, "different directions"),

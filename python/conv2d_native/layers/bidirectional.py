@@ -128,14 +128,10 @@ class Bidirectional(Layer):
 
     def call(self, f: Any, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """Both layers and one operation."""
-        half = 0 if initial_state is None else len(initial_state) // 2
         made = []
-        for i, layer in enumerate((self.forward_layer, self.backward_layer)):
-            words = (
-                {}
-                if initial_state is None
-                else {"initial_state": [initial_state[:half], initial_state[half:]][i]}
-            )
+        for layer, words in zip(
+            (self.forward_layer, self.backward_layer), self._initial_states(initial_state), strict=True
+        ):
             if mask is not None and "mask" in call_words(type(layer)).parameters:
                 words["mask"] = mask
             y = call_layer(layer, f, sequences, **words)
@@ -145,6 +141,19 @@ class Bidirectional(Layer):
         merged = self._merged(f, y, back)
         outputs = merged if self.merge_mode is None else (merged,)
         return (*outputs, *states, *back_states) if self.return_state else merged
+
+    def _initial_states(self, given: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The words of both calls for the states to begin with, of which each layer takes half."""
+        if given is None:
+            return {}, {}
+        if not isinstance(given, (list, tuple)) or len(given) % 2:
+            received = len(given) if isinstance(given, (list, tuple)) else "one tensor"
+            raise ValueError(
+                f"`initial_state` of layer '{self.name}' must be a list of the states of both directions, as many of "
+                f"each. Received: {received}."
+            )
+        half = len(given) // 2
+        return {"initial_state": given[:half]}, {"initial_state": given[half:]}
 
     def _merged(self, f: Any, y: Any, back: Any) -> Any:
         if self.merge_mode is None:

@@ -26,7 +26,8 @@ def dtype_name(dtype: Any) -> str:
     """The name of Keras's dtype policy, a dict, a string or a NumPy dtype; computation is float32 in any case."""
     if isinstance(dtype, Mapping):
         config = dtype.get("config") or {}
-        if isinstance(config, Mapping) and "source_name" in config:
+        quantized = dtype.get("class_name") == "QuantizedDTypePolicy"
+        if quantized or (isinstance(config, Mapping) and "source_name" in config):
             words = "be a policy of floats: of layers that quantize() changed, Dense and Embedding are read, in int8"
             raise ValueError(arguments.must("dtype", words, dict(dtype)))
         dtype = config.get("name") if isinstance(config, Mapping) else config

@@ -47,23 +47,32 @@ class Int8:
 def taken_int8(words: dict[str, Any]) -> Int8 | None:
     """The Int8 of a layer's arguments, or None; `dtype` among them becomes that of floats.
 
-    Raises ValueError for a quantizer of inputs that is not Keras's AbsMaxQuantizer.
+    Raises ValueError for a quantizer of inputs that is not Keras's AbsMaxQuantizer, or not one of 8 bits.
     """
     dtype, given = words.get("dtype"), words.get("quantization_config")
     policy = dtype.get("config") if isinstance(dtype, Mapping) else None
-    is_int8 = isinstance(policy, Mapping) and dtype.get("class_name") == "QuantizedDTypePolicy"  # type: ignore[union-attr]
-    if not is_int8 or policy["mode"] != "int8" or policy["source_name"] != "float32":  # type: ignore[index]
+    if not isinstance(policy, Mapping) or dtype.get("class_name") != "QuantizedDTypePolicy":  # type: ignore[union-attr]
+        return None
+    if (policy.get("mode"), policy.get("source_name")) != ("int8", "float32"):
         return None
     stored = {"dtype": words.pop("dtype"), "quantization_config": words.pop("quantization_config", None)}
-    facts: Any = {"class_name": "AbsMaxQuantizer", "config": {}}
+    facts: Any = {"class_name": "AbsMaxQuantizer"}
     if given is not None:
-        facts = given.get("config", {}).get("activation_quantizer") if isinstance(given, Mapping) else given
+        settings = given.get("config") if isinstance(given, Mapping) else None
+        facts = settings.get("activation_quantizer") if isinstance(settings, Mapping) else given
     if facts is None:
         return Int8(stored, None, 0.0)
-    if not isinstance(facts, Mapping) or facts.get("class_name") != "AbsMaxQuantizer":
+    config = (facts.get("config") or {}) if isinstance(facts, Mapping) else None
+    if not isinstance(config, Mapping) or facts.get("class_name") != "AbsMaxQuantizer":
         expected = "round inputs with an AbsMaxQuantizer, or not at all"
         raise ValueError(arguments.must("quantization_config", expected, given))
-    config = facts.get("config") or {}
-    low, high = config.get("value_range", (-127, 127))
-    limits = arguments.number("value_range", low), arguments.number("value_range", high)
-    return Int8(stored, limits, arguments.number("epsilon", config.get("epsilon", 1e-7)))
+    limits = _limits(config.get("value_range", (-127, 127)))
+    return Int8(stored, limits, arguments.number("epsilon", config.get("epsilon", 1e-7), 0))
+
+
+def _limits(given: Any) -> tuple[float, float]:
+    pair = given if isinstance(given, (list, tuple)) else ()
+    limits = tuple(arguments.number("value_range", each) for each in pair)
+    if len(limits) != 2 or not -128 <= limits[0] < limits[1] <= 127:
+        raise ValueError(arguments.must("value_range", "be two rising numbers from -128 to 127", given))
+    return limits
