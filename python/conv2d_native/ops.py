@@ -23,6 +23,8 @@ from . import activations, arguments, functional
 from .layers.any_batch import is_batch, spread
 from .layers.operations import CLASS_NAMES, OPERATIONS, Operation, is_operand
 from .layers.operations.elementwise import divide_no_nan as _divide_no_nan
+from .layers.operations.matrices import solution as _solution
+from .layers.operations.matrices import triangular_factor as _triangular_factor
 from .layers.operations.orderings import largest_places as _largest_places
 from .layers.operations.orderings import ones_at as _ones_at
 from .layers.operations.reductions import logsumexp as _log_of_sum
@@ -60,16 +62,6 @@ def _softmax(x: Any, axis: Any = -1) -> Any:
         return functional.softmax(x, axis=axis)  # type: ignore[attr-defined]
     powers = np.exp(x - np.max(x, axis, keepdims=True))
     return powers / powers.sum(axis, keepdims=True)
-
-
-def _cholesky(x: Any, upper: bool = False) -> Any:
-    made = np.linalg.cholesky(x)
-    return made.swapaxes(-1, -2) if upper else made
-
-
-def _solve(a: Any, b: Any) -> Any:
-    of_vectors = np.ndim(b) == np.ndim(a) - 1
-    return np.linalg.solve(a, np.asarray(b)[..., None])[..., 0] if of_vectors else np.linalg.solve(a, b)
 
 
 def _slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
@@ -112,7 +104,7 @@ def _filled(make: Callable[..., np.ndarray]) -> Callable[..., Any]:
 _ON_ARRAYS: dict[str, Callable[..., Any]] = {
     "argsort": partial(np.argsort, kind="stable"),
     "broadcast_to": _broadcast_to,
-    "cholesky": _cholesky,
+    "cholesky": _triangular_factor,
     "det": np.linalg.det,
     "divide_no_nan": _divide_no_nan,
     "inv": np.linalg.inv,
@@ -123,7 +115,7 @@ _ON_ARRAYS: dict[str, Callable[..., Any]] = {
     "repeat": _repeat,
     "slice": _slice,
     "softmax": _softmax,
-    "solve": _solve,
+    "solve": _solution,
     "tile": _tile,
     "unstack": _unstack,
 }

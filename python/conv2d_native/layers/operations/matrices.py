@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,21 +54,28 @@ def of_matrices(function: Callable[[np.ndarray], np.ndarray]) -> Callable[..., A
     return computed
 
 
+def triangular_factor(x: Any, upper: bool = False) -> np.ndarray:
+    """Of an array of matrices: the triangular ones whose products with their transposes are these."""
+    lower = np.linalg.cholesky(x)
+    return lower.swapaxes(-1, -2) if upper else lower
+
+
 def cholesky(f: Any, x: Any, upper: bool = False) -> Any:
     """The triangular matrix whose product with its transpose is x."""
     x = _square("x", x)
-
-    def factor(a: np.ndarray) -> np.ndarray:
-        lower = np.linalg.cholesky(a)
-        return lower.swapaxes(-1, -2) if upper else lower
-
-    return host(f, factor, [x], x.shape)
+    return host(f, partial(triangular_factor, upper=upper), [x], x.shape)
 
 
 def det(f: Any, x: Any) -> Any:
     """The determinants."""
     x = _square("x", x)
     return host(f, np.linalg.det, [x], x.shape[:-2])
+
+
+def solution(a: Any, b: Any) -> np.ndarray:
+    """Of arrays of matrices `a`: what they must be multiplied with to become `b`, vectors if it has an axis less."""
+    of_vectors = np.ndim(b) == np.ndim(a) - 1
+    return np.linalg.solve(a, np.asarray(b)[..., None])[..., 0] if of_vectors else np.linalg.solve(a, b)
 
 
 def solve(f: Any, a: Any, b: Any) -> Any:
@@ -77,6 +85,4 @@ def solve(f: Any, a: Any, b: Any) -> Any:
         raise ValueError(
             f"`b` must hold vectors or matrices for those of `a`. Received: b of shape {b.shape}."
         )
-    if len(b.shape) == len(a.shape):
-        return host(f, np.linalg.solve, [a, b], b.shape)
-    return host(f, lambda m, v: np.linalg.solve(m, v[..., None])[..., 0], [a, b], b.shape)
+    return host(f, solution, [a, b], b.shape)

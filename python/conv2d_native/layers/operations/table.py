@@ -185,15 +185,12 @@ _OPERANDS = {"x", "x1", "x2", "xs", "inputs", "images", "condition", "key", "ind
              "a", "atol", "beta", "bias", "bins", "choicelist", "condlist", "default", "depthwise_kernel",
              "fill_value", "gamma", "kernel", "mask", "mean", "offset", "pointwise_kernel", "q", "query", "rtol",
              "scale", "start_indices", "value", "variance", "weights"}  # fmt: skip
-_NO_OPERANDS = {("Resize", "fill_value"), ("Diagonal", "offset"), ("Trace", "offset")}
+_OTHERWISE = {("Resize", "fill_value"), ("Diagonal", "offset"), ("Trace", "offset"), ("Solve", "b")}
 
 
 def is_operand(class_name: str, word: str) -> bool:
     """Whether Keras takes `word` in the call of an operation rather than in its constructor."""
-    return (word in _OPERANDS and (class_name, word) not in _NO_OPERANDS) or (class_name, word) == (
-        "Solve",
-        "b",
-    )
+    return (word in _OPERANDS) != ((class_name, word) in _OTHERWISE)
 
 
 def takes_list(class_name: str, word: str) -> bool:
