@@ -26,6 +26,7 @@ from . import (
     recurrent_cells,
     recurrent_layers,
     reshaping,
+    stacked_cells,
     training,
     transposed,
     wrappers,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .recurrent_cells import *
     from .recurrent_layers import *
     from .reshaping import *
+    from .stacked_cells import *
     from .training import *
     from .transposed import *
     from .wrappers import *

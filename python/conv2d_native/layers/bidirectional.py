@@ -9,11 +9,10 @@ from .. import arguments
 from ..structure import flatten
 from .base import Layer
 from .call_arguments import call_words
-from .configuration import checked_config
-from .deserialization import custom_objects_of, deserialize
+from .deserialization import custom_objects_of, deserialize, with_layers_made
 from .operations.layouts import flip
 from .registry import is_layer, register_layer, serialize
-from .symbolic import KerasTensor, call_layer, map_shapes
+from .symbolic import call_layer
 
 _SHARED = ("return_sequences", "return_state", "stateful")  # settings in which both directions agree
 _MODES = ("concat", "sum", "ave", "mul")
@@ -179,13 +178,6 @@ class Bidirectional(Layer):
         outputs = (output, output) if self.merge_mode is None else (output,)
         return (*outputs, *states, *states) if len(outputs) > 1 or self.return_state else output
 
-    def compute_output_spec(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
-        """The symbolic tensors that a call with these makes; nothing is recorded."""
-        made = map_shapes(
-            lambda shape: KerasTensor(shape, name=self.name), self.compute_output_shape(sequences.shape)
-        )
-        return tuple(made) if isinstance(made, list) else made
-
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration, with those of both layers."""
         config = {word: value for word, value in super().get_config().items() if word != "weights"}
@@ -197,8 +189,4 @@ class Bidirectional(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make the layer, and those inside, from what get_config returned."""
-        config = dict(checked_config(config))
-        for word in ("layer", "backward_layer"):
-            if isinstance(config.get(word), Mapping):
-                config[word] = deserialize(config[word], custom_objects)
-        return super().from_config(config)
+        return super().from_config(with_layers_made(config, ("layer", "backward_layer"), custom_objects))

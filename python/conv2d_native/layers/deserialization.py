@@ -7,7 +7,7 @@ Nothing is imported by name and no code is taken from a configuration. What the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..named_objects import StoredObject
 from ..newest import once_for_each
 from ..structure import flatten
 from .base import Layer
+from .configuration import checked_config
 from .function_layer import FUNCTION_CLASSES, TENSORFLOW_CLASSES, FunctionLayer
 from .operations import OPERATIONS, Operation, from_tensorflow, is_operation
 from .registry import class_name_of, known_objects, layer_class
@@ -75,6 +76,20 @@ def built_from(entry: Mapping[str, Any], custom_objects: Mapping[str, Any] | Non
                 "Its class may define build_from_config(self, config)."
             ) from error
     return model
+
+
+def with_layers_made(
+    config: Any, words: Sequence[str], custom_objects: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """A copy of a configuration in which the layers, or lists of layers, that `words` describe are made."""
+    config = dict(checked_config(config))
+    for word in words:
+        given = config.get(word)
+        if isinstance(given, Mapping):
+            config[word] = deserialize(given, custom_objects)
+        elif isinstance(given, list):
+            config[word] = [deserialize(each, custom_objects) for each in given]
+    return config
 
 
 def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:

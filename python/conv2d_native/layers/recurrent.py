@@ -16,14 +16,13 @@ from .. import arguments
 from ..locks import fork_safe_lock
 from ..structure import flatten, map_structure, pack
 from .base import Layer
-from .configuration import checked_config
-from .deserialization import deserialize
+from .deserialization import with_layers_made
 from .function_layer import computed_together
 from .operations.operands import check_broadcast, constant, host
 from .recurrence import Steps, Walk
-from .recurrent_cells import RecurrentCell, StackedRNNCells, checked_cell, output_size
+from .recurrent_cells import RecurrentCell
 from .registry import register_layer
-from .symbolic import KerasTensor, map_shapes
+from .stacked_cells import StackedRNNCells, checked_cell, output_size
 
 _LOCK = fork_safe_lock()
 
@@ -222,17 +221,7 @@ class RNN(Layer):
         states = pack(self.state_size, [(batch, *shape) for shape in shapes])
         return ((batch, *output), *states) if self.return_state else (batch, *output)
 
-    def compute_output_spec(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
-        """The symbolic tensors that a call with these makes; nothing is recorded."""
-        made = map_shapes(
-            lambda shape: KerasTensor(shape, name=self.name), self.compute_output_shape(sequences.shape)
-        )
-        return tuple(made) if self.return_state else made
-
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make a layer, and the cell inside, from what get_config returned."""
-        config = dict(checked_config(config))
-        if isinstance(config.get("cell"), Mapping):
-            config["cell"] = deserialize(config["cell"], custom_objects)
-        return super().from_config(config)
+        return super().from_config(with_layers_made(config, ("cell",), custom_objects))

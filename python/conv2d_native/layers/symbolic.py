@@ -341,11 +341,12 @@ def is_shape(value: Any) -> bool:
 
 
 def map_shapes(function: Any, shapes: Any) -> Any:
-    """Apply `function` to every shape in a structure of shapes."""
+    """Apply `function` to every shape in a structure of shapes, which is kept."""
     if is_shape(shapes):
         return function(tuple(shapes))
     if isinstance(shapes, dict):
         return {key: map_shapes(function, value) for key, value in shapes.items()}
     if not isinstance(shapes, (list, tuple)):
         raise TypeError(f"A shape must be a tuple of integers and None. Received: {shown(shapes)}.")
-    return [map_shapes(function, value) for value in shapes]
+    made = [map_shapes(function, value) for value in shapes]
+    return tuple(made) if isinstance(shapes, tuple) else made

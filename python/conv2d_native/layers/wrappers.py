@@ -11,8 +11,8 @@ from .. import arguments, initializers
 from .base import Layer
 from .building import takes_shape
 from .call_arguments import call_words, refuse_mask
-from .configuration import checked_config, is_users, serialized
-from .deserialization import deserialize
+from .configuration import is_users, serialized
+from .deserialization import deserialize, with_layers_made
 from .masks import masked
 from .preprocessing import is_one_image
 from .registry import is_layer, register_layer
@@ -74,10 +74,7 @@ class Wrapper(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make a wrapper, and the layer inside, from what get_config returned."""
-        config = dict(checked_config(config))
-        if isinstance(config.get("layer"), Mapping):
-            config["layer"] = deserialize(config["layer"], custom_objects)
-        return super().from_config(config)
+        return super().from_config(with_layers_made(config, ("layer",), custom_objects))
 
 
 @register_layer
@@ -143,10 +140,7 @@ class Pipeline(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Make a pipeline, and the layers inside, from what get_config returned."""
-        config = dict(checked_config(config))
-        if isinstance(config.get("layers"), list):
-            config["layers"] = [deserialize(layer, custom_objects) for layer in config["layers"]]
-        return super().from_config(config)
+        return super().from_config(with_layers_made(config, ("layers",), custom_objects))
 
 
 @register_layer
