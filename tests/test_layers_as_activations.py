@@ -58,6 +58,33 @@ def test_it_is_called_on_what_the_layer_makes(make, x):
     np.testing.assert_allclose(layer(x), plain(x), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("word", ["activation", "recurrent_activation"])
+@pytest.mark.parametrize(
+    ("make", "x"),
+    [
+        (lambda **words: L.LSTM(4, return_sequences=True, **words), X),
+        (lambda **words: L.GRU(4, reset_after=False, **words), X),
+        (lambda **words: L.RNN([L.GRUCell(3, **words), L.LSTMCell(4)]), X),
+        (lambda **words: L.Bidirectional(L.GRU(4, **words)), X),
+        (lambda **words: L.ConvLSTM1D(4, 2, **words), IMAGES),
+    ],
+)
+def test_recurrent_layers_call_them_in_every_step(make, x, word):
+    """A leaky ReLU with a weight is what the one without is; files and copies have its weights."""
+    layer, plain = make(**{word: prelu()}), make(**{word: L.LeakyReLU(ALPHA)})
+    for each in (layer, plain):
+        each.build(x.shape)
+    own = iter(plain.get_weights())
+    layer.set_weights([v.value if v.name == "alpha" else next(own) for v in layer.weights])
+    assert len(layer.weights) > len(plain.weights)
+    inputs = cn.Input(x.shape[1:])
+    model = cn.Model(inputs, layer(inputs))
+    made = copy.deepcopy(model)
+    made.load_weights(bytes_of(model.save_weights))
+    for other in (layer, model, made, cn.load_model(bytes_of(model.save))):
+        np.testing.assert_allclose(other(x), plain(x), rtol=1e-6, atol=1e-6)
+
+
 def test_the_attribute_is_the_layer_and_trainable_reaches_it():
     bent = prelu(shared_axes=[1, 2])
     layer = L.Conv2D(4, 3, activation=bent)
@@ -110,6 +137,8 @@ def test_one_that_changes_the_shape_is_refused_and_one_that_needs_sizes_says_so(
         ValueError, match=r"'top'.*must keep the shape \(2, 5, 3\). Received: 'flat'.*\(2, 15\)"
     ):
         L.Dense(3, activation=L.Flatten(name="flat"), name="top")(X)
+    with pytest.raises(ValueError, match=r"`recurrent_activation`, where it is a layer, must keep the shape"):
+        L.LSTM(3, recurrent_activation=L.Dense(4))(X)
     with pytest.raises(ValueError, match=r"'bent' needs known sizes along all axes but `shared_axes`"):
         L.Conv2D(3, 3, activation=prelu(name="bent"))(cn.Input((None, None, 3)))
     with pytest.raises(TypeError, match="`activation` must be"):

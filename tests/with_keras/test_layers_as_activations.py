@@ -26,8 +26,23 @@ def network(layers, sequential):
     )
 
 
+def recurrent_network(layers, sequential):
+    return sequential(
+        [
+            layers.Input((6, 6, 3)),
+            layers.ConvLSTM1D(
+                4, 2, activation=layers.BatchNormalization(), recurrent_activation=layers.PReLU()
+            ),
+            layers.Bidirectional(layers.GRU(3, activation=layers.PReLU(), return_sequences=True)),
+            layers.LSTM(3, recurrent_activation=layers.Dense(3), return_sequences=True),
+            layers.RNN([layers.SimpleRNNCell(3, activation=layers.PReLU()), layers.LSTMCell(2)]),
+        ]
+    )
+
+
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
-def test_files_in_both_directions(ending, tmp_path):
+@pytest.mark.parametrize("network", [network, recurrent_network])
+def test_files_in_both_directions(network, ending, tmp_path):
     theirs = network(keras.layers, keras.Sequential)
     rng = np.random.default_rng(0)
     theirs.set_weights([w + rng.uniform(0, 0.3, w.shape) for w in theirs.get_weights()])

@@ -10,7 +10,7 @@ import numpy as np
 from .. import activations, arguments
 from ..graph import over_axes
 from .operations.operands import axis_numbers, check_broadcast, constant, host
-from .recorded_activation import Activated, layer_activation
+from .recorded_activation import Activated, layer_activation, through
 from .registry import register_layer
 from .weighted import Weighted
 
@@ -36,7 +36,7 @@ class ActivationLayer(Activated):
 
     def call(self, f: Any, x: Any) -> Any:
         """One activation."""
-        return self.activated(f, f.activate(x, self.fused))
+        return through(f, self.activation, x)
 
 
 @register_layer

@@ -9,6 +9,7 @@ import numpy as np
 from .. import arguments
 from .base import Layer
 from .quantization import taken_int8
+from .recorded_activation import through
 from .registry import register_layer
 from .symbolic import operate
 from .weighted import Weighted
@@ -82,7 +83,7 @@ class Dense(Weighted):
         if self._int8:
             y = self._int8.product(f, x, self.kernel.value, self.kernel_scale.value)
             y = y if self.bias is None else f.add(y, self.bias.value)
-            return self.activated(f, f.activate(y, self.fused))
+            return through(f, self.activation, y)
         return self.activated(f, f.dense(x, self.kernel.value, self.bias, self.fused))
 
     def compute_output_shape(self, input_shape: Any) -> Any:

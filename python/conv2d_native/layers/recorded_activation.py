@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from .. import activations
+from ..formats.dialect import ACTIVATION_WORDS
 from .base import Layer
 from .recorded_call import mixes_images, record_function
 from .registry import is_layer, layer_class
@@ -59,49 +60,52 @@ def _describes_layer(entry: Mapping[str, Any]) -> bool:
     return class_name not in activations.LAYERS or isinstance(config.get("axis"), (list, tuple))
 
 
+def through(f: Any, activation: Any, y: Any) -> Any:
+    """What an activation, or the layer in the place of one, makes of `y`."""
+    return call_layer(activation, f, y) if is_layer(activation) else f.activate(y, activation)
+
+
 class Activated(Layer):
-    """A layer with an `activation`, which may be a layer: it is called on what this one makes, and keeps the shape."""
+    """A layer whose activations may be layers: they are called on what this one makes, and keep its shape."""
 
     activation: Any = None
 
     @property
-    def _layer_after(self) -> Any:
-        """The layer that is the activation, or None."""
-        held = vars(self).get("activation")
-        return held if is_layer(held) else None
-
-    @property
     def fused(self) -> Any:
         """The activation that operations of `f` take: None where it is a layer."""
-        return None if self._layer_after else self.activation
+        return None if is_layer(self.activation) else self.activation
 
     def activated(self, f: Any, y: Any) -> Any:
         """What the layer that is the activation, if any, makes of `y`."""
-        return call_layer(self._layer_after, f, y) if self._layer_after else y
+        return call_layer(self.activation, f, y) if is_layer(self.activation) else y
+
+    def _activation_layers(self) -> list[tuple[str, Any]]:
+        """The layers that are activations, after their words."""
+        held = [(word, vars(self).get(word)) for word in ACTIVATION_WORDS]
+        return [(word, layer) for word, layer in held if is_layer(layer)]
 
     def named_sublayers(self) -> list[tuple[str, Any]]:
-        """The layer that is the activation, if any."""
-        return [(layer.name, layer) for _, layer in self._stored_sublayers()]
+        """The layers that are activations."""
+        return [(layer.name, layer) for _, layer in self._activation_layers()]
 
     def _stored_sublayers(self) -> list[tuple[str, Any]]:
-        """The same after its group."""
-        return [("activation", self._layer_after)] if self._layer_after else []
+        """The same after their groups."""
+        return self._activation_layers()
 
     def get_config(self) -> dict[str, Any]:
-        """Return Keras's configuration; Keras builds a layer that is the activation by the shape in there."""
+        """Return Keras's configuration; Keras builds layers that are activations by the shapes in there."""
         config = super().get_config()
-        if self._layer_after:
-            config["activation"]["build_config"] = self._layer_after.get_build_config()
+        for word, layer in self._activation_layers():
+            config[word]["build_config"] = layer.get_build_config()
         return config
 
     def _build_inside(self, input_shape: Any) -> None:
-        layer = self._layer_after
-        if layer and self._own_call is None:
+        for word, layer in self._activation_layers() if self._own_call is None else ():
             shape = self.compute_output_shape(input_shape)
             layer.build(shape)
             made = layer.compute_output_shape(shape)
             if made[1:] != shape[1:]:
                 raise ValueError(
-                    f"Layer '{self.name}': an `activation` that is a layer must keep the shape {shape}. "
+                    f"Layer '{self.name}': `{word}`, where it is a layer, must keep the shape {shape}. "
                     f"Received: '{layer.name}', which makes {made} of it."
                 )

@@ -15,7 +15,7 @@ import numpy as np
 from .. import arguments
 from ..initializers import Initializer, Ones
 from ..structure import map_structure
-from .recorded_activation import layer_activation
+from .recorded_activation import layer_activation, through
 from .registry import register_layer
 from .symbolic import KerasTensor
 from .weighted import Weighted
@@ -178,7 +178,7 @@ class SimpleRNNCell(RecurrentCell):
     def step(self, f: Any, parts: Sequence[Any], states: Sequence[Any]) -> list[Any]:
         """One gate."""
         z = f.add(f.dense(states[0], self.recurrent_kernel.value), parts[0])
-        return [f.activate(z, self.activation)]
+        return [through(f, self.activation, z)]
 
 
 class _ForgetBias(Initializer):
@@ -242,12 +242,13 @@ class LSTMCell(RecurrentCell):
 
     def step(self, f: Any, parts: Sequence[Any], states: Sequence[Any]) -> list[Any]:
         """Four gates."""
-        opened = partial(f.activate, activation=self.recurrent_activation)
+        opened = partial(through, f, self.recurrent_activation)
+        shown = partial(through, f, self.activation)
         sums = zip(self.recurrent_kernels(), parts, strict=True)
         i, forget, candidate, o = (f.add(self.product(f, states[0], kernel), part) for kernel, part in sums)
         kept = f.multiply(opened(forget), states[1])
-        carry = f.add(kept, f.multiply(opened(i), f.activate(candidate, self.activation)))
-        return [f.multiply(opened(o), f.activate(carry, self.activation)), carry]
+        carry = f.add(kept, f.multiply(opened(i), shown(candidate)))
+        return [f.multiply(opened(o), shown(carry)), carry]
 
 
 @register_layer
@@ -308,10 +309,10 @@ class GRUCell(RecurrentCell):
         biases: list[Any] = [None] * 3 if bias is None else np.split(bias.value[1], 3)
         products = [partial(f.dense, kernel=k, bias=b) for k, b in zip(kernels, biases, strict=True)]
         update, reset = (
-            f.activate(f.add(product(output), part), self.recurrent_activation)
+            through(f, self.recurrent_activation, f.add(product(output), part))
             for product, part in zip(products[:2], parts[:2], strict=True)
         )
         after = self.reset_after
         inner = f.multiply(reset, products[2](output)) if after else products[2](f.multiply(reset, output))
-        candidate = f.activate(f.add(inner, parts[2]), self.activation)
+        candidate = through(f, self.activation, f.add(inner, parts[2]))
         return [f.add(f.multiply(update, output), f.multiply(f.subtract(1.0, update), candidate))]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import arguments
+from ..formats.dialect import ACTIVATION_WORDS
 from .configuration import constructor_words, unexpected_argument
 from .recurrent import RNN
 from .recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, own_words
 from .registry import register_layer
+from .weights import sorted_groups
 
 
 class OfOneCell(RNN):
@@ -25,9 +27,15 @@ class OfOneCell(RNN):
             raise ValueError(arguments.must("use_cudnn", "be 'auto', True or False", self.use_cudnn))
         super().__init__(cell_class(**own, name=cell_name), **words)
 
+    def _stored_sublayers(self) -> list[tuple[str, Any]]:
+        """The cell and, by the attributes that this layer has of it too, layers that are activations."""
+        return sorted_groups([*super()._stored_sublayers(), *self.cell._stored_sublayers()])
+
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: the arguments of the layer and of its cell."""
         config = {word: value for word, value in super().get_config().items() if word != "use_cudnn"}
+        inside = self.cell.get_config()
+        config |= {word: inside[word] for word in ACTIVATION_WORDS if word in inside}
         return config | {"unroll": self.unroll, "zero_output_for_mask": self.zero_output_for_mask}
 
 
