@@ -352,5 +352,28 @@ def test_a_cell_must_return_its_states():
         def call(self, inputs, states):
             return states[0], states[:1]
 
+    class Alone(Decaying):
+        def call(self, inputs, states):
+            return states[0]
+
     with pytest.raises(ValueError, match="must return an output and states"):
         L.RNN(Wrong(3))(X)
+    for cells in (Alone(3), [L.GRUCell(3), Alone(3)]):
+        with pytest.raises(
+            ValueError, match=r"call\(\) of cell 'alone.*' must return an output and the new states"
+        ):
+            L.RNN(cells)(X)
+
+
+@pytest.mark.parametrize(
+    ("size", "error"), [("abc", TypeError), ([3, -1], ValueError), ([3, None], TypeError)]
+)
+def test_sizes_of_states_are_positive_integers(size, error):
+    class Sized(L.Layer):
+        state_size = size
+
+        def call(self, inputs, states):
+            return inputs, states
+
+    with pytest.raises(error, match="`state_size` must be a positive integer"):
+        L.RNN(Sized())

@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Traced, is_exact
 from ..structure import flatten
 from .recurrent_cells import RecurrentCell
-from .symbolic import call_layer
+from .stacked_cells import stepped
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Steps:
             new = self.cell.step(f, parts, states)
             made = [new[0], *new]
         else:
-            output, new = call_layer(self.cell, f, parts[0], states)
+            output, new = stepped(self.cell, f, parts[0], states)
             made = [output, *flatten(new)]
         if [tensor.shape[1:] for tensor in made[1:]] != self.state_shapes:
             raise ValueError(

@@ -16,10 +16,15 @@ from .weights import held_layers
 
 
 def checked_cell(word: str, cell: Any) -> Any:
-    """`cell`, or that of Keras's configuration. Raises TypeError for what is no layer with a `state_size`."""
+    """`cell`, or that of Keras's configuration.
+
+    Raises TypeError for what is no layer with a `state_size` of numbers, ValueError for numbers below 1.
+    """
     made = deserialize(cell) if isinstance(cell, Mapping) else cell
     if not is_layer(made) or getattr(made, "state_size", None) is None:
         raise TypeError(arguments.must(word, "be a layer with a `state_size`, a cell", cell))
+    for size in flatten(made.state_size):
+        arguments.integer("state_size", size)
     return made
 
 
@@ -27,6 +32,16 @@ def output_size(cell: Any) -> int:
     """The number of entries of a cell's output: that of its first state where it does not say."""
     size = getattr(cell, "output_size", None)
     return arguments.integer("output_size", flatten(cell.state_size if size is None else size)[0])
+
+
+def stepped(cell: Any, f: Any, x: Any, states: Any) -> tuple[Any, Any]:
+    """(output, new states): what a call of `cell` makes. Raises ValueError where it returns anything else."""
+    made = call_layer(cell, f, x, states)
+    if not isinstance(made, (list, tuple)) or len(made) != 2:
+        raise ValueError(
+            f"call() of cell '{cell.name}' must return an output and the new states. Received: {arguments.shown(made)}."
+        )
+    return made[0], made[1]
 
 
 @register_layer
@@ -75,7 +90,7 @@ class StackedRNNCells(Layer):
         made = []
         for cell, own in zip(self.cells, states, strict=True):
             one = not isinstance(own, (list, tuple))
-            inputs, new = call_layer(cell, f, inputs, [own] if one else list(own))
+            inputs, new = stepped(cell, f, inputs, [own] if one else list(own))
             made.append(new[0] if one and isinstance(new, (list, tuple)) else new)
         return inputs, made
 
