@@ -31,6 +31,16 @@ def test_each_mode_of_categories():
     assert one(cn.Input((3, 2))).shape == (None, 3, 2, 4) and one(cn.Input((3, 1))).shape == (None, 3, 4)
 
 
+def test_a_weight_counts_in_its_own_place_alone():
+    """One that is no number, too, as in Keras; memory is that of the output."""
+    layer = L.CategoryEncoding(4, output_mode="count")
+    weights = np.float32([[1, np.nan, 2], [0.5, 1, 1]])
+    expected = [[0, 3, np.nan, 0], [0.5, 0, 0, 1]]
+    np.testing.assert_array_equal(layer(np.array([[1, 2, 1], [0, 3, 9]]), count_weights=weights), expected)
+    many = L.CategoryEncoding(1 << 20)(np.arange(400)[None])
+    assert many[0, :400].all() and many.sum() == 400
+
+
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [

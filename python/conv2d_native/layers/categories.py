@@ -38,14 +38,19 @@ class _Encoded(Layer):
         """`numbers` as they are, or encoded; of those from `_depth` on nothing is seen."""
         if self.output_mode == "int":
             return numbers.astype(np.float32)
-        places = np.trunc(numbers)[..., None] == np.arange(self._depth)
+        whole = np.trunc(numbers)
         if self.output_mode == "one_hot":
+            places = whole[..., None] == np.arange(self._depth)
             return np.squeeze(places, -2) if numbers.shape[-1] == 1 else places
         if (numbers <= -1).any():
             raise ValueError(f"Layer '{self.name}' takes no negative numbers. Received: {numbers.min():g}.")
+        counts = np.zeros((len(numbers), self._depth), np.float32)
+        seen = np.nonzero((whole >= 0) & (whole < self._depth))
+        places = seen[0], whole[seen].astype(np.int64)
         if self.output_mode == "multi_hot":
-            return places.any(axis=-2)
-        counts: np.ndarray = (places * np.broadcast_to(weights, numbers.shape)[..., None]).sum(axis=-2)
+            counts[places] = 1
+        else:
+            np.add.at(counts, places, np.broadcast_to(weights, numbers.shape)[seen])
         return counts
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -80,9 +80,9 @@ def with_masks(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
         given = words.bind_partial(*args, **kwargs).arguments
         tensors = {word: x for word, x in given.items() if any(hasattr(leaf, "shape") for leaf in flatten(x))}
         for word, x in tensors.items():
-            name = "mask" if len(tensors) == 1 else f"{word}_mask"
-            if name in words.parameters and given.get(name) is None and masks_of(x) is not None:
-                kwargs[name] = masks_of(x)
+            name, mask = "mask" if len(tensors) == 1 else f"{word}_mask", masks_of(x)
+            if name in words.parameters and given.get(name) is None and mask is not None:
+                kwargs[name] = mask
     return kwargs
 
 
