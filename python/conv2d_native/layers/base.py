@@ -35,6 +35,7 @@ from .call_arguments import (
 )
 from .configuration import (
     arguments_as_json,
+    check_unused,
     checked_config,
     constructed,
     constructor_arguments,
@@ -43,7 +44,6 @@ from .configuration import (
     is_users,
     missing_attribute,
     serialized,
-    unexpected_argument,
 )
 from .dtype_policy import dtype_name
 from .input_spec import check_specs, checked_specs
@@ -57,9 +57,6 @@ from .weights import WeightOwner
 _FLOAT32, _NDARRAY = arguments.FLOAT32, np.ndarray
 _ONE_ARRAY: Any = ((0,), {})  # the form of a call with one array alone
 _TRACES, _CALLS = 4, 8  # sample shapes and compiled calls that a layer keeps
-_IGNORED = {
-    "autocast", "batch_size", "quantization_config", "lora_rank", "lora_alpha", "build_config", "sparse",
-}  # fmt: skip
 
 
 class Layer(WeightOwner, TakesMasks):
@@ -130,9 +127,7 @@ class Layer(WeightOwner, TakesMasks):
         **kwargs: Any,
     ) -> None:
         shape = input_shape(kwargs)
-        unknown = set(kwargs) - _IGNORED
-        if unknown:
-            raise unexpected_argument(type(self), sorted(unknown)[0])
+        check_unused(type(self), kwargs)
         self.name = layer_name(name, type(self).__name__)
         vars(self).update(  # faster than __setattr__, as in _forget
             input_shape_argument=shape,
@@ -386,11 +381,6 @@ class Layer(WeightOwner, TakesMasks):
         found = getattr(type(self), name, None)
         if isinstance(found, property):  # it raised an AttributeError of its own: raise that again
             return found.__get__(self)
-        if "_variables" not in self.__dict__ and not name.startswith("__"):
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}: its __init__ must call "
-                "super().__init__() first."
-            )
         raise missing_attribute(self, name)
 
     def __repr__(self) -> str:

@@ -21,6 +21,9 @@ from .registry import is_layer, serialize
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _outlined: ContextVar[bool] = ContextVar("outlined", default=False)
 _SHAPES = ("input_shape", "batch_input_shape", "batch_shape", "input_dim")
+_IGNORED = {
+    "autocast", "batch_size", "quantization_config", "lora_rank", "lora_alpha", "build_config", "sparse",
+}  # fmt: skip
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
 
 
@@ -235,6 +238,13 @@ def constructor_words(cls: Any) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind not in kinds)
 
 
+def check_unused(cls: Any, words: Mapping[str, Any]) -> None:
+    """Raise TypeError for arguments that no layer of `cls` takes, but for those of Keras that are of no effect here."""
+    unknown = sorted(words.keys() - _IGNORED)
+    if unknown:
+        raise unexpected_argument(cls, unknown[0])
+
+
 def unexpected_argument(cls: Any, word: str) -> TypeError:
     """The error for an argument `word` that layers of `cls` do not take."""
     hint = arguments.alike(word, (*inspect.signature(cls).parameters, *_OF_EVERY_LAYER), ".")
@@ -244,7 +254,9 @@ def unexpected_argument(cls: Any, word: str) -> TypeError:
 def missing_attribute(layer: Any, name: str) -> AttributeError:
     """The error for an attribute that `layer` does not have. Of the shapes that Keras 2's layers have it says where."""
     hint = ""
-    if name in ("input_shape", "output_shape"):
+    if "_variables" not in vars(layer) and not name.startswith("__"):
+        hint = ": its __init__ must call super().__init__() first."
+    elif name in ("input_shape", "output_shape"):
         hint = f": take layer.{name.removesuffix('_shape')}.shape of a layer in a model"
     elif not (layer.built or name.startswith("_")):
         hint = ": weights are made by a call or build(input_shape)"
