@@ -59,13 +59,13 @@ struct WinogradInput {
 
 // m[r * width + o] = sum_c v[c / lanes * winograd_rows * lanes + r * lanes + c % lanes] * u[c * width + o] +
 // (accumulate ? m[r * width + o] : 0), c < depth; width is one or two vectors. The order of a sum is that of
-// c. `next` is what the caller reads next of u, asked for meanwhile; may be null.
+// c. `next`, what the caller reads next of u, is asked for meanwhile, `next_step` a term; may be null.
 struct WinogradProduct {
   const float* v;
   const float* u;
   float* m;
   const float* next;
-  int64_t depth;
+  int64_t next_step, depth;
   bool accumulate;
 };
 using WinogradProducts =

@@ -237,7 +237,7 @@ CONV2D_INLINE void product_sums(const WinogradProduct& t, Vec (&acc)[kRows][kVec
       for (int o = 0; o < kVecs; ++o) acc[r][o] = fma(a, b[o], acc[r][o]);
     }
     u += kVecs * kLanes;
-    if (kAsk) next += kVecs * kLanes;
+    if (kAsk) next += t.next_step;
   };
   int64_t c = 0;
   for (; c + kLanes <= t.depth; c += kLanes, v += kProductRows * kLanes) {

@@ -16,10 +16,9 @@
 namespace conv2d {
 namespace {
 
-constexpr double kBlockShare = 0.57;  // of the second-level cache
-constexpr int64_t kMostLanes = 16, kMaxRuns = 8, kFarBytes = 1 << 20, kFarKernelBytes = 4 << 20;
-constexpr int64_t kAheadSteps = 128;
-constexpr int64_t kLargeKernelBytes = 16 << 20;
+constexpr double kBlockShare = 0.57, kOnceShare = 0.8;  // of the second-level cache
+constexpr int64_t kMostLanes = 16, kMaxRuns = 8, kFarBytes = 1 << 20, kAheadSteps = 128;
+constexpr int64_t kOnceKernelBytes = 4 << 20, kLargeKernelBytes = 16 << 20;
 
 // Where the outputs of one tile lie along an axis: first, first + dilation, ...
 struct Span {
@@ -56,9 +55,12 @@ class WinogradPlan : public ConvPlan {
     plane_v_ = odd_lines(round_up(p.group_c(), kernels.lanes) * kernels.winograd_rows);
     plane_m_ = odd_lines(kernels.winograd_rows * 2 * kernels.lanes);
     const int64_t run_bytes = 4 * points_ * (plane_v_ + plane_m_);
-    const bool large = u_->bytes() / static_cast<size_t>(p.groups) > kLargeKernelBytes;
-    const int64_t block_bytes =
-        large ? kLargeBlockBytes : static_cast<int64_t>(kBlockShare * machine_of(kernels).l2_bytes);
+    const int64_t u_bytes = static_cast<int64_t>(u_->bytes()) / p.groups;
+    const double all_bytes = static_cast<double>(4 * points_ * tiles_ * (p.group_c() + 2 * kernels.lanes));
+    const double l2_bytes = machine_of(kernels).l2_bytes;
+    // U is read once where all tiles fit into the second-level cache.
+    const bool large = u_bytes > (all_bytes < kOnceShare * l2_bytes ? kOnceKernelBytes : kLargeKernelBytes);
+    const int64_t block_bytes = large ? kLargeBlockBytes : static_cast<int64_t>(kBlockShare * l2_bytes);
     runs_ = std::max<int64_t>(
         1, std::min({ceil_div(tiles_, kernels.winograd_rows), block_bytes / run_bytes, kMaxRuns}));
     worker_bytes = static_cast<size_t>(points_ * (runs_ * (plane_v_ + plane_m_) + ld_pixel_)) * sizeof(float);
@@ -128,13 +130,11 @@ class WinogradPlan : public ConvPlan {
     Tile at[kMaxRuns * kMaxProductRows];
     for (int64_t i = 0; i < count; ++i) at[i] = tile_at(tiles.begin + i);
     const bool far_x = p.x_bytes() > kFarBytes, far_y = p.y_bytes() > kFarBytes;
-    const bool far_u = static_cast<int64_t>(u_->bytes()) > kFarKernelBytes;
-    bool all_fit = true;
+    const bool far_u = static_cast<int64_t>(u_->bytes()) > kFarBytes;
     for (int64_t run = 0; run < runs; ++run) {
       for (int64_t i = first_of(run); i < first_of(run + 1); ++i) {
         if (far_x && i + 1 < count) fetch_input(io, g, at[i + 1]);
         at[i].fit = transform(io, g, at[i], v + run * run_v + (i - first_of(run)) * lanes, pixels);
-        all_fit = all_fit && at[i].fit;
       }
     }
     for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
@@ -153,7 +153,8 @@ class WinogradPlan : public ConvPlan {
           for (int64_t run = 0; run < runs; ++run) {
             t.v = v + run * run_v + point * plane_v_ + k0 * kernels_.winograd_rows;
             t.m = m + run * run_m + point * plane_m_;
-            t.next = far_u && run == 0 ? t.u + kAheadSteps * width : nullptr;
+            t.next_step = runs > 1 ? width / 2 : width;
+            t.next = far_u && run < 2 ? t.u + kAheadSteps * width + run * t.depth * t.next_step : nullptr;
             kernels_.winograd_products[vectors].at[first_of(run + 1) - first_of(run)](t);
           }
         }
@@ -162,7 +163,6 @@ class WinogradPlan : public ConvPlan {
         for (int64_t i = first_of(run); i < first_of(run + 1); ++i)
           if (at[i].fit) finish(io, g, panel, at[i], m + run * run_m + (i - first_of(run)) * width);
       }
-      if (all_fit) continue;
       for (int64_t i = 0; i < count; ++i)
         if (!at[i].fit) direct(io, g, panel, at[i], pixels);
     }
