@@ -1,8 +1,8 @@
-// Depthwise convolution: each output channel reads one input channel. Work is cut into blocks of channels
-// times rows of outputs (two together where the kernel shares their input rows). Dilated rows and columns are
-// computed phase by phase, as plain ones on a coarser grid. The kernel reads the image in place; where an
-// input channel feeds several outputs or is transformed first, rows are written to a ring in scratch as they
-// are needed. Weights are packed as one block.
+// Depthwise convolution: each output channel reads one input channel. Work is cut into rows of outputs (two
+// together where the kernel shares their input rows) and, in the ring and where rows are few, channels.
+// Dilated rows and columns are computed phase by phase, as plain ones on a coarser grid. The kernel reads the
+// image in place; where an input channel feeds several outputs or is transformed first, rows are written to a
+// ring in scratch as they are needed. Weights are packed as one block.
 #include <algorithm>
 #include <vector>
 
@@ -12,8 +12,7 @@
 namespace conv2d {
 namespace {
 
-constexpr int64_t kBlock = 128;  // the most output channels of a block, where rows alone are too few units
-constexpr int64_t kUnitsPerWorker = 12;
+constexpr int64_t kBlock = 128;  // the most output channels of a block in the ring
 constexpr int64_t kTilePixels = 7, kPad = 16, kMaxTapRows = 128;
 constexpr int64_t kWays = 12, kSets = 64;  // of the first-level cache, in lines
 constexpr double kFarShare = 0.4;          // of the last cache, for what one worker reads and writes
@@ -35,23 +34,28 @@ class DepthwisePlan : public ConvPlan {
 
   void run(const ConvIo& io, char* scratch, const Worker& worker) const noexcept override {
     const ConvProblem& p = problem;
-    const int64_t phases = std::min(p.dh, p.oh), units = ceil_div(p.oh, rows_ * phases);
+    const int64_t phases = std::min(p.dh, p.oh), lines = ceil_div(p.oh, phases),
+                  tiles = ceil_div(lines, rows_);
     const bool direct = p.group_oc() == 1 && io.pre.empty() && !collides(io.x_stride * phases_);
     const bool far = direct && p.bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
-    const bool whole = direct && p.n * phases * units >= kUnitsPerWorker * worker.count;
-    const int64_t least = whole ? 1 : ceil_div(p.oc, kBlock);
-    const int64_t block = round_up(ceil_div(p.oc, std::max(least, worker.cuts(p.n * phases * units))), kPad);
-    const int64_t blocks = ceil_div(p.oc, block);
-    float* ring = reinterpret_cast<float*>(scratch);
-    // Rows below `filled` of `current`, a phase of a block of an image, are or were in the ring, up to unit
+    const int64_t parts = std::max(direct ? 1 : ceil_div(p.oc, kBlock), worker.cuts(p.n * phases * tiles));
+    const int64_t block = round_up(ceil_div(p.oc, parts), kPad), blocks = ceil_div(p.oc, block);
+    // Workers have rows of their own: each would wait for lines that another one writes near its own.
+    const int64_t cuts = p.n % worker.count == 0 ? 1 : std::min<int64_t>(worker.count, tiles);
+    const int64_t units = ceil_div(ceil_div(lines, cuts), rows_);
+    float* const ring = direct ? nullptr : reinterpret_cast<float*>(scratch);
+    // Rows below `filled` of `current`, a phase of a block of a cut, are or were in the ring, up to unit
     // `next`.
     int64_t filled = 0, current = -1, next = 0;
-    worker.each_unit(blocks * p.n * phases * units, [&](int64_t i) {
-      const int64_t phase = i / units, n = phase / phases % p.n, c0 = phase / phases / p.n * block;
-      if (phase != current || i != next) filled = 0;
-      current = phase, next = i + 1;
-      const int64_t oy = i % units * rows_ * phases + phase % phases;
-      if (oy < p.oh) tile(io, n, oy, {c0, std::min(c0 + block, p.oc)}, direct ? nullptr : ring, far, &filled);
+    worker.each_unit(p.n * cuts * phases * blocks * units, [&](int64_t i) {
+      const int64_t strip = i / units, cut = strip / blocks / phases;
+      const int64_t c0 = strip % blocks * block, phase = strip / blocks % phases;
+      if (strip != current || i != next) filled = 0;
+      current = strip, next = i + 1;
+      const Range mine = part(lines, cut % cuts, cuts);
+      const int64_t line = mine.begin + i % units * rows_, oy = line * phases + phase;
+      const int64_t count = std::min({rows_, mine.end - line, ceil_div(p.oh - oy, phases)});
+      if (count > 0) tile(io, cut / cuts, oy, count, {c0, std::min(c0 + block, p.oc)}, ring, far, &filled);
     });
   }
 
@@ -68,16 +72,15 @@ class DepthwisePlan : public ConvPlan {
   static int64_t ring_width(int64_t channels) { return (ceil_div(channels, kPad) | 1) * kPad; }
   int64_t ring_floats() const { return ring_rows() * problem.w * ring_width(std::min(kBlock, problem.oc)); }
 
-  // Output rows oy and, where two are computed together and it exists, oy + dh.
-  void tile(const ConvIo& io, int64_t n, int64_t oy, Range outputs, float* ring, bool far,
+  // Output rows oy, oy + dh, ..., so many.
+  void tile(const ConvIo& io, int64_t n, int64_t oy, int64_t out_rows, Range outputs, float* ring, bool far,
             int64_t* filled) const {
     const ConvProblem& p = problem;
     const int64_t c0 = outputs.begin, channels = outputs.end - c0, stride = round_up(p.oc, kPad);
     const int64_t image_row = p.w * io.x_stride, top = oy * p.sh - p.pad.top;
     const float* rows[kMaxTapRows];
     DepthwiseRows t{};
-    t.out_rows = std::min(rows_, ceil_div(p.oh - oy, p.dh));
-    const int64_t count = p.kh + (t.out_rows - 1) * p.sh, width = ring_width(channels);
+    const int64_t count = p.kh + (out_rows - 1) * p.sh, width = ring_width(channels);
     for (int64_t k = 0; k < count; ++k) {
       const int64_t iy = top + k * p.dh;
       rows[k] = nullptr;
@@ -89,14 +92,14 @@ class DepthwisePlan : public ConvPlan {
     }
     *filled = std::max(*filled, top + (count - 1) * p.dh + 1);
     t.activation = &p.activation;
-    t.rows = rows;
+    t.rows = rows, t.out_rows = out_rows;
     t.pixel_stride = ring == nullptr ? io.x_stride : width;
     t.far = far;
     t.w = p.w, t.ow = p.ow, t.channels = channels;
     t.kh = p.kh, t.kw = p.kw, t.sh = p.sh, t.sw = p.sw, t.dw = p.dw, t.pad_left = p.pad.left;
     t.bias = packed_->floats() + c0, t.weights = t.bias + stride, t.tap_stride = stride;
     t.y_stride = io.y_stride, t.residual_stride = io.residual_stride;
-    for (int64_t r = 0; r < t.out_rows; ++r) {
+    for (int64_t r = 0; r < out_rows; ++r) {
       const int64_t pixel = (n * p.oh + oy + r * p.dh) * p.ow;
       t.y[r] = io.y + pixel * io.y_stride + c0;
       t.residual[r] = io.residual != nullptr ? io.residual + pixel * io.residual_stride + c0 : nullptr;
