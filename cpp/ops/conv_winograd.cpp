@@ -18,7 +18,7 @@ namespace {
 
 constexpr double kBlockShare = 0.57, kOnceShare = 0.8;  // of the second-level cache
 constexpr int64_t kMostLanes = 16, kMaxRuns = 8, kFarBytes = 1 << 20, kAheadSteps = 128;
-constexpr int64_t kOnceKernelBytes = 4 << 20, kLargeKernelBytes = 16 << 20;
+constexpr int64_t kFarKernelBytes = 1 << 19, kOnceKernelBytes = 4 << 20, kLargeKernelBytes = 16 << 20;
 
 // Where the outputs of one tile lie along an axis: first, first + dilation, ...
 struct Span {
@@ -130,7 +130,7 @@ class WinogradPlan : public ConvPlan {
     Tile at[kMaxRuns * kMaxProductRows];
     for (int64_t i = 0; i < count; ++i) at[i] = tile_at(tiles.begin + i);
     const bool far_x = p.x_bytes() > kFarBytes, far_y = p.y_bytes() > kFarBytes;
-    const bool far_u = static_cast<int64_t>(u_->bytes()) > kFarBytes;
+    const bool far_u = static_cast<int64_t>(u_->bytes()) > kFarKernelBytes;
     for (int64_t run = 0; run < runs; ++run) {
       for (int64_t i = first_of(run); i < first_of(run + 1); ++i) {
         if (far_x && i + 1 < count) fetch_input(io, g, at[i + 1]);
