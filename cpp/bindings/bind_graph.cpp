@@ -26,18 +26,36 @@ std::vector<float> as_vector(const std::optional<py::array>& array, const char* 
 
 Padding as_padding(const Sides& sides) { return {sides[0][0], sides[0][1], sides[1][0], sides[1][1]}; }
 
+void check_signals() {
+  const WithGil held;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+// In pieces that take some ms.
+void copy_floats(const float* from, int64_t count, float* to) {
+  constexpr int64_t kPiece = 1 << 22;
+  for (int64_t at = 0; at < count; at += kPiece) {
+    std::copy_n(from + at, std::min(kPiece, count - at), to + at);
+    check_signals();
+  }
+}
+
 // The Python function gets copies, which it may keep.
 HostFunction as_host_function(const py::function& function) {
   const std::shared_ptr<const void> owner = keep_alive(function);
   return [owner](const std::vector<HostArray>& inputs, const HostArray& output) {
     const WithGil held;
     py::tuple arguments(inputs.size());
-    for (size_t i = 0; i < inputs.size(); ++i) arguments[i] = FloatArray(inputs[i].shape, inputs[i].data);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      FloatArray copy(inputs[i].shape);
+      copy_floats(inputs[i].data, copy.size(), copy.mutable_data());
+      arguments[i] = std::move(copy);
+    }
     const py::handle callable(static_cast<PyObject*>(const_cast<void*>(owner.get())));
     const auto result =
         py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(callable(*arguments));
     if (!result) throw py::type_error("a host step must return an array of real numbers.");
-    std::copy_n(check_array(result, output.shape, "result"), result.size(), output.data);
+    copy_floats(check_array(result, output.shape, "result"), result.size(), output.data);
   };
 }
 
@@ -54,11 +72,6 @@ Kind kind_of(const std::string& text, std::initializer_list<const char*> names) 
 struct SharedGraph : Graph {
   std::shared_ptr<WeightStore> store = std::make_shared<WeightStore>();
 };
-
-void check_signals() {
-  const WithGil held;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
 
 py::list run_executable(const Executable& e, const std::vector<py::array>& inputs,
                         const std::optional<std::vector<py::array>>& outs,
