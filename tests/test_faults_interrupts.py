@@ -118,3 +118,32 @@ x = np.ones((200, 64, 64, 32), np.float32)
 print(latency(0.1, lambda: e.run([x])))
 """
     assert seconds_late(code) < 0.2
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_e15_interrupted_recurrent_layer(images):
+    """Amid the steps, and while outputs of 200 MB are moved after the last one; the next call is right."""
+    code = """
+from conv2d_native.layers import recurrence
+layer = cn.layers.LSTM(128, return_sequences=True, return_state=True)
+x = np.random.default_rng(0).standard_normal((images, 400_000 // images, 5)).astype(np.float32)
+want, late = layer(x[:, :9])[0], [latency(0.2, lambda: layer(x))]
+run, pressed = recurrence.Steps.run, []
+def press():
+    pressed.append(time.perf_counter()); os.kill(os.getpid(), signal.SIGINT)
+def few_steps(self, x, *others):
+    _, *states = run(self, x[:, :9], *others)
+    outputs = np.zeros((x.shape[1], len(x), 128), np.float32).swapaxes(0, 1)
+    threading.Timer(seconds, press).start()
+    return [outputs, *states]
+recurrence.Steps.run = few_steps
+for seconds in (0, 0.02, 0.04, 0.08):
+    try:
+        layer(x); time.sleep(1)  # for the one that comes after the call
+    except KeyboardInterrupt:
+        late.append(time.perf_counter() - pressed.pop())
+recurrence.Steps.run = run
+assert np.array_equal(layer(x[:, :9])[0], want)
+print(max(late))
+"""
+    assert seconds_late(f"images = {images}" + code) < 0.2

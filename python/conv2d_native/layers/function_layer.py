@@ -28,6 +28,7 @@ from .registry import registered_name
 from .symbolic import map_shapes, symbolic_leaves
 
 TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
+_PIECE = 1 << 20  # entries that are moved at a time
 FUNCTION_CLASSES = ("Lambda", *TENSORFLOW_CLASSES)  # for which the user may give a function
 
 
@@ -160,13 +161,25 @@ def computed_together(
 ) -> list[Any]:
     """Tensors of several `shapes`, the arrays that `results` makes of those of `xs` in one host step."""
 
-    def rows(*arrays: np.ndarray) -> np.ndarray:
-        return np.concatenate([made.reshape(len(made), -1) for made in results(*arrays)], axis=-1)
-
     ends = [0, *itertools.accumulate(map(math.prod, shapes))]
-    y = apply(rows, xs, (None, ends[-1]))
+    y = apply(lambda *arrays: _side_by_side(results(*arrays)), xs, (None, ends[-1]))
     parts = (f.crop(y, [(0, 0), (start, ends[-1] - end)]) for start, end in itertools.pairwise(ends))
     return [f.reshape(part, (-1, *shape)) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The entries of each image of several arrays in one row, moved in pieces: Ctrl-C is answered in between."""
+    images, widths = len(parts[0]), [math.prod(part.shape[1:]) for part in parts]
+    if len(parts) == 1 and parts[0].flags.c_contiguous:
+        return parts[0].reshape(images, -1)
+    made = np.empty((images, sum(widths)), np.float32)
+    for part, end, width in zip(parts, itertools.accumulate(widths), widths, strict=True):
+        shape = part.shape[1:] or (1,)
+        target, source = made[:, end - width : end].reshape(images, *shape), part.reshape(len(part), *shape)
+        length = max(1, _PIECE * shape[0] // part.size)
+        for piece in (slice(start, start + length) for start in range(0, shape[0], length)):
+            np.concatenate([source[:, piece]], axis=1, out=target[:, piece])
+    return made
 
 
 def _takes_apart(function: Callable[..., Any], count: int) -> bool:

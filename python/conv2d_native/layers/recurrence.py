@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from ..graph import Traced, is_exact
 from ..structure import flatten
 from .recurrent_cells import RecurrentCell
 from .stacked_cells import stepped
+
+_PIECE = 1 << 20  # entries that are moved at a time: Ctrl-C is answered in between
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class Steps:
         Where `seen` (batch, steps) is 0, a step changes no state. Nothing is allocated from step to step without it.
         """
         n, count = x.shape[:2]
-        parts = self._parts(x)
         states = [np.ascontiguousarray(np.broadcast_to(s, (n, *s.shape[1:]))) for s in states]
+        seen = None if seen is None else np.broadcast_to(seen, (n, count))
         zeroes_afterwards = walk.zeroes and walk.unrolled and walk.keeps_all
         run, (place, *state_places) = self.traced.executable(n, is_exact()).run, self.places
         shapes = [(n, *y.shape[1:]) for y in self.traced.outputs]
@@ -77,11 +79,12 @@ class Steps:
             for i, shape in enumerate(shapes)
         ]
         outputs = results[place] if seen is None else np.zeros((kept, *shapes[place]), np.float32)
-        for i, t in enumerate(reversed(range(count)) if walk.backwards else range(count)):
+        for i, parts in enumerate(self._parts_of_steps(x, walk.backwards)):
             made = [result[i % len(result)] for result in results]
-            run([*parts[t], *states], made)
+            run([*parts, *states], made)
             new = [made[j] for j in state_places]
             if seen is not None:
+                t = count - 1 - i if walk.backwards else i
                 before = outputs[i % kept - 1]  # zeros before the first step
                 if walk.zeroes and not zeroes_afterwards:
                     before = np.zeros_like(before)
@@ -90,8 +93,16 @@ class Steps:
             states = new
         output = outputs.swapaxes(0, 1) if walk.keeps_all else outputs[(count - 1) % kept]
         if seen is not None and zeroes_afterwards:
-            output = output * (seen != 0).reshape(n, count, *[1] * len(self.output_shape))
+            output *= (seen != 0).reshape(n, count, *[1] * len(self.output_shape))
         return [output, *states]
+
+    def _parts_of_steps(self, x: np.ndarray, backwards: bool) -> Iterator[np.ndarray]:
+        """(parts, batch, ...) of one step of (batch, steps, ...) after the other, made for some steps at a time."""
+        count = x.shape[1]
+        starts = range(0, count, max(1, _PIECE * count // x.size))
+        for start in reversed(starts) if backwards else starts:
+            parts = self._parts(x[:, start : start + starts.step])
+            yield from parts[::-1] if backwards else parts
 
     def _parts(self, x: np.ndarray) -> np.ndarray:
         """(batch, steps, ...) as (steps, parts, batch, ...): parts lie side by side on the axis of the channels."""
