@@ -292,61 +292,6 @@ def test_words_of_keras_2():
         cn.model_from_json({**entry, "keras_version": "2.9.0"})
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "text"),
-    [
-        (lambda: L.LSTM(0), ValueError, "`units` must be a positive integer. Received: units=0"),
-        (
-            lambda: L.GRU(3, stateful=True).build((None, 4, 2)),
-            ValueError,
-            r"size of a batch .*\(None, 4, 2\)",
-        ),
-        (lambda: L.LSTM(3, use_cudnn="yes"), ValueError, "`use_cudnn` must be 'auto', True or False"),
-        (lambda: L.LSTM(3, activation="none"), ValueError, "none"),
-        (lambda: L.LSTM(3, dropout=-1), ValueError, "`dropout` must be a finite number >= 0"),
-        (lambda: L.LSTM(3)(X[0]), ValueError, "ndim=3, found ndim=2"),
-        (lambda: made("LSTM")(X[..., :4]), ValueError, "axis -1"),
-        (
-            lambda: made("LSTM")(X, initial_state=[X[:, 0, :4]]),
-            ValueError,
-            r"2 tensors of shapes \(batch, 4\) and \(batch, 4\)\. Received: shapes \[\(None, 4\)\]",
-        ),
-        (
-            lambda: made("GRU")(X, initial_state=[X[:, 0]]),
-            ValueError,
-            r"`initial_state` .* must be a tensor of shape \(batch, 4\)\. Received: shapes \[\(None, 5\)\]",
-        ),
-        (lambda: made("GRU")(X, mask=SEEN[:, :3]), ValueError, "`mask` must be broadcast to"),
-        (lambda: made("GRU")(X, mask=X), ValueError, r"`mask` must be of shape \(batch, steps\)"),
-        (lambda: L.RNN(L.Dense(3)), TypeError, "`cell` must be a layer with a `state_size`"),
-        (lambda: L.RNN([]), TypeError, "`cells` must be a list of cells"),
-        (lambda: L.StackedRNNCells([3]), TypeError, "`cells` must be a layer with a `state_size`"),
-        (lambda: L.Bidirectional(L.Dense(3)), TypeError, "`layer` must be a recurrent layer"),
-        (
-            lambda: L.Bidirectional(L.GRU(3), name="b")(X, initial_state=X[:, 0, :3]),
-            ValueError,
-            "`initial_state` of layer 'b' must be a list of the states of both directions.* Received: one tensor",
-        ),
-        (
-            lambda: L.Bidirectional(L.LSTM(3), name="b")(X, initial_state=[X[:, 0, :3]] * 3),
-            ValueError,
-            "`initial_state` of layer 'b' must be a list of the states of both directions.* Received: 3",
-        ),
-        (lambda: L.Bidirectional(L.GRU(3), merge_mode="max"), ValueError, "`merge_mode` must be one of"),
-        (lambda: L.Bidirectional(L.GRU(3), weights=[X]), ValueError, "`weights` must be None"),
-        (lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3)), ValueError, "different directions"),
-        (
-            lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3, go_backwards=True, return_state=True)),
-            ValueError,
-            "the same return_state",
-        ),
-    ],
-)
-def test_mistakes_are_named(call, error, text):
-    with pytest.raises(error, match=text):
-        call()
-
-
 def test_a_cell_must_return_its_states():
     class Wrong(Decaying):
         def call(self, inputs, states):

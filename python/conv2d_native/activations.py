@@ -181,14 +181,15 @@ def _checked(key: str, value: Any, default: Any) -> Any:
     return None if value is None and default is None else arguments.number(key, value)
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: Any, word: str = "activation") -> Activation:
     """Return the Activation of a name, None (linear), a function, a layer or a serialized dict.
 
     A function of yours, by NumPy or conv2d_native.ops, gets a float32 array and returns one of its shape. In a layer
     it is tried on a symbolic tensor first, once for each image size: what operators and conv2d_native.ops make of that
     is computed from then on, without a call of the function. Models with it are saved with its name, and opened with
     custom_objects={name: function}.
-    Raises ValueError that lists the names for an unknown one, TypeError for what is none of these.
+    word: the argument that holds it, for messages. Raises ValueError that lists the names for an unknown one,
+    TypeError for what is none of these.
 
         >>> get("relu")(np.array([-1.0, 2.0])).tolist()
         [0.0, 2.0]
@@ -199,10 +200,10 @@ def get(identifier: Any) -> Activation:
         return identifier
     if isinstance(identifier, str):
         if identifier not in TABLE:
-            identifier = arguments.choice("activation", identifier, PUBLIC)
+            identifier = arguments.choice(word, identifier, PUBLIC)
         return Activation(ALIASES.get(identifier, identifier))
     if isinstance(identifier, Mapping):
-        return _from_dict(identifier)
+        return _from_dict(identifier, word)
     known = getattr(identifier, "as_activation", None)
     if isinstance(known, Activation):
         return known
@@ -211,7 +212,7 @@ def get(identifier: Any) -> Activation:
         return Activation(name, (), identifier)
     raise TypeError(
         arguments.must(
-            "activation",
+            word,
             "be a name, None, a function or an activation layer (of Softmax along one axis)",
             identifier,
         )
@@ -226,21 +227,19 @@ LAYERS: dict[str, tuple[str, Parameters]] = {  # the name of what a layer comput
 }
 
 
-def _from_dict(config: Mapping[str, Any]) -> Activation:
+def _from_dict(config: Mapping[str, Any], word: str) -> Activation:
     """Keras's serialized activations: functions by name, and activation layers."""
     class_name, inner = config.get("class_name"), config.get("config")
     if class_name == "function" and isinstance(inner, str):
-        return get(inner)
+        return get(inner, word)
     if class_name == "Activation" and isinstance(inner, Mapping):
-        return get(inner.get("activation"))
+        return get(inner.get("activation"), word)
     if isinstance(class_name, str) and class_name in LAYERS and isinstance(inner, Mapping):
         name, defaults = LAYERS[class_name]
         # Keras 2's LeakyReLU has its slope under `alpha`.
         given = {"negative_slope": inner["alpha"], **inner} if "alpha" in inner else inner
         return make(name, **{key: given.get(key, default) for key, default in defaults.items()})
-    raise ValueError(
-        arguments.must("activation", f"be a known function or one of {', '.join(LAYERS)}", dict(config))
-    )
+    raise ValueError(arguments.must(word, f"be a known function or one of {', '.join(LAYERS)}", dict(config)))
 
 
 def serialize(activation: Any) -> Any:

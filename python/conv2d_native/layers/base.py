@@ -27,6 +27,7 @@ from .building import build_by_config, build_config, built_once, check_input, ch
 from .call_arguments import (
     NOT_GIVEN,
     arranged,
+    array_words,
     check_symbolic,
     filled,
     shape_of,
@@ -240,7 +241,8 @@ class Layer(WeightOwner, TakesMasks):
             note_masks(self, args[0], kwargs.get("mask"), outputs)
             return outputs
         form, given = taken_apart(args, kwargs)
-        arrays = [arguments.batch("x", arguments.array("x", array)) for array in given]
+        words = array_words(self, form) if len(args) > 1 or kwargs else ["x"] * len(given)
+        arrays = [arguments.batch(w, arguments.array(w, a)) for w, a in zip(words, given, strict=True)]
         found = self._traced(form, arrays)
         traced = found.of(len(arrays[0]))
         outputs = traced.run(arrays)

@@ -125,6 +125,14 @@ class Bidirectional(Layer):
         self.forward_layer.build(sequences_shape)
         self.backward_layer.build(sequences_shape)
 
+    def _build_for(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Build the layers, and check the states of a call where the size of the batch is known."""
+        super()._build_for(args, kwargs)
+        given = call_words(type(self)).bind(*args, **kwargs).arguments.get("initial_state")
+        both = self.forward_layer, self.backward_layer
+        for layer, words in zip(both, self._initial_states(given), strict=True):
+            layer._build_for(args[:1], words)
+
     def call(self, f: Any, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """Both layers and one operation."""
         made = []

@@ -171,6 +171,15 @@ def taken_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, 
     return ((first, *others[0]), others[1]), arrays
 
 
+def array_words(layer: Any, form: Any) -> list[str]:
+    """The argument of `call` that each array of a `form` belongs to, for messages; the first is `x`."""
+    args, kwargs = form
+    given = call_words(type(layer)).bind(*args, **kwargs).arguments
+    words = zip(["x", *[*given][1:]], given.values(), strict=True)
+    by_slot = {leaf: word for word, value in words for leaf in flatten(value) if isinstance(leaf, Slot)}
+    return [by_slot[slot] for slot in sorted(by_slot)]
+
+
 def filled(form: Any, values: Sequence[Any]) -> Any:
     """`form`, from taken_apart, with `values` in its slots."""
     return map_structure(lambda leaf: values[leaf] if isinstance(leaf, Slot) else leaf, form)

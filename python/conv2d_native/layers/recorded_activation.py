@@ -36,8 +36,8 @@ class RecordedActivation(activations.Activation):
         return recorded.computed(f, x)  # type: ignore[union-attr]
 
 
-def layer_activation(identifier: Any) -> Any:
-    """activations.get(identifier) as a layer keeps it. Raises as that does.
+def layer_activation(identifier: Any, word: str = "activation") -> Any:
+    """activations.get(identifier, word) as a layer keeps it. Raises as that does.
 
     A layer for which no activation stands, such as one with weights, stays that layer, or is made of its configuration.
     """
@@ -48,7 +48,7 @@ def layer_activation(identifier: Any) -> Any:
     fused = isinstance(getattr(identifier, "as_activation", None), activations.Activation)
     if is_layer(identifier) and not fused:
         return identifier
-    made = activations.get(identifier)
+    made = activations.get(identifier, word)
     return made if made.function is None else RecordedActivation(made.name, (), made.function)
 
 

@@ -5,7 +5,7 @@ What the inputs of all steps add to the gates is one matrix product of the core;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -16,9 +16,10 @@ from .. import arguments
 from ..locks import fork_safe_lock
 from ..structure import flatten, map_structure, pack
 from .base import Layer
+from .call_arguments import call_words
 from .deserialization import with_layers_made
 from .function_layer import computed_together
-from .operations.operands import check_broadcast, constant, host
+from .operations.operands import check_broadcast, constant, host, is_by_image
 from .recurrence import Steps, Walk
 from .recurrent_cells import RecurrentCell
 from .registry import register_layer
@@ -96,7 +97,7 @@ class RNN(Layer):
         """Build the cell for one step; with `stateful`, make `states`, for which the size of a batch must be known."""
         self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful:
-            if sequences_shape[0] is None:
+            if not sequences_shape[0]:
                 raise ValueError(
                     f"Layer '{self.name}' with stateful=True must know the size of a batch when it is built: "
                     f"Input(batch_shape=(8, ...)). Received: input_shape={sequences_shape}."
@@ -135,6 +136,16 @@ class RNN(Layer):
             return list(made) if isinstance(made, (list, tuple)) else [made]
         return map_structure(lambda size: np.zeros((batch_size, size), np.float32), self.state_size)
 
+    def _build_for(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Build the cell, and check the other tensors of a call here, where the batch of arrays is known."""
+        super()._build_for(args, kwargs)
+        given = call_words(type(self)).bind(*args, **kwargs).arguments
+        shape = (len(args[0]) if isinstance(args[0], np.ndarray) else None, *args[0].shape[1:])
+        if given.get("initial_state") is not None:
+            self._checked_states("initial_state", given["initial_state"], shape)
+        if given.get("mask") is not None:
+            self._mask(given["mask"], shape)
+
     def call(self, f: Any, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """A matrix product for the inputs, and a host step."""
         cell, state_shapes = self.cell, self._state_shapes(sequences.shape)
@@ -143,14 +154,16 @@ class RNN(Layer):
             x, part_shapes = cell.projected(f, sequences), state_shapes[:1] * cell.gates
         steps = Steps(cell, part_shapes, state_shapes, self.state_size)
         keeps = self.stateful and initial_state is None
-        states = [] if keeps else self._initial_states(initial_state, state_shapes)
-        operands = [x, *states] if mask is None else [x, *states, self._mask(mask, sequences)]
+        states = [] if keeps else self._initial_states(initial_state, sequences.shape)
+        operands = [x, *states] if mask is None else [x, *states, self._mask(mask, sequences.shape)]
         walk = Walk(self.return_sequences, self.go_backwards, self.zero_output_for_mask, self.unroll)
 
         def results(x: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
             given, seen = others[: len(states)], others[len(states)] if mask is not None else None
             with _LOCK if self.stateful else nullcontext():
-                made = steps.run(x, self._kept_states(len(x)) if keeps else given, seen, walk)
+                made = steps.run(
+                    x, self._kept_states(len(x), sequences.shape) if keeps else given, seen, walk
+                )
                 if self.stateful:
                     self.states = [np.array(state) for state in made[1:]]
             return made if self.return_state else made[:1]
@@ -161,8 +174,8 @@ class RNN(Layer):
         made = computed_together(f, apply, results, operands, shapes)
         return (made[0], *pack(self.state_size, made[1:])) if self.return_state else made[0]
 
-    def _kept_states(self, n: int) -> list[np.ndarray]:
-        kept: list[np.ndarray] = self.states or []
+    def _kept_states(self, n: int, sequences_shape: Any) -> list[np.ndarray]:
+        kept: list[np.ndarray] = self._checked_states("states", self.states, (None, *sequences_shape[1:]))
         if any(len(state) != n for state in kept):
             raise ValueError(
                 f"Layer '{self.name}' with stateful=True must be called on {len(kept[0])} sequences, as it was built. "
@@ -177,30 +190,42 @@ class RNN(Layer):
             return [self.cell.state_shape((None, *sequences_shape[2:]))] * len(sizes)
         return [(size,) for size in sizes]
 
-    def _initial_states(self, given: Any, shapes: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def _initial_states(self, given: Any, sequences_shape: Any) -> list[Any]:
         """The states to begin with; those that are the same for all images have a batch of 1."""
+        shapes = self._state_shapes(sequences_shape)
         if given is None and isinstance(self.cell, RecurrentCell):
             return [np.zeros((1, *shape), np.float32) for shape in shapes]
-        found = flatten(self.get_initial_state(1) if given is None else given)
-        made = [constant("initial_state", state) for state in found]
-        if [tuple(state.shape[1:]) for state in made] != [*shapes]:
-            each = " and ".join(f"(batch, {', '.join(map(str, shape))})" for shape in shapes)
-            words = (
-                f"be {len(shapes)} tensors of shapes {each}" if shapes[1:] else f"be a tensor of shape {each}"
-            )
-            raise ValueError(
-                f"`initial_state` of layer '{self.name}' must {words}. "
-                f"Received: shapes {[tuple(state.shape) for state in made]}."
-            )
+        given = self.get_initial_state(1) if given is None else given
+        made = self._checked_states("initial_state", given, sequences_shape)
         for state, shape in zip(made, shapes, strict=True):
             check_broadcast(state, (None, *shape), type(self).__name__, "`initial_state`")
         return made
 
-    def _mask(self, given: Any, x: Any) -> Any:
+    def _checked_states(self, word: str, given: Any, sequences_shape: Any) -> list[Any]:
+        """The states in `given` as a list. Raises ValueError where they are not those of the cell for the batch."""
+        shapes, n = self._state_shapes(sequences_shape), sequences_shape[0]
+        made = [constant(word, state) for state in flatten(given)]
+        sizes = [tuple(state.shape) for state in made]
+        known = [size[:1] for size in sizes if n is not None and size[:1] != (None,)]
+        if [size[1:] for size in sizes] != shapes or any(batch != (n,) for batch in known):
+            batch = "batch" if n is None else n
+            each = " and ".join(f"({batch}, {', '.join(map(str, shape))})" for shape in shapes)
+            words = (
+                f"be {len(shapes)} tensors of shapes {each}" if shapes[1:] else f"be a tensor of shape {each}"
+            )
+            raise ValueError(
+                f"`{word}` of layer '{self.name}' must {words}. Received: shapes {arguments.shown(sizes)}."
+            )
+        return made
+
+    def _mask(self, given: Any, sequences_shape: Any) -> Any:
         mask = constant("mask", given)
         if len(mask.shape) != 2:
             raise ValueError(arguments.must("mask", "be of shape (batch, steps)", tuple(mask.shape)))
-        check_broadcast(mask, (None, x.shape[1]), type(self).__name__, "`mask`")
+        if not is_by_image(mask) and not hasattr(given, "shape"):
+            words = "be an array or a symbolic tensor, as the sequences are, of shape (batch, steps)"
+            raise TypeError(arguments.must("mask", words, given))
+        check_broadcast(mask, sequences_shape[:2], type(self).__name__, "`mask`")
         return mask
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

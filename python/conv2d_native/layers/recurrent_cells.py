@@ -60,7 +60,7 @@ class RecurrentCell(Weighted):
         super().__init__(**kwargs)
         self.units = arguments.integer("units", units)
         self.declare_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
-        self.recurrent_activation = layer_activation(recurrent_activation)
+        self.recurrent_activation = layer_activation(recurrent_activation, "recurrent_activation")
         self.declare_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.declare_weight("recurrent", recurrent_initializer, recurrent_regularizer, recurrent_constraint)
         self.dropout = min(1.0, arguments.number("dropout", dropout, 0))
@@ -237,7 +237,7 @@ class LSTMCell(RecurrentCell):
         """Add weight `name`; the bias has ones for the gate that forgets where unit_forget_bias says so."""
         made = super().make_weight(name, shape, kind, trainable)
         if name == "bias" and self.unit_forget_bias:
-            made.initializer = _ForgetBias(self.bias_initializer)
+            made.initializer = _ForgetBias(made.initializer)
         return made
 
     def step(self, f: Any, parts: Sequence[Any], states: Sequence[Any]) -> list[Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import arguments
 from ..formats.dialect import ACTIVATION_WORDS
 from .configuration import constructor_words, unexpected_argument
@@ -23,7 +25,8 @@ class OfOneCell(RNN):
         own |= {word: words[word] for word in ("dtype", "trainable") if word in words}
         words.pop("implementation", None)  # ways to compute the same, as is use_cudnn
         self.use_cudnn = words.pop("use_cudnn", "auto")
-        if self.use_cudnn not in ("auto", True, False):
+        known = isinstance(self.use_cudnn, (str, int, np.bool_)) and self.use_cudnn in ("auto", True, False)
+        if not known:
             raise ValueError(arguments.must("use_cudnn", "be 'auto', True or False", self.use_cudnn))
         super().__init__(cell_class(**own, name=cell_name), **words)
 

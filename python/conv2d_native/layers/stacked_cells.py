@@ -79,6 +79,11 @@ class StackedRNNCells(Layer):
         """That of the last cell."""
         return output_size(self.cells[-1])
 
+    def check_shape(self, shape: Any) -> None:
+        """What the first cell takes."""
+        super().check_shape(shape)
+        self.cells[0].check_shape(shape)
+
     def build(self, input_shape: Any) -> None:
         """Build each cell for what the one before it returns."""
         for cell in self.cells:

@@ -1,0 +1,182 @@
+"""Recurrent layers given what they cannot take, and what becomes of the states that they keep."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import conv2d_native as cn
+from conv2d_native import layers as L
+from recurrences import KINDS, SEEN, UNITS, X, close, made, randomized, walked
+from written import bytes_of
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: L.LSTM(0), ValueError, "`units` must be a positive integer. Received: units=0"),
+        (
+            lambda: L.GRU(3, stateful=True).build((None, 4, 2)),
+            ValueError,
+            r"size of a batch .*\(None, 4, 2\)",
+        ),
+        (lambda: L.LSTM(3, use_cudnn="yes"), ValueError, "`use_cudnn` must be 'auto', True or False"),
+        (lambda: L.LSTM(3, activation="none"), ValueError, "none"),
+        (lambda: L.LSTM(3, dropout=-1), ValueError, "`dropout` must be a finite number >= 0"),
+        (lambda: L.LSTM(3)(X[0]), ValueError, "ndim=3, found ndim=2"),
+        (lambda: made("LSTM")(X[..., :4]), ValueError, "axis -1"),
+        (
+            lambda: made("LSTM")(X, initial_state=[X[:, 0, :4]]),
+            ValueError,
+            r"2 tensors of shapes \(3, 4\) and \(3, 4\)\. Received: shapes \[\(3, 4\)\]",
+        ),
+        (
+            lambda: made("GRU")(X, initial_state=[X[:, 0]]),
+            ValueError,
+            r"`initial_state` .* must be a tensor of shape \(3, 4\)\. Received: shapes \[\(3, 5\)\]",
+        ),
+        (
+            lambda: L.GRU(4)(cn.Input((6, 5)), initial_state=cn.Input((5,))),
+            ValueError,
+            r"`initial_state` .* must be a tensor of shape \(batch, 4\)\. Received: shapes \[\(None, 5\)\]",
+        ),
+        (
+            lambda: L.Bidirectional(L.GRU(4, name="in"))(X, initial_state=[X[:1, 0, :4]] * 2),
+            ValueError,
+            r"`initial_state` of layer 'forward_in' must be a tensor of shape \(3, 4\)\. Received: shapes \[\(1, 4\)\]",
+        ),
+        (
+            lambda: made("GRU")(X, initial_state=1j * X[:, 0, :4]),
+            TypeError,
+            "`initial_state` must be an array of real",
+        ),
+        (lambda: made("GRU")(X, SEEN * 1j), TypeError, "`initial_state` must be an array of real"),
+        (lambda: made("GRU")(X, mask=SEEN * 1j), TypeError, "`mask` must be an array of real"),
+        (
+            lambda: made("GRU")(X, mask=SEEN.tolist()),
+            TypeError,
+            "`mask` must be an array or a symbolic tensor",
+        ),
+        (lambda: L.GRU(3, recurrent_activation=3), TypeError, "`recurrent_activation` must be a name"),
+        (lambda: L.GRU(3, recurrent_activation="tahn"), ValueError, "`recurrent_activation` must be one of"),
+        (lambda: L.GRU(3, recurrent_activation={}), ValueError, "`recurrent_activation` must be a known"),
+        (lambda: L.GRU(3, use_cudnn=X), ValueError, "`use_cudnn` must be 'auto', True or False"),
+        (
+            lambda: L.GRU(3, stateful=True)(X[:0]),
+            ValueError,
+            r"size of a batch .*\(0, 6, 5\)",
+        ),
+        (
+            lambda: randomized(L.RNN([L.GRUCell(3, name="first")]))(X[..., :4]),
+            ValueError,
+            '"first" is incompatible with the layer: expected axis -1',
+        ),
+        (lambda: made("GRU")(X, mask=SEEN[:, :3]), ValueError, "`mask` must be broadcast to"),
+        (lambda: made("GRU")(X, mask=X), ValueError, r"`mask` must be of shape \(batch, steps\)"),
+        (lambda: L.RNN(L.Dense(3)), TypeError, "`cell` must be a layer with a `state_size`"),
+        (lambda: L.RNN([]), TypeError, "`cells` must be a list of cells"),
+        (lambda: L.StackedRNNCells([3]), TypeError, "`cells` must be a layer with a `state_size`"),
+        (lambda: L.Bidirectional(L.Dense(3)), TypeError, "`layer` must be a recurrent layer"),
+        (
+            lambda: L.Bidirectional(L.GRU(3), name="b")(X, initial_state=X[:, 0, :3]),
+            ValueError,
+            "`initial_state` of layer 'b' must be a list of the states of both directions.* Received: one tensor",
+        ),
+        (
+            lambda: L.Bidirectional(L.LSTM(3), name="b")(X, initial_state=[X[:, 0, :3]] * 3),
+            ValueError,
+            "`initial_state` of layer 'b' must be a list of the states of both directions.* Received: 3",
+        ),
+        (lambda: L.Bidirectional(L.GRU(3), merge_mode="max"), ValueError, "`merge_mode` must be one of"),
+        (lambda: L.Bidirectional(L.GRU(3), weights=[X]), ValueError, "`weights` must be None"),
+        (lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3)), ValueError, "different directions"),
+        (
+            lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3, go_backwards=True, return_state=True)),
+            ValueError,
+            "the same return_state",
+        ),
+    ],
+)
+def test_mistakes_are_named(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_an_array_that_stands_for_no_activation_is_named_by_its_argument():
+    with pytest.raises(TypeError, match="`recurrent_activation` must be a name, None, a function"):
+        L.LSTMCell(3, recurrent_activation=np.ones(3))
+
+
+def test_a_bias_without_an_initializer_has_the_default_one():
+    layer = L.LSTM(3, bias_initializer=None)
+    layer.build(X.shape)
+    bias = layer.get_weights()[2].reshape(4, 3)
+    assert (bias[1] == 1).all() and bias[[0, 2, 3]].all() and np.abs(bias[[0, 2, 3]]).max() < 2
+
+
+@pytest.mark.parametrize(
+    "zeroes", [{}, {"zero_output_for_mask": True}, {"zero_output_for_mask": True, "unroll": True}]
+)
+def test_a_mask_may_be_the_same_for_all_steps(zeroes):
+    """Of shape (batch, 1): such sequences are seen or not."""
+    layer, one = made("LSTM", return_sequences=True, **zeroes), SEEN[:, :1]
+    np.testing.assert_array_equal(layer(X, mask=one), layer(X, mask=np.repeat(one, X.shape[1], axis=1)))
+    assert not layer(X, mask=one)[0].any() and layer(X, mask=one)[1].all()
+
+
+def keeping(kind):
+    cls, words, _ = KINDS[kind]
+    return randomized(cls(UNITS, **words, stateful=True), X.shape)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_may_be_assigned(kind):
+    """Of any real dtype. What is none is named, and the next call is right."""
+    layer = keeping(kind)
+    states = [np.full((3, UNITS), value) for value in (0.5, 0.25)[: len(layer.get_initial_state(1))]]
+    layer(X)
+    layer.states = states
+    expected = walked(kind, layer, states=states)[0][:, -1]
+    wrong = ((None, TypeError), ([], ValueError), ([np.ones((3, 5))], ValueError), (["a"] * 2, TypeError))
+    for given, error in wrong:
+        layer.states = given
+        with pytest.raises(error, match="`states`"):
+            layer(X)
+    layer.states = states
+    close(layer(X), expected)
+
+
+def test_a_failed_call_leaves_states_as_they_were():
+    layer = keeping("LSTM")
+    layer(X)
+    before = [state.copy() for state in layer.states]
+    for words in ({"mask": SEEN[:, :3]}, {"initial_state": [X]}, {"mask": SEEN * 1j}):
+        with pytest.raises((TypeError, ValueError)):
+            layer(X, **words)
+    with pytest.raises(ValueError, match="must be called on 3 sequences"):
+        layer(X[:2])
+    assert layer(X[:0]).shape == (0, UNITS)
+    np.testing.assert_array_equal(layer.states, before)
+    close(layer(X), walked("LSTM", layer, states=before)[0][:, -1])
+
+
+def test_copies_of_models_and_files_begin_with_zeros():
+    """As in Keras; the model itself goes on."""
+    stack = [cn.Input(batch_shape=(3, None, 5)), L.LSTM(UNITS, stateful=True, return_sequences=True)]
+    model = cn.Sequential([*stack, L.Bidirectional(L.GRU(2, stateful=True))])
+    first = model.predict(X)
+    states = [state.copy() for state in model.layers[0].states]
+    copies = [
+        cn.load_model(bytes_of(model.save)),
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+        cn.models.clone_model(model),
+    ]
+    copies[-1].set_weights(model.get_weights())
+    for each in copies:
+        np.testing.assert_array_equal(each.predict(X), first)
+    np.testing.assert_array_equal(model.layers[0].states, states)
+    assert np.abs(model.predict(X) - first).max() > 1e-3
