@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -140,7 +142,12 @@ def test_states_may_be_assigned(kind):
     layer(X)
     layer.states = states
     expected = walked(kind, layer, states=states)[0][:, -1]
-    wrong = ((None, TypeError), ([], ValueError), ([np.ones((3, 5))], ValueError), (["a"] * 2, TypeError))
+    wrong = (
+        ([None] * 2, TypeError),
+        ([], ValueError),
+        ([np.ones((3, 5))], ValueError),
+        (["a"] * 2, TypeError),
+    )
     for given, error in wrong:
         layer.states = given
         with pytest.raises(error, match="`states`"):
@@ -161,6 +168,46 @@ def test_a_failed_call_leaves_states_as_they_were():
     assert layer(X[:0]).shape == (0, UNITS)
     np.testing.assert_array_equal(layer.states, before)
     close(layer(X), walked("LSTM", layer, states=before)[0][:, -1])
+
+
+def inside_one_another(layer, depth, word="activation"):
+    """The entry of `layer` with that of another as its activation, and so on."""
+    entry = L.serialize(layer)
+    holder = entry["config"]["layer"]["config"] if "layer" in entry["config"] else entry["config"]
+    if depth:
+        holder[word] = inside_one_another(layer, depth - 1, word)
+    return entry
+
+
+def test_layers_inside_one_another_take_no_time_that_doubles():
+    """A recurrent layer serializes its activations once; of Bidirectional layers a few at most are inside others."""
+    start = time.perf_counter()
+    entry = inside_one_another(L.LSTM(2), 40)
+    again = L.serialize(L.deserialize(entry))
+    for _ in range(40):
+        again = again["config"]["activation"]
+    assert again["config"]["activation"] == "tanh" and again["config"]["units"] == 2
+    both = L.Bidirectional(L.GRU(2, return_sequences=True), merge_mode="sum", name="both")
+    assert L.deserialize(inside_one_another(both, 2)).forward_layer.activation.name == "both"
+    with pytest.raises(cn.ModelFormatError, match="`layer` of 'both' must not hold 3 Bidirectional layers"):
+        L.deserialize(inside_one_another(both, 30))
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer"),
+    [((3, None, 5), L.LSTM(4, stateful=True)), ((3, None, 8, 8, 2), L.ConvLSTM2D(4, 3, stateful=True))],
+)
+def test_a_file_takes_no_memory_for_the_states_of_a_batch(shape, layer):
+    """However large it says that the batch is; a call says of how many sequences it has to be."""
+    model = cn.Sequential([cn.Input(batch_shape=shape), layer])
+    entry = json.loads(model.to_json())
+    entry["config"]["layers"][0]["config"]["batch_shape"][0] = 2**31 - 1
+    huge = cn.model_from_json(json.dumps(entry))
+    with pytest.raises(
+        ValueError, match=r"must be called on 2147483647 sequences, as it was built\. Received: 1"
+    ):
+        huge(np.ones((1, 2, *shape[2:])))
 
 
 def test_copies_of_models_and_files_begin_with_zeros():

@@ -15,6 +15,7 @@ from .registry import is_layer, register_layer, serialize
 from .symbolic import call_layer
 
 _SHARED = ("return_sequences", "return_state", "stateful")  # settings in which both directions agree
+_MOST_DEPTH = 3
 _MODES = ("concat", "sum", "ave", "mul")
 
 
@@ -24,6 +25,11 @@ def _checked(word: str, layer: Any) -> Any:
     if not is_layer(made) or not all(hasattr(made, name) for name in (*_SHARED, "go_backwards")):
         raise TypeError(arguments.must(word, "be a recurrent layer", layer))
     return made
+
+
+def _depth(layer: Any) -> int:
+    """How many layers of both directions are inside one another in `layer`, itself among them."""
+    return isinstance(layer, Bidirectional) + max(map(_depth, layer.sublayers), default=0)
 
 
 def _copied(layer: Any, direction: str, **settings: Any) -> Any:
@@ -59,6 +65,11 @@ class Bidirectional(Layer):
     ) -> None:
         super().__init__(**kwargs)
         layer = _checked("layer", layer)
+        if _depth(layer) >= _MOST_DEPTH:
+            raise ValueError(
+                f"`layer` of '{self.name}' must not hold {_MOST_DEPTH} Bidirectional layers inside one another: each "
+                "is made once for each direction of those around it."
+            )
         if weights is not None:
             raise ValueError(arguments.must("weights", "be None: call set_weights(weights)", weights))
         self.merge_mode = (
@@ -125,7 +136,7 @@ class Bidirectional(Layer):
         self.forward_layer.build(sequences_shape)
         self.backward_layer.build(sequences_shape)
 
-    def _build_for(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build the layers, and check the states of a call where the size of the batch is known."""
         super()._build_for(args, kwargs)
         given = call_words(type(self)).bind(*args, **kwargs).arguments.get("initial_state")

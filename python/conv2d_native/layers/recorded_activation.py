@@ -94,7 +94,10 @@ class Activated(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration; Keras builds layers that are activations by the shapes in there."""
-        config = super().get_config()
+        return self.with_activations_built(super().get_config())
+
+    def with_activations_built(self, config: dict[str, Any]) -> dict[str, Any]:
+        """`config`, of this layer or one around it, with the shapes that layers that are activations are built for."""
         for word, layer in self._activation_layers():
             config[word]["build_config"] = layer.get_build_config()
         return config

@@ -47,7 +47,8 @@ class RNN(Layer):
         (2, 5, 3)
     """
 
-    states: list[np.ndarray] | None = None  # at the end of the last call, where `stateful` keeps them
+    _states: list[np.ndarray] | None = None
+    _states_shapes: list[tuple[int, ...]] | None = None  # with the batch, where `stateful` keeps them
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class RNN(Layer):
         self.cell.check_shape((shape[0], *shape[2:]))
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        """Build the cell for one step; with `stateful`, make `states`, for which the size of a batch must be known."""
+        """Build the cell for one step. With `stateful` the size of a batch must be known, for `states`."""
         self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful:
             if not sequences_shape[0]:
@@ -102,8 +103,19 @@ class RNN(Layer):
                     f"Layer '{self.name}' with stateful=True must know the size of a batch when it is built: "
                     f"Input(batch_shape=(8, ...)). Received: input_shape={sequences_shape}."
                 )
-            sizes = [(sequences_shape[0], *shape) for shape in self._state_shapes(sequences_shape)]
-            self.states = [np.zeros(size, np.float32) for size in sizes]
+            shapes = self._state_shapes(sequences_shape)
+            self._states_shapes = [(sequences_shape[0], *shape) for shape in shapes]
+
+    @property
+    def states(self) -> Any:
+        """At the end of the last call, where `stateful` keeps them; zeros, made when they are asked for, before."""
+        if self._states is None and self._states_shapes is not None:
+            self._states = [np.zeros(shape, np.float32) for shape in self._states_shapes]
+        return self._states
+
+    @states.setter
+    def states(self, value: Any) -> None:
+        self._states = value
 
     def reset_state(self) -> None:
         """Let the next call begin with zeros, where `stateful` keeps states.
@@ -115,7 +127,7 @@ class RNN(Layer):
         (True, False)
         """
         with _LOCK:
-            self.states = None if self.states is None else [np.zeros_like(state) for state in self.states]
+            self._states = None
 
     def reset_states(self) -> None:
         """Another name of reset_state.
@@ -136,7 +148,7 @@ class RNN(Layer):
             return list(made) if isinstance(made, (list, tuple)) else [made]
         return map_structure(lambda size: np.zeros((batch_size, size), np.float32), self.state_size)
 
-    def _build_for(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build the cell, and check the other tensors of a call here, where the batch of arrays is known."""
         super()._build_for(args, kwargs)
         given = call_words(type(self)).bind(*args, **kwargs).arguments
@@ -175,13 +187,13 @@ class RNN(Layer):
         return (made[0], *pack(self.state_size, made[1:])) if self.return_state else made[0]
 
     def _kept_states(self, n: int, sequences_shape: Any) -> list[np.ndarray]:
-        kept: list[np.ndarray] = self._checked_states("states", self.states, (None, *sequences_shape[1:]))
-        if any(len(state) != n for state in kept):
+        count = (self._states_shapes or [(n,)])[0][0]
+        if count != n:
             raise ValueError(
-                f"Layer '{self.name}' with stateful=True must be called on {len(kept[0])} sequences, as it was built. "
+                f"Layer '{self.name}' with stateful=True must be called on {count} sequences, as it was built. "
                 f"Received: {n}."
             )
-        return kept
+        return self._checked_states("states", self.states, (n, *sequences_shape[1:]))
 
     def _state_shapes(self, sequences_shape: Any) -> list[tuple[Any, ...]]:
         """The shape of every state without the batch."""

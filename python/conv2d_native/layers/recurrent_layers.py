@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import arguments
 from ..formats.dialect import ACTIVATION_WORDS
-from .configuration import constructor_words, unexpected_argument
+from .configuration import constructor_words, serialized, unexpected_argument
 from .recurrent import RNN
 from .recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, own_words
 from .registry import register_layer
@@ -37,8 +37,10 @@ class OfOneCell(RNN):
     def get_config(self) -> dict[str, Any]:
         """Return Keras's configuration: the arguments of the layer and of its cell."""
         config = {word: value for word, value in super().get_config().items() if word != "use_cudnn"}
-        inside = self.cell.get_config()
-        config |= {word: inside[word] for word in ACTIVATION_WORDS if word in inside}
+        for word in ACTIVATION_WORDS:
+            if word not in config and word in constructor_words(type(self.cell)):
+                config[word] = serialized(getattr(self.cell, word))
+        config = self.cell.with_activations_built(config)
         return config | {"unroll": self.unroll, "zero_output_for_mask": self.zero_output_for_mask}
 
 
