@@ -78,6 +78,22 @@ def test_rows_of_a_table_have_scales():
     np.testing.assert_array_equal(layer([[0, 5, 2]]), [(table / scale[:, None])[[0, 5, 2]]])
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 1e-45, -1.0])
+def test_scales_that_are_no_numbers_give_what_division_gives(value):
+    """Rows and columns with other scales are right; nothing is warned of."""
+    x, kernel, scale = whole(5, 7), whole(7, 3), np.float32([2, value, 5])
+    dense, embedding = of_8_bits(L.Dense(3, use_bias=False), quantizing(None)), of_8_bits(L.Embedding(3, 7))
+    rounded = of_8_bits(L.Dense(3, use_bias=False))
+    for layer in (dense, rounded, embedding):
+        layer.build(x.shape)
+        layer.set_weights([kernel.T if layer is embedding else kernel, scale])
+    with np.errstate(all="ignore"):
+        table = kernel / scale
+    np.testing.assert_array_equal(embedding([[0, 1, 2]])[0], table.T)
+    np.testing.assert_allclose(dense(x)[:, ::2], x @ table[:, ::2], rtol=1e-5)
+    np.testing.assert_allclose(rounded(x)[:, ::2], dense(x)[:, ::2], rtol=0.05, atol=50)
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import arguments
 from .base import Layer
-from .quantization import taken_int8
+from .quantization import taken_int8, unscaled
 from .recorded_activation import through
 from .registry import register_layer
 from .symbolic import operate
@@ -143,7 +143,7 @@ class Embedding(Weighted):
         """A host step."""
         table = self.embeddings.value
         if self._int8:
-            table = table / self.embeddings_scale.value[:, None]
+            table = unscaled(table, self.embeddings_scale.value[:, None])
 
         def rows(a: np.ndarray) -> np.ndarray:
             places = np.trunc(a)

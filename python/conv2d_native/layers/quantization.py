@@ -26,7 +26,7 @@ class Int8:
     def product(self, f: Any, x: Any, kernel: np.ndarray, scale: np.ndarray) -> Any:
         """`x` times the kernel (inputs, units), whose scale is (units,). Sums of rounded inputs are exact."""
         if self.limits is None:
-            return f.dense(x, kernel / scale)
+            return f.dense(x, unscaled(kernel, scale))
         whole = kernel.astype(np.float64)
 
         def multiplied(a: np.ndarray) -> np.ndarray:
@@ -42,6 +42,13 @@ class Int8:
         largest = np.abs(a).max(axis=-1, keepdims=True)
         by_row = np.float32(high) / (largest + np.float32(self.epsilon))
         return np.clip(np.rint(a * by_row), low, high), by_row
+
+
+def unscaled(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """What numbers of 8 bits stand for. Scales that are no numbers, or 0, make none, and no warning."""
+    with np.errstate(all="ignore"):
+        made: np.ndarray = values / scale
+    return made
 
 
 def taken_int8(words: dict[str, Any]) -> Int8 | None:
