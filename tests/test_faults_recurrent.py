@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import pickle
 import time
@@ -12,7 +13,9 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from conv2d_native.layers import recurrence
 from recurrences import KINDS, SEEN, UNITS, X, close, made, randomized, walked
+from threads import in_threads
 from written import bytes_of
 
 
@@ -24,6 +27,22 @@ from written import bytes_of
             lambda: L.GRU(3, stateful=True).build((None, 4, 2)),
             ValueError,
             r"size of a batch .*\(None, 4, 2\)",
+        ),
+        (lambda: L.LSTM(3, cell=3), TypeError, r"LSTM\(\) got an unexpected keyword argument 'cell'"),
+        (
+            lambda: L.Bidirectional(L.GRU(3, name="in"))(X[0]),
+            ValueError,
+            '"forward_in" .*ndim=3, found ndim=2',
+        ),
+        (
+            lambda: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3, stateful=True, go_backwards=True)),
+            ValueError,
+            "the same stateful",
+        ),
+        (
+            lambda: cn.Model(x := cn.Input((6, 5)), L.GRU(4)(x, initial_state=X[:, 0, :4]))(X),
+            cn.UnsupportedLayerError,
+            "mixes the images",
         ),
         (lambda: L.LSTM(3, use_cudnn="yes"), ValueError, "`use_cudnn` must be 'auto', True or False"),
         (lambda: L.LSTM(3, activation="none"), ValueError, "none"),
@@ -154,6 +173,59 @@ def test_states_may_be_assigned(kind):
             layer(X)
     layer.states = states
     close(layer(X), expected)
+
+
+def test_threads_take_turns_with_the_states():
+    """Each call begins where another ended: together they return what as many calls one by one do."""
+    layer = keeping("LSTM")
+    x = np.tile(X, (1, 20, 1))
+    expected = [layer(x) for _ in range(20)]
+    layer.reset_state()
+    got: list[np.ndarray] = []
+    in_threads(4, lambda _: got.extend(layer(x) for _ in range(5)))
+    assert sorted(map(np.ndarray.tobytes, got)) == sorted(map(np.ndarray.tobytes, expected))
+
+
+def test_a_large_batch_keeps_its_states_whole():
+    x = np.random.default_rng(3).standard_normal((5000, 4, 64)).astype(np.float32)
+    layer, once = L.LSTM(64, stateful=True), L.LSTM(64)
+    for each in (layer, once):
+        each.build((5000, None, 64))
+    once.set_weights(layer.get_weights())
+    np.testing.assert_array_equal([layer(x[:, :2]), layer(x[:, 2:])][1], once(x))
+
+
+def test_both_directions_are_reset():
+    layer = L.Bidirectional(L.GRU(3, stateful=True))
+    first = layer(X)
+    assert np.abs(layer(X) - first).max() > 1e-3
+    layer.reset_states()
+    np.testing.assert_array_equal(layer(X), first)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_steps_that_are_broken_off_leave_the_states(error, monkeypatch):
+    """The next call is right."""
+    layer = keeping("LSTM")
+    layer(X)
+    before = [state.copy() for state in layer.states]
+    whole = recurrence.Steps._parts_of_steps
+
+    def broken_off(self, x, backwards):
+        yield from itertools.islice(whole(self, x, backwards), 3)
+        raise error
+
+    monkeypatch.setattr(recurrence.Steps, "_parts_of_steps", broken_off)
+    with pytest.raises(error):
+        layer(X)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(layer.states, before)
+    close(layer(X), walked("LSTM", layer, states=before)[0][:, -1])
+
+
+def test_dropout_is_a_share():
+    layer = L.LSTM(3, dropout=2, recurrent_dropout=1.5)
+    assert layer.dropout == layer.recurrent_dropout == 1.0
 
 
 def test_a_failed_call_leaves_states_as_they_were():

@@ -215,6 +215,27 @@ def test_masks_of_merged_tensors(name):
     np.testing.assert_allclose(mean, means(y, seen), rtol=2e-5, atol=1e-6)
 
 
+def test_a_mask_that_a_call_is_given_counts_rather_than_that_of_its_tensor():
+    """Here and in the layers after it."""
+    x, m = cn.Input((6, 4)), cn.Input((6,))
+    outputs = L.GRU(3, return_sequences=True)(x, mask=m)
+    means_of = [L.GlobalAveragePooling1D()(outputs), L.GlobalAveragePooling1D()(L.Masking()(x), mask=m)]
+    seen = np.roll(SEEN, 1, axis=0)
+    mean, other, y = cn.Model([x, m], [*means_of, outputs])([HIDDEN, np.float32(seen)])
+    np.testing.assert_allclose(mean, means(y, seen), rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(other, means(HIDDEN, seen), rtol=2e-5, atol=1e-6)
+
+
+def test_both_outputs_of_a_bidirectional_layer_have_the_mask():
+    x = cn.Input((6, 4))
+    layer = L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode=None)
+    forward, back = layer(L.Masking()(x))
+    model = cn.Model(x, [forward, back, *map(L.GlobalAveragePooling1D(), (forward, back))])
+    y, z, *found = model(HIDDEN)
+    for mean, outputs in zip(found, (y, z), strict=True):
+        np.testing.assert_allclose(mean, means(outputs, SEEN), rtol=2e-5, atol=1e-6)
+
+
 def test_a_merge_with_a_tensor_without_a_mask_has_none():
     x = cn.Input((6, 4))
     model = cn.Model(x, L.GlobalAveragePooling1D()(L.Add()([L.Masking()(x), x])))
@@ -270,6 +291,14 @@ def test_layers_of_the_user_s(layers):
     for model in (cn.Model(x, y), cn.Sequential([cn.Input((6, 4)), *layers])):
         np.testing.assert_allclose(model(HIDDEN), means(X, SEEN), rtol=2e-5, atol=1e-6)
     assert Making().supports_masking and not Inside().supports_masking
+
+    class Silent(Making):
+        supports_masking = False
+
+        def compute_mask(self, inputs, mask=None):
+            return mask
+
+    assert not Silent().supports_masking
 
 
 def test_attention_sees_what_is_not_masked():

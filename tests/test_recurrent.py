@@ -9,6 +9,7 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from conv2d_native.layers import function_layer, recurrence
 from recurrences import KINDS, RNG, SEEN, UNITS, X, close, made, randomized, walked
 from threads import in_threads
 from written import bytes_of
@@ -39,6 +40,50 @@ def test_masked_steps_may_give_zeros():
     layer = made("GRU", return_sequences=True, zero_output_for_mask=True)
     close(layer(X, mask=SEEN), walked("GRU", layer, seen=SEEN, zeroes=True)[0])
     assert (layer(X, mask=SEEN)[~SEEN] == 0).all() and layer.get_config()["zero_output_for_mask"]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("all_steps", [False, True])
+def test_unrolled_steps_give_zeros_in_places_counted_from_the_first(all_steps, backwards):
+    """As in Keras: of all steps where the mask is not seen in its own order, of the last one where its step is not."""
+    words = {"return_sequences": all_steps, "go_backwards": backwards, "zero_output_for_mask": True}
+    layer = made("GRU", **words, unroll=True)
+    outputs = walked("GRU", layer, seen=SEEN, backwards=backwards)[0]
+    last = SEEN[:, 0 if backwards else -1, None]
+    close(layer(X, mask=SEEN), outputs * SEEN[..., None] if all_steps else outputs[:, -1] * last)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.5, np.nan])
+def test_any_number_but_0_is_seen(value):
+    mask = np.where(SEEN, np.float32(value), 0)
+    for unroll in (False, True):
+        layer = made("GRU", return_sequences=True, zero_output_for_mask=True, unroll=unroll)
+        np.testing.assert_array_equal(layer(X, mask=mask), layer(X, mask=SEEN))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("images", [1, 3])
+def test_the_pieces_that_are_moved_change_nothing(images, backwards, monkeypatch):
+    words = {"return_state": True, "go_backwards": backwards}
+    for keeps_all in (False, True):
+        layer = made("LSTM", return_sequences=keeps_all, **words)
+        whole = layer(X[:images])
+        for size in (1, 50, 100):
+            monkeypatch.setattr(recurrence, "_PIECE", size)
+            monkeypatch.setattr(function_layer, "_PIECE", size)
+            for got, expected in zip(layer(X[:images]), whole, strict=True):
+                np.testing.assert_array_equal(got, expected)
+        monkeypatch.undo()
+
+
+def test_a_step_reads_the_state_that_the_one_before_left():
+    """However many units: no result is written where the step still reads."""
+    layer, last = L.SimpleRNN(700, return_sequences=True), L.SimpleRNN(700)
+    x = RNG.standard_normal((8, 5, 20)).astype(np.float32)
+    for each in (layer, last):
+        each.build(x.shape)
+    last.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(last(x), layer(x)[:, -1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -212,6 +257,9 @@ def test_cells_compute_one_step():
             close(a, b)
         again = cls.from_config(cell.get_config())
         assert again.get_config() == cell.get_config() and again.state_size == cell.state_size
+    output, new = cell(X[:, 0], states[0])  # one tensor rather than a list of one
+    close(output, expected[0])
+    close(new, expected[0])
     source, state = cn.Input((5,)), cn.Input((UNITS,))
     output, new = cell(source, state)
     assert output.shape == new.shape == (None, UNITS)
@@ -246,6 +294,31 @@ def test_a_cell_of_one_s_own():
     model = cn.Model(source, layer(source)[0])
     again = cn.load_model(bytes_of(model.save), {"Decaying": Decaying})
     np.testing.assert_array_equal(again(X), outputs)
+
+
+class Counting(L.Layer):
+    """A cell with one state, which it gets and returns as `form` says."""
+
+    state_size = 3
+
+    def __init__(self, form=list, **kwargs):
+        super().__init__(**kwargs)
+        self.form = form
+
+    def call(self, inputs, states):
+        total = states[0] + cn.ops.sum(inputs, axis=-1, keepdims=True)
+        return total, [total] if self.form is list else total
+
+
+@pytest.mark.parametrize("form", [list, None])
+def test_a_cell_of_one_s_own_among_others(form):
+    """Stacked cells hand it a list of its one state, as RNN does, and take that alone or in a list."""
+    layer = randomized(L.RNN([L.GRUCell(UNITS), Counting(form)]))
+    first = L.GRU(UNITS, return_sequences=True)
+    first.build(X.shape)
+    first.set_weights(layer.get_weights())
+    sums = first(X).sum(axis=(1, 2))
+    close(layer(X), np.repeat(sums[:, None], 3, axis=1))
 
 
 def half(x):

@@ -208,7 +208,7 @@ class RNN(Layer):
         if given is None and isinstance(self.cell, RecurrentCell):
             return [np.zeros((1, *shape), np.float32) for shape in shapes]
         given = self.get_initial_state(1) if given is None else given
-        made = self._checked_states("initial_state", given, sequences_shape)
+        made = self._checked_states("initial_state", given, (None, *sequences_shape[1:]))
         for state, shape in zip(made, shapes, strict=True):
             check_broadcast(state, (None, *shape), type(self).__name__, "`initial_state`")
         return made
@@ -218,8 +218,7 @@ class RNN(Layer):
         shapes, n = self._state_shapes(sequences_shape), sequences_shape[0]
         made = [constant(word, state) for state in flatten(given)]
         sizes = [tuple(state.shape) for state in made]
-        known = [size[:1] for size in sizes if n is not None and size[:1] != (None,)]
-        if [size[1:] for size in sizes] != shapes or any(batch != (n,) for batch in known):
+        if [size[1:] for size in sizes] != shapes or any(size[0] != n for size in sizes if n is not None):
             batch = "batch" if n is None else n
             each = " and ".join(f"({batch}, {', '.join(map(str, shape))})" for shape in shapes)
             words = (
