@@ -28,6 +28,11 @@ from written import bytes_of
             ValueError,
             r"size of a batch .*\(None, 4, 2\)",
         ),
+        (
+            lambda: randomized(L.Bidirectional(L.GRU(3)))(X[..., :4]),
+            ValueError,
+            "gru_cell.* expected axis -1",
+        ),
         (lambda: L.LSTM(3, cell=3), TypeError, r"LSTM\(\) got an unexpected keyword argument 'cell'"),
         (
             lambda: L.Bidirectional(L.GRU(3, name="in"))(X[0]),
@@ -176,23 +181,50 @@ def test_states_may_be_assigned(kind):
 
 
 def test_threads_take_turns_with_the_states():
-    """Each call begins where another ended: together they return what as many calls one by one do."""
-    layer = keeping("LSTM")
-    x = np.tile(X, (1, 20, 1))
-    expected = [layer(x) for _ in range(20)]
-    layer.reset_state()
-    got: list[np.ndarray] = []
-    in_threads(4, lambda _: got.extend(layer(x) for _ in range(5)))
-    assert sorted(map(np.ndarray.tobytes, got)) == sorted(map(np.ndarray.tobytes, expected))
+    """Each call begins where another ended: here they count the steps of all."""
+    layer = L.SimpleRNN(1, activation="linear", stateful=True)
+    x = np.ones((1, 2000, 1), np.float32)
+    layer.build(x.shape)
+    layer.set_weights([np.ones((1, 1)), np.ones((1, 1)), np.zeros(1)])
+    got: list[float] = []
+    in_threads(4, lambda _: got.extend(layer(x).item() for _ in range(5)))
+    assert sorted(got) == [2000.0 * (i + 1) for i in range(20)]
 
 
 def test_a_large_batch_keeps_its_states_whole():
-    x = np.random.default_rng(3).standard_normal((5000, 4, 64)).astype(np.float32)
-    layer, once = L.LSTM(64, stateful=True), L.LSTM(64)
-    for each in (layer, once):
-        each.build((5000, None, 64))
-    once.set_weights(layer.get_weights())
-    np.testing.assert_array_equal([layer(x[:, :2]), layer(x[:, 2:])][1], once(x))
+    """Also in a network that is computed in parts of the batch for the time that it takes."""
+    layer = L.LSTM(5, stateful=True)
+    images = cn.Input(batch_shape=(48, 96, 96, 32))
+    parts = L.Reshape((4, 24))(L.GlobalAveragePooling2D()(L.Conv2D(96, 3)(images)))
+    model = cn.Model(images, [parts, layer(parts)])
+    x = np.random.default_rng(3).random((48, 96, 96, 32), np.float32)
+    threads = cn.get_num_threads()
+    try:
+        cn.set_num_threads(1)
+        sequences, y = model(x)
+    finally:
+        cn.set_num_threads(threads)
+    layer.reset_state()
+    np.testing.assert_array_equal(layer(sequences), y)
+
+
+class Walking(L.Layer):
+    """A recurrent layer as users write it, that knows no masks."""
+
+    return_sequences = return_state = stateful = False
+
+    def __init__(self, go_backwards=False, **kwargs):
+        super().__init__(**kwargs)
+        self.go_backwards = go_backwards
+
+    def call(self, x):
+        return x[:, 0] if self.go_backwards else x[:, -1]
+
+
+def test_a_mask_is_for_the_directions_that_take_one():
+    layer = L.Bidirectional(Walking(), backward_layer=L.GRU(3, go_backwards=True))
+    expected = layer.backward_layer(X, mask=SEEN)
+    np.testing.assert_array_equal(layer(X, mask=SEEN), np.concatenate([X[:, -1], expected], axis=-1))
 
 
 def test_both_directions_are_reset():

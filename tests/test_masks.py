@@ -317,6 +317,10 @@ def test_attention_sees_what_is_not_masked():
     np.testing.assert_array_equal(model(HIDDEN), layer(HIDDEN, HIDDEN, value_mask=SEEN))
     expected = layer(HIDDEN, HIDDEN, attention_mask=np.broadcast_to(SEEN[:, np.newaxis], (5, 6, 6)))
     np.testing.assert_allclose(model(HIDDEN), expected, rtol=1e-5, atol=1e-6)
+    given, other = cn.Input((6,)), np.roll(SEEN, 1, axis=0)
+    model = cn.Model([x, given], layer(x, hidden, value_mask=given))
+    expected = layer(HIDDEN, HIDDEN, value_mask=other)
+    np.testing.assert_array_equal(model([HIDDEN, np.float32(other)]), expected)
     both = cn.Model(x, layer(hidden, hidden))(HIDDEN)
     seen = SEEN[:, :, np.newaxis] & SEEN[:, np.newaxis]
     np.testing.assert_allclose(both, layer(HIDDEN, HIDDEN, attention_mask=seen), rtol=1e-5, atol=1e-6)

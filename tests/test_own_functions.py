@@ -147,6 +147,14 @@ def test_a_tensor_from_elsewhere_is_refused_and_stays_in_its_model():
     assert cn.Model(source, inner)(X[:, 0, 0]).shape == (3, 4)
 
 
+def test_one_number_for_each_image_beside_an_array():
+    layer = L.Lambda(lambda x: [np.asarray(x) * 2, np.sum(np.asarray(x), axis=(1, 2, 3))])
+    twice, sums = layer(X)
+    np.testing.assert_array_equal(twice, X * 2)
+    np.testing.assert_allclose(sums, X.sum(axis=(1, 2, 3)), rtol=1e-5, atol=1e-5)
+    assert sums.shape == (3,)
+
+
 def test_objects_that_can_be_called():
     class Scaled:
         def __init__(self, by):

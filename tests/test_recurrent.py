@@ -319,6 +319,8 @@ def test_a_cell_of_one_s_own_among_others(form):
     first.set_weights(layer.get_weights())
     sums = first(X).sum(axis=(1, 2))
     close(layer(X), np.repeat(sums[:, None], 3, axis=1))
+    _, states = layer.cell(X[:, 0], [np.zeros((3, UNITS)), np.zeros((3, 3))])
+    assert [state.shape for state in states] == [(3, UNITS), (3, 3)]
 
 
 def half(x):
