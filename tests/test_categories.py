@@ -31,6 +31,22 @@ def test_each_mode_of_categories():
     assert one(cn.Input((3, 2))).shape == (None, 3, 2, 4) and one(cn.Input((3, 1))).shape == (None, 3, 4)
 
 
+def test_fractions_are_cut_off_and_numbers_from_the_last_on_left_out():
+    """As Keras's conversion to whole numbers does."""
+    given = [[-0.5, 2.9], [3, 0], [np.nan, 1]]
+    expected = [[1, 0, 1], [1, 0, 0], [0, 1, 0]]
+    np.testing.assert_array_equal(L.CategoryEncoding(3)(given), expected)
+    np.testing.assert_array_equal(L.CategoryEncoding(3, "count")(given), expected)
+    table = L.Embedding(3, 2)
+    np.testing.assert_array_equal(table([[1.7, -0.5]]), table([[1, 0]]))
+
+
+def test_configurations_have_keras_s_words_alone():
+    encoding, ranges = L.CategoryEncoding(3).get_config(), L.Discretization([0.0]).get_config()
+    assert "sparse" not in encoding and ranges["dtype"] == "float32"
+    assert L.Discretization.from_config({**ranges, "trainable": True}).get_config() == ranges
+
+
 def test_a_weight_counts_in_its_own_place_alone():
     """One that is no number, too, as in Keras; memory is that of the output."""
     layer = L.CategoryEncoding(4, output_mode="count")
@@ -102,6 +118,8 @@ def test_a_network_of_images_and_tables():
             "`count_weights` must be an array of the input's shape",
         ),
         (lambda: L.Discretization([1.0, 0.0]), "`bin_boundaries` must rise"),
+        (lambda: L.Discretization([np.nan]), "`bin_boundaries` must rise"),
+        (lambda: L.Discretization([0.0, np.nan, 1.0]), "`bin_boundaries` must rise"),
         (lambda: L.Discretization(num_bins=4), "needs its `bin_boundaries`: adapt it with Keras"),
         (lambda: L.Discretization([0.0], output_mode="all"), "`output_mode` must be"),
     ],

@@ -35,7 +35,7 @@ from written import bytes_of
         ),
         (lambda: L.LSTM(3, cell=3), TypeError, r"LSTM\(\) got an unexpected keyword argument 'cell'"),
         (
-            lambda: L.Bidirectional(L.GRU(3, name="in"))(X[0]),
+            lambda: randomized(L.Bidirectional(L.GRU(3, name="in")))(X[0]),
             ValueError,
             '"forward_in" .*ndim=3, found ndim=2',
         ),

@@ -9,6 +9,7 @@ import pytest
 
 import conv2d_native as cn
 from conv2d_native import layers as L
+from conv2d_native.formats.hdf5_write import write_hdf5
 from written import bytes_of
 
 RNG = np.random.default_rng(2)
@@ -76,6 +77,22 @@ def test_rows_of_a_table_have_scales():
     table, scale = whole(6, 2), np.float32([1, 2, 4, 8, 16, 32])
     layer.set_weights([table, scale])
     np.testing.assert_array_equal(layer([[0, 5, 2]]), [(table / scale[:, None])[[0, 5, 2]]])
+
+
+def test_weights_of_8_bits_are_stored_as_whole_numbers():
+    """Others of the layer are not: those are damaged."""
+    x, kernel, bias, scale = whole(5, 7), whole(7, 3), np.ones(3, np.float32), np.float32([2, 3, 5])
+    model = cn.Sequential([cn.Input((7,)), of_8_bits(L.Dense(3, name="dense"), quantizing(None))])
+    for wrong, error in ((None, None), ("1", "found integers"), ("2", "found integers")):
+        stored = {"0": kernel, "1": bias, "2": scale, **({wrong: np.ones(3, np.int32)} if wrong else {})}
+        stored["0"] = kernel.astype(np.int32)
+        data = bytes_of(write_hdf5, {"layers": {"dense": {"vars": stored}}})
+        if error is None:
+            model.load_weights(data)
+        else:
+            with pytest.raises(cn.ModelFormatError, match=error):
+                model.load_weights(data)
+        np.testing.assert_allclose(model(x), x @ (kernel / scale) + 1, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 1e-45, -1.0])

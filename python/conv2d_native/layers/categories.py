@@ -45,7 +45,7 @@ class _Encoded(Layer):
         if (numbers <= -1).any():
             raise ValueError(f"Layer '{self.name}' takes no negative numbers. Received: {numbers.min():g}.")
         counts = np.zeros((len(numbers), self._depth), np.float32)
-        seen = np.nonzero((whole >= 0) & (whole < self._depth))
+        seen = np.nonzero(whole < self._depth)
         places = seen[0], whole[seen].astype(np.int64)
         if self.output_mode == "multi_hot":
             counts[places] = 1
@@ -124,7 +124,7 @@ class Discretization(_Encoded):
                 f"Layer '{self.name}' needs its `bin_boundaries`: adapt it with Keras. Received: num_bins={num_bins}."
             )
         bounds = arguments.array("bin_boundaries", bin_boundaries, 1)
-        if (np.diff(bounds) < 0).any():
+        if np.isnan(bounds).any() or (np.diff(bounds) < 0).any():
             raise ValueError(arguments.must("bin_boundaries", "rise", bin_boundaries))
         self.bin_boundaries = bounds.tolist()
         self.num_bins = None if num_bins is None else arguments.integer("num_bins", num_bins)
