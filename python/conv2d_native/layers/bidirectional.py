@@ -49,7 +49,8 @@ class Bidirectional(Layer):
     "sum", "ave", "mul", or None, for which both outputs are returned. backward_layer: default, `layer` with
     go_backwards; another has to agree with it in return_sequences and return_state. weights: must be None.
     `initial_state` of a call has the states of `layer` and then those for the way back; so have its results with
-    return_state. `mask` is for both. Raises ValueError where the two do not fit.
+    return_state. `mask` is for both. Raises ValueError where the two do not fit, and for more than 3 Bidirectional
+    layers inside one another, as activations.
 
         >>> Bidirectional(LSTM(3, return_sequences=True))(np.ones((2, 5, 6))).shape
         (2, 5, 6)
