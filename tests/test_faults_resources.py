@@ -56,6 +56,30 @@ assert np.array_equal(model.predict(x, verbose=0), want)
     )
 
 
+def test_f2_little_address_space_for_a_host_step():
+    """A step of Python gets copies of its inputs: where there is no room for them, MemoryError."""
+    run_case("""
+import resource
+shape = (1, 4096, 1024)  # 16 MiB
+g = _core.Graph()
+e = g.compile([g.host([g.activation(g.input(shape), "relu")], lambda v: v, shape)], 1)
+x = np.ones(shape, np.float32)
+want = e.run([x])[0]
+size = int(open("/proc/self/statm").read().split()[0]) * 4096
+unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+refused = 0
+for room in range(0, 48, 4):
+    resource.setrlimit(resource.RLIMIT_AS, (size + (room << 20), resource.RLIM_INFINITY))
+    try: got = e.run([x])[0]
+    except MemoryError: got, refused = want, refused + 1
+    resource.setrlimit(resource.RLIMIT_AS, unlimited)
+    assert np.array_equal(got, want)
+    del got
+assert 0 < refused < 12
+assert np.array_equal(e.run([x])[0], want)
+""")
+
+
 @pytest.mark.parametrize("spare", [0, 1, 2, 3, 5])
 def test_f3_no_threads_to_be_had(spare):
     """The user may start `spare` more threads: right numbers on fewer, never an exit."""
