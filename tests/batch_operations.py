@@ -58,6 +58,8 @@ OTHER_BATCHES = {  # as many results as there are is another number than that of
     "repeated": lambda ops, x: ops.repeat(x, 2, axis=0),
     "tiled": lambda ops, x: ops.tile(x, (2, 1, 1)),
     "folded": lambda ops, x: ops.reshape(x, (-1, 2)),
+    "in groups": lambda ops, x: ops.reshape(x, (2, -1)),
+    "in groups of entries": lambda ops, x: ops.reshape(x, (3, -1, 2, 2)),
     "none": lambda ops, x: ops.sum(x, axis=0),
     "with a constant": lambda ops, x: ops.concatenate([TOKEN, x], axis=0),
 }

@@ -36,7 +36,10 @@ _MOST_SPREAD = 1 << 20  # entries of a constant that axes are spread with
 
 
 def reshape(f: Any, x: Any, newshape: Any) -> Any:
-    """(batch, *newshape[1:]), one of which may be -1. UnsupportedLayerError where values would change the image."""
+    """(batch, *newshape[1:]), one of which may be -1. BatchAxisError where values would change the image.
+
+    A number of images beside a -1 does not say how many entries each image has: that follows from the batch.
+    """
     listed = list(newshape) if arguments.is_listed(newshape) else [newshape]
     target = [-1 if n is None else arguments.integer("newshape", n, low=None) for n in listed]
     batch_is_kept = listed[:1] == [None]
@@ -44,7 +47,7 @@ def reshape(f: Any, x: Any, newshape: Any) -> Any:
         raise ValueError(must("newshape", "hold positive integers, of which one may be -1", newshape))
     entries, known = math.prod(x.shape[1:]), math.prod(n for n in target[1:] if n != -1)
     sizes = [entries // known if n == -1 else n for n in target[1:]]
-    if not target or math.prod(sizes) != entries:
+    if not target or math.prod(sizes) != entries or (target[0] != -1 and -1 in target[1:]):
         raise BatchAxisError(
             f"Reshaping {tuple(x.shape)} to {shown(newshape)} moves values between the images of a batch."
         )
