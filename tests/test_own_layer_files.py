@@ -231,3 +231,40 @@ def test_layers_of_a_sequential_whose_configurations_have_no_names(tmp_path):
     opened = cn.load_model(tmp_path / "b.keras", custom_objects={"Bare": Bare})
     for mine, theirs in zip(opened.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_class_of_the_users_that_is_called_as_one_of_keras_s(tmp_path):
+    """Its entry in a file has no module, so that Keras looks for it among the custom objects."""
+
+    class Attention(L.Layer):
+        def __init__(self, gain=2.0, **kwargs):
+            super().__init__(**kwargs)
+            self.gain = gain
+
+        def call(self, x):
+            return x * self.gain
+
+    model = cn.Sequential([cn.Input((3,)), Attention(3.0)])
+    model.save(tmp_path / "a.keras")
+    entry = json.loads(zipfile.ZipFile(tmp_path / "a.keras").read("config.json"))["config"]["layers"][1]
+    assert (entry["module"], entry["class_name"]) == (None, "Attention")
+    assert entry["registered_name"] == "Attention"
+    opened = cn.load_model(tmp_path / "a.keras", custom_objects={"Attention": Attention})
+    np.testing.assert_array_equal(opened(np.ones((1, 3))), np.full((1, 3), 3.0))
+
+
+def test_functions_that_a_layer_makes_again_are_no_part_of_a_file(tmp_path):
+    class Sliced(L.Layer):
+        def build(self, input_shape):
+            self.last = L.Lambda(lambda x: x[:, -1])
+
+        def call(self, x):
+            return self.last(x)
+
+    x = cn.Input((4, 3))
+    made = cn.Model(x, Sliced()(x))
+    made.save(tmp_path / "a.keras")
+    opened = cn.load_model(tmp_path / "a.keras", custom_objects={"Sliced": Sliced})
+    np.testing.assert_array_equal(opened(X[:, 0, :4]), X[:, 0, 3])
+    with pytest.raises(ValueError, match="Functions cannot be written to a file: layers last"):
+        cn.Model(x, L.Lambda(lambda x: x[:, -1], name="last")(x)).save(tmp_path / "b.keras")

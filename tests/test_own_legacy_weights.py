@@ -6,8 +6,10 @@ import pytest
 import conv2d_native as cn
 import own_models
 from answers import HERE, relative_error
+from conv2d_native.formats.hdf5_write import ATTRIBUTES, write_hdf5
 from conv2d_native.structure import flatten
 from layer_cases import inputs_of
+from written import bytes_of
 
 MADE = own_models.make_classes(cn)
 NETWORKS = own_models.make_networks(cn, MADE)
@@ -57,3 +59,22 @@ def test_legacy_weights_of_other_models():
         with pytest.raises(cn.ModelFormatError, match=text):
             net.load_weights(ANSWERS[f"{name}.h5"].tobytes())
     assert all(map(np.array_equal, net.get_weights(), before))
+
+
+@pytest.mark.parametrize("number", ["", "_4"])
+def test_weights_without_a_name_are_counted_through_a_program(number):
+    """A legacy file has them with the number that they had in the program that wrote it."""
+
+    class Shifted(cn.layers.Layer):
+        def build(self, input_shape):
+            self.gain, self.shift = self.add_weight((3,), name="gain"), cn.Variable(np.zeros(3))
+
+        def call(self, x):
+            return x * self.gain + self.shift
+
+    model = cn.Sequential([cn.Input((3,)), Shifted(name="shifted")])
+    names = ["shifted/gain", f"shifted/variable{number}"]
+    arrays = {"gain": np.float32([1, 2, 3]), f"variable{number}": np.float32([4, 5, 6])}
+    held = {"shifted": arrays, ATTRIBUTES: {f"weight_names{i}": name for i, name in enumerate(names)}}
+    model.load_weights(bytes_of(write_hdf5, {"shifted": held, ATTRIBUTES: {"layer_names0": "shifted"}}))
+    np.testing.assert_array_equal(model(np.ones((1, 3))), [[5, 7, 9]])

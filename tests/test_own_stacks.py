@@ -203,3 +203,22 @@ def test_pictures_and_summaries_of_a_call_that_goes_on_after_the_graph():
     text = model.to_dot()
     assert "Total params: 152" in said[1] and "InheritedCall" in text
     assert rf"{model.top.name}\nDense\n" in text and text.count(" -> ") == text.count("[label=") - 1
+
+
+def test_the_loss_of_a_text_reader_is_dropped():
+    """Its sizes, of texts too whose length is not known, are cast and multiplied for a loss alone."""
+
+    class Loss(L.Layer):
+        def call(self, y_true, y_pred):
+            batch, steps = (cn.ops.cast(n, "int64") for n in cn.ops.shape(y_pred)[:2])
+            lengths = steps * cn.ops.ones((batch, 1), dtype="int64")
+            texts = cn.ops.cast(cn.ops.shape(y_true)[1], "int64") * cn.ops.ones((batch, 1), dtype="int64")
+            self.add_loss(cn.ops.sum(cn.ops.squeeze(lengths + texts, axis=-1)))
+            return y_pred
+
+    text, steps = cn.Input((None,)), cn.Input((5, 3))
+    model = cn.Model([text, steps], Loss()(text, steps))
+    x = np.ones((2, 5, 3), np.float32)
+    np.testing.assert_array_equal(model([np.ones((2, 7)), x]), x)
+    with pytest.raises(TypeError):
+        cn.ops.cast(None, "int64")  # outside of a call it is no size

@@ -9,7 +9,8 @@ import pytest
 import conv2d_native as cn
 from conv2d_native import layers as L
 
-X = np.random.default_rng(3).standard_normal((4, 3)).astype(np.float32)
+RNG = np.random.default_rng(3)
+X = RNG.standard_normal((4, 3)).astype(np.float32)
 
 
 class Keeping(L.Layer):
@@ -212,3 +213,27 @@ def test_devices_and_settings_that_programs_name(tmp_path):
         cn.initializers.IdentityInitializer(), cn.Initializer
     )
     assert isinstance(cn.regularizers.L2(), cn.Regularizer)
+
+
+def test_a_weight_given_to_a_layer_inside_has_its_own_first_axis():
+    """The masks of windows in a Swin network: their first axis is that of the weight, not a batch."""
+
+    class Masked(L.Layer):
+        def call(self, x, mask=None, others=None):
+            count = mask.shape[0]
+            x = cn.ops.reshape(x, (-1, count, 3)) + cn.ops.expand_dims(mask, axis=0)
+            return cn.ops.reshape(x, (-1, 3)) * others
+
+    class Windows(L.Layer):
+        def build(self, input_shape):
+            self.masked, self.table = Masked(), np.array([1.0, 2.0, 4.0])
+            self.mask = cn.Variable(np.arange(6.0).reshape(2, 3), trainable=False)
+
+        def call(self, x):
+            y = self.masked(cn.ops.reshape(x, (-1, 3)), mask=self.mask, others=self.table)
+            return cn.ops.reshape(y, (-1, 2, 3))
+
+    x = RNG.standard_normal((5, 2, 3)).astype(np.float32)
+    made = cn.Input((2, 3))
+    for layer in (Windows(), cn.Model(made, Windows()(made))):
+        np.testing.assert_allclose(layer(x), (x + np.arange(6.0).reshape(2, 3)) * [1, 2, 4], rtol=1e-6)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import activations, arguments, functional
-from .layers.any_batch import is_batch, spread
+from .layers.any_batch import is_batch, is_recording, spread
 from .layers.operations import CLASS_NAMES, OPERATIONS, Operation, is_operand
 from .layers.operations.elementwise import divide_no_nan as _divide_no_nan
 from .layers.operations.matrices import solution as _solution
@@ -140,11 +140,13 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
 
 
 def cast(x: Any, dtype: Any) -> Any:
-    """Return `x` as `dtype`.
+    """Return `x` as `dtype`. In a layer's call a size that is not known yet stays that.
 
     >>> cast([1.5, 2.0], "int32").tolist()
     [1, 2]
     """
+    if x is None and is_recording():
+        return None
     if not is_symbolic(x):
         return np.asarray(x).astype(dtype)
     return Operation("Cast", {"dtype": dtype if isinstance(dtype, str) else np.dtype(dtype).name})(x)

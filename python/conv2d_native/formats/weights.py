@@ -304,8 +304,12 @@ def _is_lora(leaf: str) -> bool:
 
 
 def _is_called(leaf: str, name: str) -> bool:
-    """Whether a weight `name` is stored as `leaf`: Keras 2 calls the kernel of a depthwise layer otherwise."""
-    return leaf in (name, f"depthwise_{name}")
+    """Whether a weight `name` is stored as `leaf`: Keras 2 calls the kernel of a depthwise layer otherwise.
+
+    Those of the user's without a name are counted through the program that wrote the file.
+    """
+    nameless = re.compile(r"variable(_\d+)?")
+    return leaf in (name, f"depthwise_{name}") or bool(nameless.fullmatch(leaf) and nameless.fullmatch(name))
 
 
 def _likeness(left: Path, right: Path) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..graph import GraphBuilder, Tensor
 from ..shapes import PROBES, follows_probes, probed_sizes
 from ..structure import flatten, map_structure, pack
 from .any_batch import call_given, for_every_image
@@ -69,7 +69,11 @@ def _computed_by_nodes(own: Callable[..., Any]) -> Callable[..., Any]:
         if is_symbolic(args, kwargs):  # super().call(x) of a subclass, which is recorded
             return _run(self, own, args, kwargs)
         f, given = args[0], (args[1:], kwargs)
-        recorded = record_call(self, own, *map_structure(of_any_batch, given))
+        kind = (
+            Tensor if isinstance(f, GraphBuilder) else np.ndarray
+        )  # weights and, in a graph, arrays are constants
+        places = map_structure(lambda value: of_any_batch(value) if isinstance(value, kind) else value, given)
+        recorded = record_call(self, own, *places)
         return recorded.computed(f, given, self._names_steps)
 
     return call

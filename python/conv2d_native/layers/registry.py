@@ -87,6 +87,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     >>> serialize(Dense(3))["config"]["units"]
     3
     """
+    from .configuration import is_users
     from .operations import Operation
 
     if not is_layer(layer):
@@ -96,7 +97,7 @@ def serialize(layer: Any) -> dict[str, Any]:
     registered: str | None
     if isinstance(layer, Operation):
         module, registered = f"keras.src.ops.{layer.module}", name
-    elif layer_class(name) is None and name != "Lambda":
+    elif (layer_class(name) is None or is_users(type(layer))) and name != "Lambda":
         module, registered = None, layer.registered_name or registered_name(type(layer))
     else:
         module = _MODULES.get(name, "keras.layers")

@@ -218,8 +218,13 @@ class Storage(Layer):
 
 
 def _names_of_functions(owner: Any) -> list[str]:
-    """Names of the layers whose functions have no place in files, in nested models and wrappers too."""
-    names = []
+    """Names of the layers whose functions have no place in files, in nested models and wrappers too.
+
+    Configurations of the user's own classes do not tell what is in them: they make it again.
+    """
+    names: list[str] = []
+    if (isinstance(owner, Storage) or is_users(type(owner).call)) and not owner._sublayers_in_config:
+        return names
     for layer in owner.sublayers:
         names += _names_of_functions(layer)
         if isinstance(layer, FunctionLayer) and not layer.is_storable:
