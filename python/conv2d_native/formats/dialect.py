@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from .. import initializers
 from ..errors import ModelFormatError, UnsafeModelError
 from ..named_objects import to_snake_case
 from .inbound_nodes import is_tensor_place, plain, settled_nodes, with_states_named
@@ -29,6 +30,10 @@ _POLICIES = ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy")
 ACTIVATION_WORDS = ("activation", "recurrent_activation")
 _OF_ATTENTION = ("query_shape", "key_shape", "value_shape", "softmax_robust_masking")  # Keras 2's words alone
 _RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D")
+_OTHER_NAMES = {  # of classes, as Keras 2 and TensorFlow 1 had them
+    **{f"BatchNormalization{version}": "BatchNormalization" for version in ("V1", "V2")},
+    **{f"{kind}{name}": name for kind in ("CuDNN", "Unified") for name in ("LSTM", "GRU")},
+}
 _KERNEL_WORDS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 _UNGROUPED = {
     *("DepthwiseConv1D", "DepthwiseConv2D", "Conv1DTranspose", "Conv2DTranspose"),
@@ -179,6 +184,9 @@ class _Normaliser:
             and "inbound_nodes" in made
             and made["class_name"] != "ReLU"  # keras.activations.relu on a symbolic tensor: as the layer
         )
+        if made["class_name"] in _OTHER_NAMES:
+            config = {"reset_after": True, **config} if made["class_name"] == "CuDNNGRU" else config
+            made["class_name"] = _OTHER_NAMES[made["class_name"]]
         made.setdefault("module", "keras.src.ops" if is_operation and not self.old else "keras.layers")
         if made["class_name"] == "RandomCrop" and self.old:  # not the identity of Keras 3
             made["class_name"] = "Resizing"
@@ -238,6 +246,9 @@ class _Normaliser:
             made.setdefault("reset_after", False)
         if made.get("time_major") is False:  # a word of recurrent layers
             del made["time_major"]
+        for word, value in made.items():
+            if word.endswith("_initializer"):
+                _words_of_initializer(value).pop("dtype", None)  # that of TensorFlow 1's variables
         if class_name == "LeakyReLU" and "alpha" in made:
             made.setdefault("negative_slope", made.pop("alpha"))
 
@@ -290,6 +301,13 @@ def _first_layer(layers: list[Any]) -> Tree:
     config = first.get("config") if first.get("class_name") != "InputLayer" else None
     if isinstance(config, list) and config and isinstance(config[0], dict):
         config = config[0].get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def _words_of_initializer(value: Any) -> Tree:
+    """The configuration of one of Keras's initializers, which is changed in place."""
+    known = is_layer(value) and value["class_name"] in initializers.TABLE.by_name
+    config = value.get("config") if known else None
     return config if isinstance(config, dict) else {}
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError
 from .archive import Archive
+from .cudnn_weights import in_own_layout, shapes_in_file
 from .hdf5 import Hdf5, shown_path
 from .hdf5_data import to_float32
 from .layer_paths import NAMED_HERE, GroupFinder, LayerTree, Path
@@ -139,12 +140,26 @@ class NamedWeights:
             raise _wrong(
                 self._file.name, path, f"expected {list(names)}, but {stored.entries[:20]} are stored."
             )
-        made = []
-        for entry, name, shape in zip(found, names, shapes, strict=True):
-            place = (*stored.group, *_split(entry))
-            values = _read(self._file, path, place, name, shape, _is_scaled(name, names))
-            made.append(self._with_lora(values, path, stored, entry))
-        return made
+        arrays = self._read_all(path, stored, found, names, shapes)
+        pairs = zip(arrays, found, strict=True)
+        return [self._with_lora(values, path, stored, entry) for values, entry in pairs]
+
+    def _read_all(
+        self, path: Path, stored: _LayerNames, entries: list[str], names: Sequence[str], shapes: Shapes
+    ) -> list[np.ndarray]:
+        """The weights `names` of the layer at `path`, which are `entries` in the file."""
+        places = [(*stored.group, *_split(entry)) for entry in entries]
+
+        def found(i: int) -> tuple[int, ...] | None:
+            dataset = self._file.dataset(places[i])
+            return None if dataset is None else dataset.shape
+
+        written = shapes_in_file(names, shapes, found)
+        arrays = [
+            _read(self._file, path, *facts, _is_scaled(facts[1], names))
+            for facts in zip(places, names, written, strict=True)
+        ]
+        return in_own_layout(names, shapes, written, arrays)
 
     def _with_lora(self, values: np.ndarray, path: Path, stored: _LayerNames, entry: str) -> np.ndarray:
         """`values` with what Keras's enable_lora adds to them: alpha / rank times the product of two thin matrices."""
@@ -176,8 +191,7 @@ class NamedWeights:
         if len(leaves) != len(names) or not all(map(_is_called, leaves, names)):
             text = f"expected {list(names)[:40]}, but {entries[:40]} are stored."
             raise _wrong(self._file.name, (top,), text)
-        places = [(*stored.group, *_split(entry)) for entry in entries]
-        return [_read(self._file, (top,), *facts) for facts in zip(places, names, shapes, strict=True)]
+        return self._read_all((top,), stored, entries, names, shapes)
 
     def stored(self, top: str) -> _LayerNames:
         """What is stored for the layer or model `top` directly below the whole model."""
