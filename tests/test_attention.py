@@ -243,3 +243,32 @@ def test_functions_of_ops_are_activations():
         np.testing.assert_allclose(layer(x), function(x), rtol=1e-6, atol=1e-6)
     assert L.Dense(2, activation=cn.ops.gelu).get_config()["activation"] == "gelu"
     assert L.Dense(2, activation=cn.ops.swish).get_config()["activation"] == "silu"
+
+
+def test_steps_of_keras_s_layers_that_a_class_replaces_are_refused():
+    """They are never called here: the answer would be that of the layer without them."""
+
+    class Local(L.MultiHeadAttention):
+        def _compute_attention(self, query, key, value, attention_mask=None, training=None):
+            return value, None
+
+    class Scored(L.AdditiveAttention):
+        def _calculate_scores(self, query, key):
+            return query
+
+    with pytest.raises(cn.UnsupportedLayerError, match=r"\(Local\) has a _compute_attention\(\) of its own"):
+        Local(2, 3)
+    with pytest.raises(cn.UnsupportedLayerError, match=r"_calculate_scores\(\) of its own"):
+        Scored()
+
+
+def test_additive_attention_with_masks():
+    q, v = RNG.standard_normal((2, 4, 6)), RNG.standard_normal((2, 5, 6))
+    seen = np.array([[1, 1, 0, 1, 0], [0, 1, 1, 1, 1]], bool)
+    layer = L.AdditiveAttention()
+    y, weights = layer([q, v], mask=[None, seen], return_attention_scores=True)
+    logits = (layer.scale.numpy() * np.tanh(q[:, :, None] + v[:, None])).sum(-1)
+    powers = np.exp(logits) * seen[:, None]
+    wanted = powers / powers.sum(-1, keepdims=True)
+    np.testing.assert_allclose(weights, wanted, atol=1e-6)
+    np.testing.assert_allclose(y, wanted @ v, atol=1e-5)

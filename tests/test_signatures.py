@@ -29,7 +29,8 @@ for PLACE in ("saving", "utils"):
 LAYERS = sorted((set(SIGNATURES) & set(cn.layers.layer_names())) - set(OTHERS))
 # Last arguments of some signatures: every layer takes the first two by name, the others have no meaning here.
 LEFT_OUT = {
-    "name", "dtype", "lora_rank", "lora_alpha", "quantization_config", "zipped", "layer_range", "max_shard_size",
+    "name", "dtype", "lora_rank", "lora_alpha", "quantization_config", "gptq_unpacked_column_size", "zipped",
+    "layer_range", "max_shard_size",
 }  # fmt: skip
 
 

@@ -85,6 +85,18 @@ def _convolutions():
     yield "Dense", {"units": 5}, [(3, 6)]
     yield "Dense", {"units": 5, "activation": "softmax", "use_bias": False}, [(3, 6)]
     yield "Dense", {"units": 5, "activation": "gelu"}, [IMAGE]
+    heads = {"output_shape": [None, 2, 5], "bias_axes": "de", "activation": "tanh"}
+    yield "EinsumDense", {"equation": "abc,cde->abde", **heads}, [(2, 4, 6)]
+    for equation, sizes, axes in (
+        ("...bc,bcd->...d", [3], "d"),  # from heads
+        ("ab...,bc->ac...", [5], "c"),
+        ("abcd,bde->abce", [4, 5, 3], "be"),  # a kernel for each row
+        ("abc,ce->aeb", [3, 4], "b"),
+    ):
+        arguments = {"equation": equation, "output_shape": sizes, "bias_axes": axes}
+        yield "EinsumDense", arguments, [(2, 4, 6) if equation.startswith("abc,") else (2, 4, 5, 6)]
+    yield "AdditiveAttention", {}, [(2, 4, 6), (2, 5, 6)]
+    yield "AdditiveAttention", {"use_scale": False}, [(2, 4, 6), (2, 5, 3), (2, 5, 6)]
 
 
 def _pools():

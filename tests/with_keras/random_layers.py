@@ -239,6 +239,23 @@ def _dense(draw: Draw, shape: Any) -> dict[str, Any]:
     return {"units": draw.whole(1, 70), "activation": draw.activation(), "use_bias": draw.maybe(0.8)}
 
 
+def _einsum_dense(draw: Draw, shape: Any) -> dict[str, Any]:
+    """Some axes summed, some kept with a kernel for each entry, new ones, in any order."""
+    inside = "abcd"[: len(shape)]
+    summed = [label for label in inside if draw.maybe()] or ["a"]
+    shared = [label for label in inside if label not in summed and draw.maybe(0.2)]
+    new = list("xy"[: draw.whole(1, 2)])
+    result = [label for label in inside if label not in summed] + new
+    result = [result[i] for i in draw.rng.permutation(len(result))]
+    sizes = dict(zip(inside, shape, strict=True)) | {label: draw.whole(1, 5) for label in new}
+    kernel = "".join([*summed, *shared, *new])
+    axes = draw.one(
+        [None, result[-1]]
+    )  # TensorFlow's backend adds others along a wrong axis of the same size
+    equation = f"n{inside},{kernel}->n{''.join(result)}"
+    return {"equation": equation, "output_shape": [sizes[n] for n in result], "bias_axes": axes}
+
+
 def _recurrent(draw: Draw, shape: Any) -> dict[str, Any]:
     return {word: draw.maybe() for word in ("return_sequences", "go_backwards", "use_bias")} | {
         "units": draw.whole(1, 40)
@@ -266,6 +283,7 @@ ANY = {
     "PReLU": _prelu,
     "Softmax": _softmax,
     "Dense": _dense,
+    "EinsumDense": _einsum_dense,
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
     "GroupNormalization": _group_norm,

@@ -18,7 +18,9 @@ from . import (
     convolution,
     core,
     depthwise,
+    einsum_dense,
     merging,
+    multi_head_attention,
     normalization,
     pooling,
     preprocessing,
@@ -49,8 +51,10 @@ if TYPE_CHECKING:  # type checkers and editors see each class where it is define
     from .convolution import *
     from .core import *
     from .depthwise import *
+    from .einsum_dense import *
     from .input_layer import *
     from .merging import *
+    from .multi_head_attention import *
     from .normalization import *
     from .pooling import *
     from .preprocessing import *

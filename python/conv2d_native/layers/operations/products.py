@@ -74,12 +74,19 @@ def tensordot(f: Any, x1: Any, x2: Any, axes: Any = 2) -> Any:
             f"`axes` must name axes of the same sizes. Received: axes={shown(axes)} for shapes {tuple(x.shape)} and "
             f"{tuple(kernel.shape)}."
         )
-    kept, new = (
-        [i for i in range(len(n.shape)) if i not in p] for n, p in zip((x, kernel), pairs, strict=True)
-    )
+    return summed_product(f, x, kernel, *pairs)
+
+
+def summed_product(f: Any, x: Any, kernel: np.ndarray, summed: Sequence[int], others: Sequence[int]) -> Any:
+    """A dense layer over the axes `summed` of `x`, none of them the batch, which are `others` of the kernel.
+
+    The other axes of `x` come first in the result, then those of the kernel.
+    """
+    pairs = ((x, summed), (kernel, others))
+    kept, new = ([i for i in range(len(n.shape)) if i not in axes] for n, axes in pairs)
     shape = [*(x.shape[i] for i in kept[1:]), *(kernel.shape[i] for i in new)]
-    matrix = kernel.transpose([*pairs[1], *new]).reshape(math.prod(sizes), -1)
-    y = f.reshape(f.transpose(x, [*kept, *pairs[0]]), (-1, *(x.shape[i] for i in kept[1:]), len(matrix)))
+    matrix = kernel.transpose([*others, *new]).reshape(math.prod(kernel.shape[i] for i in others), -1)
+    y = f.reshape(f.transpose(x, [*kept, *summed]), (-1, *(x.shape[i] for i in kept[1:]), len(matrix)))
     return f.reshape(f.dense(y, matrix), (-1, *arguments.result_shape(tuple(shape))))
 
 
