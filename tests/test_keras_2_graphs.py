@@ -77,3 +77,33 @@ def test_attention_as_keras_2_writes_it():
         target.writestr("model.weights.h5", weights)
     again = cn.load_model(made.getvalue())
     np.testing.assert_array_equal(again(X), model(X))
+
+
+def test_operations_of_masks_are_not_named_as_layers_of_the_file():
+    """Keras 2 records none, and so may call a layer as one of them."""
+    cn.backend.clear_session()
+    words = {"batch_input_shape": [None, 4], "dtype": "int32", "name": "words"}
+    numbers = {"batch_input_shape": [None, 4, 2], "dtype": "float32", "name": "numbers"}
+    embedding = {"name": "embedding", "input_dim": 3, "output_dim": 2, "mask_zero": True}
+    described = [
+        ("InputLayer", words, []),
+        ("InputLayer", numbers, []),
+        ("Embedding", embedding, [[["words", 0, 0, {}]]]),
+        (
+            "Concatenate",
+            {"name": "concatenate", "axis": -1},
+            [[["numbers", 0, 0, {}], ["embedding", 0, 0, {}]]],
+        ),
+        ("GRU", {"name": "gru", "units": 2}, [[["concatenate", 0, 0, {}]]]),
+    ]
+    layers = [
+        {"class_name": kind, "name": config["name"], "config": config, "inbound_nodes": nodes}
+        for kind, config, nodes in described
+    ]
+    config = {"name": "m", "layers": layers, "input_layers": [["words", 0, 0], ["numbers", 0, 0]]}
+    config["output_layers"] = [["gru", 0, 0]]
+    described = {"class_name": "Functional", "config": config, "keras_version": "2.13.1"}
+    model = cn.model_from_json(json.dumps(described))
+    names = [layer.name for layer in model.layers]
+    assert len(set(names)) == len(names) and "concatenate" in names
+    assert model([np.zeros((1, 4)), np.ones((1, 4, 2))]).shape == (1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
@@ -16,6 +17,7 @@ _LOCK = fork_safe_lock()
 _prefix_of_class = functools.lru_cache(512)(to_snake_case)
 _counters: dict[str, int] = {}
 _counted_apart: ContextVar[dict[str, int] | None] = ContextVar("counted_apart", default=None)
+_taken: ContextVar[Collection[str]] = ContextVar("taken", default=())
 _path_around: ContextVar[str] = ContextVar("path_around", default="")
 
 
@@ -28,7 +30,15 @@ def unique_name(prefix: str) -> str:
 def operation_name(prefix: str) -> str:
     """The automatic name of an operation: counted with those of layers, or apart in a call that is recorded."""
     apart = _counted_apart.get()
-    return unique_name(prefix) if apart is None else numbered(apart, prefix)
+    while True:
+        name = unique_name(prefix) if apart is None else numbered(apart, prefix)
+        if name not in _taken.get():
+            return name
+
+
+def names_taken(names: Collection[str]) -> AbstractContextManager[Any]:
+    """Within it no operation is named as one of `names`, those of a file's layers: masks make some that it lacks."""
+    return set_within(_taken, names)
 
 
 def operations_counted_apart() -> AbstractContextManager[Any]:

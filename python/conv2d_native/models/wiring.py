@@ -14,6 +14,7 @@ from ..arguments import shown
 from ..errors import ModelFormatError
 from ..layers.deserialization import deserialize, history, reference, revive
 from ..layers.function_layer import FunctionLayer
+from ..layers.names import names_taken
 from ..layers.registry import class_name_of, serialize
 from ..layers.symbolic import KerasTensor, NodeLayer, inbound_nodes
 from ..structure import map_structure
@@ -110,7 +111,8 @@ def connect(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None)
             raise ModelFormatError(f"Layer {shown(name)}: 'inbound_nodes' is no list. Found: {shown(nodes)}.")
         calls.update(((name, number), node) for number, node in enumerate(nodes))
     repeated = _Calls(layers, calls)
-    repeated.make()
+    with names_taken(layers):
+        repeated.make()
     inputs, outputs = config.get("input_layers"), config.get("output_layers")
     return _placed(repeated.end, inputs), _placed(repeated.end, outputs)
 
