@@ -80,7 +80,7 @@ int64_t TapGemm::readable_rows(const ConvIo& io) const {
 }
 
 // How many parts of the columns workers take. Cores that write parts of the same rows of y take lines from
-// each other, above all where they come back to add the sums of a chunk.
+// each other, for every chunk anew.
 int64_t TapGemm::shares_of_columns(int workers) const {
   const int64_t pixels = p_.n * p_.gh * p_.gw, units = p_.groups * panels_;
   int64_t best = 1;
@@ -91,11 +91,10 @@ int64_t TapGemm::shares_of_columns(int workers) const {
     const double depth = static_cast<double>(taps() * p_.group_c()),
                  width = static_cast<double>(wide * kernels_.gemm_columns);
     const double read = static_cast<double>(rows * p_.c) + width * depth;
-    const double returns =
-        columns > 1 ? static_cast<double>(rows) * (static_cast<double>(chunks_.size()) - 1.0) : 0.0;
+    const double met = columns > 1 ? static_cast<double>(rows) * static_cast<double>(chunks_.size()) : 0.0;
     // In times of 16 products, which wide processors take half as long for.
     const double cost = static_cast<double>(std::max<int64_t>(rows, 4)) * width * depth / 16.0 +
-                        (machine_of(kernels_).wide ? 0.5 : 0.25) * read + kLineCycles * returns;
+                        (machine_of(kernels_).wide ? 0.5 : 0.25) * read + kLineCycles * met;
     if (columns == 1 || cost < least) least = cost, best = columns;
   }
   return best;
@@ -107,9 +106,10 @@ TapGemm::Split TapGemm::split(const Block& b, int workers) const {
   const int64_t line = by_rows ? p_.gw : p_.n * p_.gh * p_.gw;
   Split s{};
   const int64_t wanted = workers > 1 ? kUnitsPerWorker * workers : 1;
-  // Few rows are cut where that leaves blocks of the least size.
-  const int64_t cuts = std::max(ceil_div(line, block_pixels_),
-                                std::min(wanted / std::max<int64_t>(1, p_.n * p_.gh), line / kLeastPixels));
+  // Few rows are cut where that leaves blocks of the least size, and so that no worker is without one.
+  const int64_t rows = std::max<int64_t>(1, p_.n * p_.gh);
+  const int64_t cuts = std::max({ceil_div(line, block_pixels_), std::min(wanted / rows, line / kLeastPixels),
+                                 std::min(ceil_div(workers, rows), line)});
   s.line = line;
   s.grain = by_rows ? ceil_div(line, cuts) : 1;
   s.across = ceil_div(line, s.grain);
