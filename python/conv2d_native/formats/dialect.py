@@ -16,7 +16,7 @@ from .. import initializers
 from ..errors import ModelFormatError, UnsafeModelError
 from ..named_objects import to_snake_case
 from .inbound_nodes import is_tensor_place, plain, settled_nodes, with_states_named
-from .layer_paths import NAMED_HERE, WRAPPED, Tree, is_layer, layer_name, lists_layers
+from .layer_paths import MASKS_OF_KERAS_2, NAMED_HERE, WRAPPED, Tree, is_layer, layer_name, lists_layers
 from .losses import without_losses
 
 _MAX_NESTING = 64
@@ -30,6 +30,10 @@ _POLICIES = ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy")
 ACTIVATION_WORDS = ("activation", "recurrent_activation")
 _OF_ATTENTION = ("query_shape", "key_shape", "value_shape", "softmax_robust_masking")  # Keras 2's words alone
 _RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D")
+_OTHER_MASKS = {  # classes that make other masks in Keras 3 than in Keras 2
+    *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"),
+    *("Identity", "Rescaling", "Normalization"),
+}
 _OTHER_NAMES = {  # of classes, as Keras 2 and TensorFlow 1 had them
     **{f"BatchNormalization{version}": "BatchNormalization" for version in ("V1", "V2")},
     **{f"{kind}{name}": name for kind in ("CuDNN", "Unified") for name in ("LSTM", "GRU")},
@@ -78,6 +82,8 @@ class _Normaliser:
             made["inbound_nodes"] = settled_nodes(made["inbound_nodes"], partial(self.fault, name))
             if self.old and made["class_name"] in _RECURRENT:
                 made["inbound_nodes"] = [*map(with_states_named, made["inbound_nodes"])]
+        if self.old and _masks_differ(made):
+            made[MASKS_OF_KERAS_2] = True
         return made
 
     def count(self, entry: Any, depth: int) -> None:
@@ -302,6 +308,15 @@ def _first_layer(layers: list[Any]) -> Tree:
     if isinstance(config, list) and config and isinstance(config[0], dict):
         config = config[0].get("config")
     return config if isinstance(config, dict) else {}
+
+
+def _masks_differ(entry: Tree) -> bool:
+    """Whether a layer gets or makes other masks in Keras 3 than in Keras 2."""
+    class_name, inner = entry["class_name"], entry["config"].get("layer")
+    if class_name == "TimeDistributed" and isinstance(inner, dict):
+        return inner.get("class_name") in ("Masking", "Embedding", *_RECURRENT)
+    given_states = any("initial_state" in node["kwargs"] for node in entry.get("inbound_nodes", ()))
+    return class_name in _OTHER_MASKS or (class_name in _RECURRENT and given_states)
 
 
 def _words_of_initializer(value: Any) -> Tree:

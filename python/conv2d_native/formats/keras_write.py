@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .hdf5_write import ATTRIBUTES, write_hdf5
-from .layer_paths import Path, Tree, children, group_names, is_model, tells_all
+from .layer_paths import MASKS_OF_KERAS_2, Path, Tree, children, group_names, is_model, tells_all
 
 _KERAS_VERSION = "3.0.0"  # the oldest reader of what is written here
 
@@ -136,7 +136,7 @@ def _groups(config: Tree, weights: Mapping[Path, Sequence[np.ndarray]]) -> Tree:
 def _for_keras(value: Any) -> Any:
     """Numbers, lists and dicts of the configuration as Keras's JSON has them, which knows infinities too."""
     if isinstance(value, dict):
-        return {str(key): _for_keras(inner) for key, inner in value.items()}
+        return {str(key): _for_keras(inner) for key, inner in value.items() if key != MASKS_OF_KERAS_2}
     if isinstance(value, (list, tuple)):
         return [_for_keras(inner) for inner in value]
     if isinstance(value, (np.ndarray, np.generic)):

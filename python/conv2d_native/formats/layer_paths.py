@@ -16,6 +16,7 @@ from .hdf5 import Hdf5
 
 WRAPPED = ("layer", "forward_layer", "backward_layer", "cell")  # words under which wrappers keep their layers
 NAMED_HERE = "named_here"  # of an entry: the file does not tell the layer's name, "name" is made up
+MASKS_OF_KERAS_2 = "masks_of_keras_2"  # of an entry, True: the layer does with masks as in Keras 2
 MODEL_CLASSES = ("Sequential", "Functional", "Model")
 CLASSES_WITH_LAYERS = (*MODEL_CLASSES, "Pipeline")  # their configurations list layers
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")

@@ -17,7 +17,7 @@ from ..activations import Activation
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError, UnsupportedLayerError
 from ..formats.dialect import ACTIVATION_WORDS, CODE
-from ..formats.layer_paths import MODEL_CLASSES, is_layer
+from ..formats.layer_paths import MASKS_OF_KERAS_2, MODEL_CLASSES, is_layer
 from ..named_objects import StoredObject
 from ..newest import once_for_each
 from ..structure import flatten
@@ -122,7 +122,10 @@ def _made(entry: Any, class_name: str, config: dict[str, Any], name: str, custom
         table = _TABLES.get(word.rpartition("_")[2])
         if table and isinstance(given, (str, Mapping)):
             config[word] = table.of_file(given, custom)
-    return _from_config(found, config, custom)
+    made = _from_config(found, config, custom)
+    if entry.get(MASKS_OF_KERAS_2) is True:
+        made._make_masks_of_keras_2()
+    return made
 
 
 def _from_config(cls: Any, config: dict[str, Any], custom: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from .any_batch import is_recording
 from .call_arguments import call_words
 from .configuration import is_users
 from .recorded_call import record_mask
-from .symbolic import KerasTensor
+from .symbolic import KerasTensor, inbound_nodes
 
 
 def mask_of(value: Any) -> Any:
@@ -46,6 +46,7 @@ class TakesMasks:
 
     supports_masking: bool = False  # whether outputs have what compute_mask makes; else they have none
     _makes_masks: bool = False  # whether that may be a mask where the inputs have none
+    _masks_of_keras_2: bool = False  # whether it gets and makes those of Keras 2, where Keras 3 has others
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -63,6 +64,26 @@ class TakesMasks:
         """
         return previous_mask
 
+    def _make_masks_of_keras_2(self) -> None:
+        """Do as Keras 2: layers whose compute_mask knows no other rule pass masks on in Keras 3 alone."""
+        self._masks_of_keras_2 = True
+        if type(self).compute_mask is TakesMasks.compute_mask:
+            self.supports_masking = False
+
+
+def named_for_masks_of_keras_2(owner: Any, seen: bool = False) -> list[str]:
+    """Names of the layers in `owner` that masks reach, or may reach, and that do with them as Keras 2 alone.
+
+    seen: whether `owner` itself is called on tensors with masks.
+    """
+    names: list[str] = []
+    for layer in owner.sublayers:
+        tensors = (tensor for node in inbound_nodes(layer) for tensor in node.inputs)
+        reached = seen or layer._makes_masks or _any(map(mask_of, tensors))
+        names += [layer.name] if reached and layer._masks_of_keras_2 else []
+        names += named_for_masks_of_keras_2(layer, reached)
+    return names
+
 
 def matter_to(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Whether a call of `layer` has to do with masks: those of its tensors, one that it is given, one that it makes."""
@@ -72,15 +93,17 @@ def matter_to(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> b
 def with_masks(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """`kwargs` of a call of `layer`, and the masks of its tensors for those that it was not given.
 
-    Keras's rule: `mask` is that of the only argument that holds tensors; of several, `x_mask` is that of `x`.
+    Keras's rule: `mask` is that of the only argument that holds tensors; of several, `x_mask` is that of `x`. Keras 2's
+    for recurrent layers: that of the sequences, states beside them or not.
     """
     kwargs = dict(kwargs)
     words = call_words(type(layer))
     if any(word.endswith("mask") for word in words.parameters):
         given = words.bind_partial(*args, **kwargs).arguments
         tensors = {word: x for word, x in given.items() if any(hasattr(leaf, "shape") for leaf in flatten(x))}
-        for word, x in tensors.items():
-            name, mask = "mask" if len(tensors) == 1 else f"{word}_mask", masks_of(x)
+        for place, (word, x) in enumerate(tensors.items()):
+            alone = len(tensors) == 1 or (layer._masks_of_keras_2 and place == 0)
+            name, mask = "mask" if alone else f"{word}_mask", masks_of(x)
             if name in words.parameters and given.get(name) is None and mask is not None:
                 kwargs[name] = mask
     return kwargs

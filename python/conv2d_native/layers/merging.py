@@ -53,8 +53,11 @@ class ElementwiseMerge(Merge):
         return functools.reduce(getattr(f, self.operation), same_rank)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """Where any of the inputs counts; None where one of them has no mask."""
+        """Where any of the inputs counts; None where one of them has no mask. In Keras 2: where all with a mask do."""
         masks = previous_mask or [None]
+        if self._masks_of_keras_2:
+            masks = [mask for mask in masks if mask is not None]
+            return functools.reduce(operator.and_, masks) if masks else None
         return None if any(mask is None for mask in masks) else functools.reduce(operator.or_, masks)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -175,11 +178,15 @@ class Concatenate(Merge):
         return f.concatenate(list(x), self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """Where any entry along the last axis comes from one that counts, as all do of an input without a mask."""
+        """Where any entry along the last axis comes from one that counts, as all do of an input without a mask.
+
+        In Keras 2: where all entries do.
+        """
         if previous_mask is None:
             return None
         pairs = zip(inputs, previous_mask, strict=True)
-        return operate("Any", operate("Concatenate", [*map(_entries_seen, pairs)], axis=self.axis), axis=-1)
+        joined = operate("Concatenate", [*map(_entries_seen, pairs)], axis=self.axis)
+        return operate("All" if self._masks_of_keras_2 else "Any", joined, axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The sum of the sizes along `axis`."""

@@ -11,6 +11,7 @@ from types import FunctionType, MappingProxyType
 from typing import Any
 
 from .. import arguments
+from ..formats.layer_paths import MASKS_OF_KERAS_2
 from ..named_objects import keras_form
 
 _CLASSES: dict[str, type] = {}
@@ -103,6 +104,8 @@ def serialize(layer: Any) -> dict[str, Any]:
         module = _MODULES.get(name, "keras.layers")
         registered = None if module in ("keras", "keras.layers") else name
     made = keras_form(module, name, layer.get_config(), registered)
+    if layer._masks_of_keras_2:
+        made[MASKS_OF_KERAS_2] = True
     build_config = layer.get_build_config() if layer._stores_shapes else None
     return {**made, "build_config": build_config} if build_config else made
 

@@ -202,7 +202,7 @@ class NodeLayer:
     _graph_class: str | None = None
     _along_batch = False
     _stores_shapes = False
-    supports_masking = _makes_masks = False
+    supports_masking = _makes_masks = _masks_of_keras_2 = False
 
 
 class Node:

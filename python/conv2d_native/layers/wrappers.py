@@ -16,7 +16,7 @@ from .deserialization import deserialize, with_layers_made
 from .masks import masked
 from .preprocessing import is_one_image
 from .registry import is_layer, register_layer
-from .symbolic import call_layer
+from .symbolic import call_layer, operate
 from .variable import Variable
 from .weights import held_layers
 
@@ -181,6 +181,19 @@ class TimeDistributed(Wrapper):
             return {"mask": f.reshape(mask, (-1, *mask.shape[2:]))}
         refuse_mask(self.layer, mask)
         return {}
+
+    @property
+    def _makes_masks(self) -> bool:  # type: ignore[override]
+        return self._masks_of_keras_2 and bool(self.layer._makes_masks)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """`previous_mask`. In Keras 2: what `layer` makes of it, else where any entry of a step counts."""
+        if not self._masks_of_keras_2:
+            return previous_mask
+        made = self.layer.compute_mask(inputs, previous_mask)
+        if made is not None or previous_mask is None or previous_mask.ndim < 3:
+            return previous_mask if made is None else made
+        return operate("Any", previous_mask, axis=[*range(2, previous_mask.ndim)])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(batch, steps, ...)."""

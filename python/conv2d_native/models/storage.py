@@ -26,6 +26,7 @@ from ..layers.configuration import (
 )
 from ..layers.deserialization import built_from, custom_objects_of
 from ..layers.function_layer import FunctionLayer
+from ..layers.masks import named_for_masks_of_keras_2
 from ..layers.registry import layer_class, serialize
 from ..layers.variable import held_together
 from ..layers.weights import attribute_layers, group_order, held_layers, sorted_groups
@@ -122,6 +123,11 @@ class Storage(Layer):
                 raise ValueError(arguments.must(word, f"be {other!r} or None", value))
         _check_target(filepath, ".keras", overwrite)
         weights = self._stored_weights()
+        if layers := named_for_masks_of_keras_2(self):
+            raise ValueError(
+                f"Keras 3 does with masks otherwise than Keras 2, of which the layers {', '.join(layers)} are: they "
+                "cannot be saved."
+            )
         if functions := _names_of_functions(self):
             raise ValueError(
                 f"Functions cannot be written to a file: layers {', '.join(functions)}. Of a Lambda it "
