@@ -107,3 +107,23 @@ def test_operations_of_masks_are_not_named_as_layers_of_the_file():
     names = [layer.name for layer in model.layers]
     assert len(set(names)) == len(names) and "concatenate" in names
     assert model([np.zeros((1, 4)), np.ones((1, 4, 2))]).shape == (1, 2)
+
+
+def sequential(name, calls):
+    inner = [entry("Dense", "inner", [], units=4)]
+    return {**entry("Sequential", name, calls, layers=inner), "config": {"name": name, "layers": inner}}
+
+
+@pytest.mark.parametrize("ends", [[1], [1, 2], [2, 1]])
+def test_outputs_count_the_calls_of_a_sequential_from_1(ends):
+    """As Keras 2 does, whose Sequential has made one call of its own when it is called; Keras 3 counts from 0."""
+    calls = [[["x", 0, 0, {}]], [["half", 0, 0, {}]]]
+    half = entry("TFOpLambda", "half", [["x", 0, 0, {"y": 0.5}]], function="math.multiply")
+    text = json.loads(functional(half, sequential("head", calls[: len(ends)]), outputs=["head"]))
+    text["config"]["output_layers"] = [["head", end, 0] for end in ends]
+    model = cn.model_from_json(json.dumps(text))
+    kernel, bias = model.get_layer("head").get_weights()
+    expected = [{1: X, 2: X / 2}[end] @ kernel + bias for end in ends]
+    outputs = model(X)
+    for got, wanted in zip(outputs if len(ends) > 1 else [outputs], expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)

@@ -114,6 +114,7 @@ def connect(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None)
     with names_taken(layers):
         repeated.make()
     inputs, outputs = config.get("input_layers"), config.get("output_layers")
+    _placed(repeated.note_end, outputs)
     return _placed(repeated.end, inputs), _placed(repeated.end, outputs)
 
 
@@ -133,7 +134,14 @@ class _Calls:
     def __init__(self, layers: Mapping[str, Any], nodes: Mapping[Call, Any]) -> None:
         self.layers, self.nodes = layers, nodes
         self.results: dict[Call, list[KerasTensor]] = {}
-        self._counted_from_1 = self._find_counted_from_1()
+        self._counts = Counter(name for name, _ in nodes)
+        self._counted_from_1 = {
+            name
+            for node in nodes.values()
+            for name, number in _references(node)
+            if self._is_beyond(name, number)
+        }
+        self._ends_counted_from_1 = {name for name, layer in layers.items() if _is_functional(layer)}
 
     def make(self) -> None:
         """Make every call once, after those whose results it takes."""
@@ -156,21 +164,21 @@ class _Calls:
             raise ModelFormatError(f"There is no tensor {index} of call {number} of layer {name[:100]!r}.")
         return outputs[index]
 
+    def note_end(self, place: Any) -> None:
+        """Find out by an output of the model how the outputs count the calls of its layer: Keras 2 from 1."""
+        name, number, _ = reference(place)
+        if self._is_beyond(name, number):
+            self._ends_counted_from_1.add(name)
+
     def end(self, place: Any) -> KerasTensor:
         """The tensor that an input or output of the model means."""
         name, number, index = reference(place)
-        counted_from_1 = _is_functional(self.layers.get(name)) and name not in self._counted_from_1
+        counted_from_1 = name in self._ends_counted_from_1 - self._counted_from_1
         return self.tensor(name, max(number - counted_from_1, 0), index)
 
-    def _find_counted_from_1(self) -> set[str]:
-        """Nested models whose calls Keras 2 numbered from 1."""
-        counts = Counter(name for name, _ in self.nodes)
-        return {
-            name
-            for node in self.nodes.values()
-            for name, number in _references(node)
-            if getattr(self.layers.get(name), "_graph_class", None) and number >= counts[name] > 0
-        }
+    def _is_beyond(self, name: str, number: int) -> bool:
+        """Whether `number` is beyond the calls of a nested model: Keras 2 numbered them from 1."""
+        return bool(getattr(self.layers.get(name), "_graph_class", None) and number >= self._counts[name] > 0)
 
     def _numbered(self, name: str, number: int) -> Call:
         return name, max(number - (name in self._counted_from_1), 0)
