@@ -156,6 +156,30 @@ def test_threads_and_batch_change_no_bit(text, isa):
             np.testing.assert_array_equal(got[i : i + 1], run(one, algorithm, x[i : i + 1], kernel, bias))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        same(1, 13, 9, 70, 70, 3, 3, groups=70, activation="relu"),
+        same(3, 17, 7, 20, 40, 5, 5, groups=20),
+        same(1, 29, 6, 33, 33, 3, 3, dilation=2, groups=33, activation="relu"),
+        same(1, 27, 9, 48, 48, 5, 5, stride=2, groups=48),
+        same(1, 16, 5, 512, 512, 3, 3, groups=512),
+        "n1h1w125c24_k1x8s1d1p0.0.3.4_oc40g1_relu",
+        "n3h1w70c24_k1x5s1d1p0.0.2.2_oc40g1",
+    ],
+)
+def test_odd_batches_are_cut_by_rows_and_pixels(text, isa):
+    """Workers get rows of their own, or parts of the only one: no output is left out, none differs."""
+    x, kernel, bias = ConvProblem.parse(text).data()
+    for algorithm in candidates(text):
+        alone = run(text, algorithm, x, kernel, bias)
+        for threads in (2, 3):
+            _core.set_num_threads(threads, True)
+            shared = run(text, algorithm, x, kernel, bias, scratch_value=np.nan)
+            np.testing.assert_array_equal(shared, alone, algorithm)
+        _core.set_num_threads(1)
+
+
 @pytest.mark.parametrize("kernel_size", [(3, 3), (5, 9)])
 def test_depthwise_images_that_outgrow_the_caches(kernel_size, isa):
     """The next tile is asked for meanwhile: what an image alone gets, and right at its border."""

@@ -69,8 +69,8 @@ def test_the_pieces_that_are_moved_change_nothing(images, backwards, monkeypatch
         layer = made("LSTM", return_sequences=keeps_all, **words)
         whole = layer(X[:images])
         for size in (1, 50, 100):
-            monkeypatch.setattr(recurrence, "_PIECE", size)
-            monkeypatch.setattr(function_layer, "_PIECE", size)
+            monkeypatch.setattr(recurrence, "PIECE", size)
+            monkeypatch.setattr(function_layer, "PIECE", size)
             for got, expected in zip(layer(X[:images]), whole, strict=True):
                 np.testing.assert_array_equal(got, expected)
         monkeypatch.undo()

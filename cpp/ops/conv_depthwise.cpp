@@ -13,7 +13,7 @@ namespace conv2d {
 namespace {
 
 constexpr int64_t kBlock = 128;  // the most output channels of a block in the ring
-constexpr int64_t kLines = 4, kTilePixels = 7, kPad = 16, kMaxTapRows = 128;
+constexpr int64_t kLeastLines = 4, kTilePixels = 7, kPad = 16, kMaxTapRows = 128;
 constexpr int64_t kWays = 12, kSets = 64;  // of the first-level cache, in lines
 constexpr double kFarShare = 0.4;          // of the last cache, for what one worker reads and writes
 
@@ -40,9 +40,9 @@ class DepthwisePlan : public ConvPlan {
     const bool far = direct && p.bytes() > kFarShare * machine_of(kernels_).l3_bytes * worker.count;
     const int64_t parts = std::max(direct ? 1 : ceil_div(p.oc, kBlock), worker.cuts(images * tiles / 2));
     const int64_t block = round_up(ceil_div(p.oc, parts), kPad), blocks = ceil_div(p.oc, block);
-    // Workers have rows of their own, where there are some: each would wait for lines that another one writes
-    // near its own.
-    const int64_t cuts = p.n % worker.count == 0 || lines < kLines * worker.count ? 1 : worker.count;
+    // Workers have rows of their own where there are kLeastLines for each: it would wait for lines that
+    // another one writes near its own.
+    const int64_t cuts = p.n % worker.count == 0 || lines < kLeastLines * worker.count ? 1 : worker.count;
     const int64_t units = ceil_div(ceil_div(lines, cuts), rows_);
     float* const ring = direct ? nullptr : reinterpret_cast<float*>(scratch);
     // Rows below `filled` of `current`, a phase of a block of a cut, are or were in the ring, up to unit

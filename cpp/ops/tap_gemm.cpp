@@ -91,10 +91,10 @@ int64_t TapGemm::shares_of_columns(int workers) const {
     const double depth = static_cast<double>(taps() * p_.group_c()),
                  width = static_cast<double>(wide * kernels_.gemm_columns);
     const double read = static_cast<double>(rows * p_.c) + width * depth;
-    const double met = columns > 1 ? static_cast<double>(rows) * static_cast<double>(chunks_.size()) : 0.0;
+    const double both = columns > 1 ? static_cast<double>(rows) * static_cast<double>(chunks_.size()) : 0.0;
     // In times of 16 products, which wide processors take half as long for.
     const double cost = static_cast<double>(std::max<int64_t>(rows, 4)) * width * depth / 16.0 +
-                        (machine_of(kernels_).wide ? 0.5 : 0.25) * read + kLineCycles * met;
+                        (machine_of(kernels_).wide ? 0.5 : 0.25) * read + kLineCycles * both;
     if (columns == 1 || cost < least) least = cost, best = columns;
   }
   return best;

@@ -21,9 +21,8 @@ def shapes_in_file(
     made = list(shapes)
     for i in _recurrent(names, shapes):
         (units, columns), bias = shapes[i + 1], (2 * shapes[i + 1][1],)
-        own = (
-            (columns,) if columns == 4 * units else (2, columns)
-        )  # LSTM; GRU whose gate acts after the product
+        # That of LSTM, or of GRU whose gate acts after the product.
+        own = (columns,) if columns == 4 * units else (2, columns)
         if tuple(shapes[i + 2]) == own and found(i + 2) == bias:
             made[i + 2] = bias
     return made

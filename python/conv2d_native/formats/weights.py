@@ -17,13 +17,13 @@ import numpy as np
 from ..arguments import shown
 from ..errors import ModelFormatError, UnsafeModelError
 from .archive import Archive
-from .cudnn_weights import in_own_layout, shapes_in_file
+from .cudnn_weights import Shapes, in_own_layout, shapes_in_file
 from .hdf5 import Hdf5, shown_path
 from .hdf5_data import to_float32
 from .layer_paths import NAMED_HERE, GroupFinder, LayerTree, Path
 
-Shapes = Sequence[tuple[int, ...]]
 _COUNTERS = {"count"}  # integers that inference does not use
+_NAMELESS = re.compile(r"variable(_\d+)?")
 _MAX_ALIKE = 100  # weights of one name below layers of one name
 _MAX_GROUPS, _MAX_DEPTH = 50_000, 64  # below one layer of the user's
 
@@ -322,8 +322,8 @@ def _is_called(leaf: str, name: str) -> bool:
 
     Those of the user's without a name are counted through the program that wrote the file.
     """
-    nameless = re.compile(r"variable(_\d+)?")
-    return leaf in (name, f"depthwise_{name}") or bool(nameless.fullmatch(leaf) and nameless.fullmatch(name))
+    nameless = _NAMELESS.fullmatch(leaf) and _NAMELESS.fullmatch(name)
+    return leaf in (name, f"depthwise_{name}") or nameless is not None
 
 
 def _likeness(left: Path, right: Path) -> tuple[int, int]:

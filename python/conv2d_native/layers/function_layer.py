@@ -28,7 +28,7 @@ from .registry import registered_name
 from .symbolic import map_shapes, symbolic_leaves
 
 TENSORFLOW_CLASSES = ("TFOpLambda", "SlicingOpLambda")  # as which Keras 2 files have TensorFlow's functions
-_PIECE = 1 << 20  # entries that are moved at a time
+PIECE = 1 << 20  # entries that are moved at a time: Ctrl-C is answered in between
 FUNCTION_CLASSES = ("Lambda", *TENSORFLOW_CLASSES)  # for which the user may give a function
 
 
@@ -168,7 +168,7 @@ def computed_together(
 
 
 def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The entries of each image of several arrays in one row, moved in pieces: Ctrl-C is answered in between."""
+    """The entries of each image of several arrays in one row, moved in pieces."""
     images, widths = len(parts[0]), [math.prod(part.shape[1:]) for part in parts]
     if len(parts) == 1 and parts[0].flags.c_contiguous:
         return parts[0].reshape(images, -1)
@@ -176,9 +176,9 @@ def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
     for part, end, width in zip(parts, itertools.accumulate(widths), widths, strict=True):
         shape = part.shape[1:] or (1,)
         target, source = made[:, end - width : end].reshape(images, *shape), part.reshape(len(part), *shape)
-        length = max(1, _PIECE * shape[0] // part.size)
+        length = max(1, PIECE * shape[0] // part.size)
         for piece in (slice(start, start + length) for start in range(0, shape[0], length)):
-            np.concatenate([source[:, piece]], axis=1, out=target[:, piece])
+            target[:, piece] = source[:, piece]
     return made
 
 

@@ -69,9 +69,8 @@ def _computed_by_nodes(own: Callable[..., Any]) -> Callable[..., Any]:
         if is_symbolic(args, kwargs):  # super().call(x) of a subclass, which is recorded
             return _run(self, own, args, kwargs)
         f, given = args[0], (args[1:], kwargs)
-        kind = (
-            Tensor if isinstance(f, GraphBuilder) else np.ndarray
-        )  # weights and, in a graph, arrays are constants
+        # Weights and, in a graph, arrays are constants.
+        kind = Tensor if isinstance(f, GraphBuilder) else np.ndarray
         places = map_structure(lambda value: of_any_batch(value) if isinstance(value, kind) else value, given)
         recorded = record_call(self, own, *places)
         return recorded.computed(f, given, self._names_steps)

@@ -10,10 +10,9 @@ import numpy as np
 
 from ..graph import Traced, is_exact
 from ..structure import flatten
+from .function_layer import PIECE
 from .recurrent_cells import RecurrentCell
 from .stacked_cells import stepped
-
-_PIECE = 1 << 20  # entries that are moved at a time: Ctrl-C is answered in between
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Steps:
     def _parts_of_steps(self, x: np.ndarray, backwards: bool) -> Iterator[np.ndarray]:
         """(parts, batch, ...) of one step of (batch, steps, ...) after the other, made for some steps at a time."""
         count = x.shape[1]
-        starts = range(0, count, max(1, _PIECE * count // x.size))
+        starts = range(0, count, max(1, PIECE * count // x.size))
         for start in reversed(starts) if backwards else starts:
             parts = self._parts(x[:, start : start + starts.step])
             yield from parts[::-1] if backwards else parts
